@@ -1,0 +1,285 @@
+"""params.yaml as frozen, strict objects: every knob that changes a result, and no default in code.
+
+DVC hashes the file, so a default that lived here could change results without changing the lock.
+Secrets and addresses of servers are never here: they come from the environment (`components.workspace.Settings`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.errors import ConfigError
+
+Fraction = Field(ge=0.0, le=1.0)
+#: A length of time or of log: "7d", "36h" or "10%" (of the events, newest last).
+Span = Field(pattern=r"^\d+(\.\d+)?(d|h|%)$")
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class WorkspaceParams(Section):
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")  # also the name in the registry
+    seed: int
+
+
+class SourceParams(Section):
+    format: str  # a name of components.events.sources.FORMATS
+    path: str | None  # file, folder or SQLAlchemy URL; ${NAME} is taken from the environment
+    catalogue: str | None  # file with item attributes
+    users: str | None  # file with user attributes
+    mapping: dict[str, str]  # contract column → column of the source
+    constants: dict[str, str | float | int]  # contract column → one value for every row
+    order: Literal["none", "file"]  # file: the row number breaks ties among equal times
+    options: dict[str, Any]  # what the format itself understands (separator, query, time unit …)
+
+
+class EventParams(Section):
+    source: SourceParams
+    actions: list[str]
+    action_map: dict[str, str]  # name in the source → action
+    item_free_actions: list[str]
+    earliest: dt.date
+    until: dt.date | None  # the log is cut before this day (UTC); null: all there is
+    future_tolerance_s: int = Field(ge=0)
+    time_kind: Literal["real", "day", "ordinal"]
+    timezone: str
+    country: str | None  # ISO 3166 code, for holidays
+    identity: list[str]  # columns that tell two events apart when there is no event_id
+
+
+class SimulationParams(Section):
+    users: int = Field(ge=1)
+    items: int = Field(ge=2)
+    start: dt.date
+    days: int = Field(ge=1)
+    events_per_user_day: float = Field(gt=0)
+    drift: float = Fraction  # share of a user's interests that is replaced in 30 days
+    widening: float = Fraction
+    bots: float = Fraction
+    duplicates: float = Fraction
+    dirty: float = Fraction
+
+
+class RegionParams(Section):
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+class ValidationParams(Section):
+    region: RegionParams | None
+    max_quarantined: float = Fraction  # share of rows above which the batch fails
+    max_null: dict[str, float]  # column → largest share of missing values
+    action_mix_tolerance: float = Fraction  # largest change of any action's share against the reference
+    daily_rate_factor: float = Field(gt=1)  # a day's events may differ by this factor from the reference median
+    max_empty_days: int = Field(ge=0)
+    max_value: float | None
+    max_duration_s: float | None
+    max_speed_kmh: float = Field(gt=0)  # faster than this between two events: flagged
+    max_events_per_user_day: int = Field(ge=1)  # more than this: flagged as a bot
+    gx_rows: int = Field(ge=1)  # Great Expectations sees at most this many rows (a hash sample beyond)
+
+
+class FillParams(Section):
+    rule: Literal["constant", "median", "interpolate"]
+    value: float
+
+
+class NumberParams(Section):
+    scale: Literal["none", "min_max", "standard", "robust", "log"]
+    fill: FillParams
+
+
+class FeatureParams(Section):
+    session_gap_s: int = Field(gt=0)
+    cells: list[int]  # H3 resolutions, coarse first
+    numbers: dict[str, NumberParams]  # gap_s, distance_km, speed_kmh, duration_s, value
+    min_item_events: int = Field(ge=1)  # rarer items of the training window are unknown to the networks
+    max_rows_in_memory: int = Field(ge=1)  # above this the store is built bucket by bucket
+
+
+class WindowParams(Section):
+    tune: str = Span
+    blend: str = Span
+    test: str = Span
+
+
+class ComponentParams(Section):
+    """One counter of the memory; `options` are the constants of its formula."""
+
+    kind: str
+    options: dict[str, float]
+
+
+class MemoryParams(Section):
+    components: dict[str, ComponentParams]
+    em_steps: int = Field(ge=1)
+    max_history: int = Field(ge=1)  # events of a user that habits are computed from
+    max_pairs: int = Field(ge=1)  # successors kept per item
+
+
+class EncoderParams(Section):
+    kind: str  # a name of components.models.encoders.ENCODERS
+    options: dict[str, float | int | str | bool]
+
+
+class NetworkParams(Section):
+    """One sequence model."""
+
+    encoder: EncoderParams
+    width: int = Field(ge=4)
+    max_history: int = Field(ge=1)
+    dropout: float = Fraction
+    inputs: list[str]  # of item, action, numbers, clock, cells, device, category, position
+    heads: dict[str, float]  # of item, action, time, place → weight of its loss
+    time_components: int = Field(ge=1)
+    target_time: Literal["hidden", "given"]
+    query_place: bool
+
+
+class OptimiserParams(Section):
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    betas: tuple[float, float]
+    warmup_steps: int = Field(ge=0)
+    schedule: Literal["constant", "cosine"]
+    clip_norm: float = Field(gt=0)
+
+
+class TrainParams(Section):
+    """The loop, shared by every network unless a model overrides it."""
+
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)  # evaluations without a better score on the tune window
+    tokens_per_batch: int = Field(ge=1)
+    optimiser: OptimiserParams
+    label_smoothing: float = Fraction
+    precision: Literal["auto", "float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+    compile: bool
+    checkpoint_every_steps: int = Field(ge=1)
+    max_tune_queries: int = Field(ge=1)
+
+
+class ModelParams(Section):
+    """One entry of `train.models`: a candidate model, or a part of one."""
+
+    kind: Literal["memory", "network"]
+    network: NetworkParams | None
+    overrides: dict[str, Any]  # keys of TrainParams
+
+
+class BlendParams(Section):
+    """A mixture of candidate models, weights by EM on the blend window."""
+
+    parts: list[str]
+    history_buckets: list[int]  # edges of history length; each bucket has its own weights
+    em_steps: int = Field(ge=1)
+    candidate: bool  # whether it may be promoted
+
+
+class TrainingParams(Section):
+    loop: TrainParams
+    models: dict[str, ModelParams]
+    blend: BlendParams
+
+
+class EvaluationParams(Section):
+    target_time: Literal["hidden", "given"]
+    history: Literal["online", "train_only"]
+    seen: Literal["filtered", "kept"]
+    unseen: Literal["miss", "dropped"]
+    ties: Literal["source", "shuffled", "basket"]
+    ks: list[int]
+    primary: str  # the metric that chooses and that the gate compares, e.g. "ndcg@10"
+    bootstrap: int = Field(ge=100)
+    confidence: float = Field(gt=0.5, lt=1)
+    max_queries: int = Field(ge=1)  # a seeded sample beyond
+    baselines: list[str]
+    history_slices: list[int]
+
+
+class GateParams(Section):
+    confidence: float = Field(gt=0.5, lt=1)
+    margin: float = Field(ge=0)  # non-inferiority margin of the primary metric (absolute)
+    max_slice_loss: float = Field(ge=0)  # largest loss of any guarded slice (absolute, lower bound)
+    min_slice_queries: int = Field(ge=1)
+    max_ece: float = Fraction
+    max_latency_ms: float = Field(gt=0)  # p99 of one in-process prediction
+    max_size_mb: float = Field(gt=0)
+    min_coverage: float = Fraction  # share of the catalogue in some top 10
+
+
+class ServingParams(Section):
+    history: int = Field(ge=1)
+    max_k: int = Field(ge=1)
+    max_body_bytes: int = Field(ge=1)
+    max_inline_events: int = Field(ge=1)
+    poll_s: float = Field(gt=0)
+
+
+class FlowParams(Section):
+    cron: str
+    timeout_s: int = Field(ge=1)
+    retries: int = Field(ge=0)
+    retry_delay_s: int = Field(ge=0)
+
+
+class Params(Section):
+    """The whole file."""
+
+    workspace: WorkspaceParams
+    events: EventParams
+    simulation: SimulationParams
+    validation: ValidationParams
+    features: FeatureParams
+    windows: WindowParams
+    memory: MemoryParams
+    training: TrainingParams
+    evaluation: EvaluationParams
+    gate: GateParams
+    serving: ServingParams
+    flow: FlowParams
+
+
+def load_params(path: Path) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not plain YAML, or a key is missing, unknown or out of range.
+    """
+    try:
+        record = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"a workspace's {path.name}",
+            found=f"no file at {path}",
+            do="Run `chronotope init DIR`, or pass its folder.",
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"plain YAML in {path}", found=str(error), do="Mend the file.") from error
+    return parse_params(record, str(path))
+
+
+def parse_params(record: Any, where: str) -> Params:
+    """Check a record that was read from `where`."""
+    try:
+        return Params.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"a valid value at `{key}`", found=f"{first['msg']} (got {first['input']!r:.80}) in {where}", do="Mend it."
+        ) from error
