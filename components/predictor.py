@@ -106,11 +106,11 @@ class TimeDistribution:
     sigma: NDArray[np.float32]
 
     def _z(self, gap_s: NDArray[np.floating]) -> NDArray[np.float64]:
-        return (np.log1p(np.asarray(gap_s, np.float64))[:, None] - self.mean) / self.sigma
+        return np.asarray((np.log1p(np.asarray(gap_s, np.float64))[:, None] - self.mean) / self.sigma)
 
     def cdf(self, gap_s: NDArray[np.floating]) -> NDArray[np.float64]:
         """(B,) probability that the next event comes within gap_s (B,)."""
-        return np.sum(self.weight * ndtr(self._z(gap_s)), axis=1)
+        return np.asarray(np.sum(self.weight * ndtr(self._z(gap_s)), axis=1))
 
     def log_survival(self, gap_s: NDArray[np.floating]) -> NDArray[np.float64]:
         """(B,) log of the probability of no event within gap_s (B,)."""
