@@ -64,7 +64,7 @@ def run_stage(
         _leave(str(error), error.exit_code)
     except KeyboardInterrupt:
         _leave("Interrupted; nothing half-written is left.", _INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  the edge of the process: whatever comes here is a defect
+    except Exception as error:  # the edge of the process: whatever comes here is a defect
         if os.environ.get("CHRONOTOPE_DEBUG") == "1":
             raise
         _leave(
