@@ -81,12 +81,14 @@ class ValidationParams(Section):
     max_quarantined: float = Fraction  # share of rows above which the batch fails
     max_null: dict[str, float]  # column → largest share of missing values
     action_mix_tolerance: float = Fraction  # largest change of any action's share against the reference
+    null_share_tolerance: float = Fraction  # largest change of any column's share of missing values against the reference
     daily_rate_factor: float = Field(gt=1)  # a day's events may differ by this factor from the reference median
     max_empty_days: int = Field(ge=0)
     max_value: float | None
     max_duration_s: float | None
     max_speed_kmh: float = Field(gt=0)  # faster than this between two events: flagged
     max_events_per_user_day: int = Field(ge=1)  # more than this: flagged as a bot
+    outlier_z: float = Field(gt=0)  # values and durations further out on a robust log scale: flagged
     gx_rows: int = Field(ge=1)  # Great Expectations sees at most this many rows (a hash sample beyond)
 
 
