@@ -81,7 +81,7 @@ class ValidationParams(Section):
     max_quarantined: float = Fraction  # share of rows above which the batch fails
     max_null: dict[str, float]  # column → largest share of missing values
     action_mix_tolerance: float = Fraction  # largest change of any action's share against the reference
-    null_share_tolerance: float = Fraction  # largest change of any column's share of missing values against the reference
+    null_share_tolerance: float = Fraction  # largest change of any column's missing share against the reference
     daily_rate_factor: float = Field(gt=1)  # a day's events may differ by this factor from the reference median
     max_empty_days: int = Field(ge=0)
     max_value: float | None
@@ -147,6 +147,7 @@ class NetworkParams(Section):
     time_components: int = Field(ge=1)
     target_time: Literal["hidden", "given"]
     query_place: bool
+    temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product
 
 
 class OptimiserParams(Section):
@@ -164,6 +165,7 @@ class TrainParams(Section):
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)  # evaluations without a better score on the tune window
     tokens_per_batch: int = Field(ge=1)
+    crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch
     optimiser: OptimiserParams
     label_smoothing: float = Fraction
     precision: Literal["auto", "float32", "bfloat16"]
