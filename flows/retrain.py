@@ -1,0 +1,67 @@
+"""The main flow: ingest → validate → features → train each model → blend → evaluate → log → gate → promote → package.
+
+The middle is the graph of dvc.yaml, stage by stage; the ends are tasks of their own. Runs with no Prefect server
+(Prefect starts one for the time of the run) and with one. One run holds the workspace; a second waits or says who.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from components.params import load_params
+from components.workspace import hold
+from flows import reconcile, stages, tasks
+
+
+def _name() -> str:
+    values = flow_run.parameters
+    workspace = Path(values.get("workspace", ".")).resolve()
+    until = values.get("until") or "now"
+    return f"{workspace.name}-until-{until}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
+
+
+@flow(name="retrain", flow_run_name=_name, persist_result=False, validate_parameters=True)
+def retrain(
+    workspace: str = ".",
+    until: dt.date | None = None,
+    replace: tuple[dt.date, dt.date] | None = None,
+    wait_s: float = 0.0,
+    package: bool = False,
+) -> dict[str, Any]:
+    """Bring the workspace up to date and promote the better model.
+
+    Parameters
+    ----------
+    workspace : folder of the workspace
+    until : take events before this day only (the simulated city simulates up to it)
+    replace : take these days (first, last) anew, whole: a backfill
+    wait_s : how long to wait for another run of this workspace; 0 says at once who holds it
+    package : also build the Bento of a newly promoted champion
+
+    Returns
+    -------
+    dict with `ingest`, `stages`, `decision`, and `entry` (the promotion, or None)
+    """
+    root = Path(workspace).resolve()
+    params = load_params(root / "params.yaml")
+    with hold(root, "retrain", timeout_s=wait_s):
+        reconcile.before_run(root)
+        stages.stamp_code(root)
+        limits: dict[str, Any] = {
+            "timeout_seconds": params.flow.timeout_s,
+            "retries": params.flow.retries,
+            "retry_delay_seconds": params.flow.retry_delay_s,
+        }
+        taken = tasks.ingest.with_options(**limits)(str(root), until, replace)
+        ran = [tasks.run_stage.with_options(**limits)(str(root), stage) for stage in stages.stage_names(root)]
+        tasks.log_runs.with_options(**limits)(str(root))
+        decision = tasks.gate.with_options(timeout_seconds=params.flow.timeout_s)(str(root))
+        entry = tasks.promote.with_options(**limits)(str(root), decision) if decision["promote"] else None
+        built = tasks.package(str(root)) if entry and package else None
+        stages.mark_finished(root)
+    return {"ingest": taken, "stages": ran, "decision": decision, "entry": entry, "bento": built}

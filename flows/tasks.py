@@ -1,0 +1,120 @@
+"""The steps of the flows as Prefect tasks: thin shells around functions that run without Prefect.
+
+Tasks pass paths and small records, and cache nothing: DVC alone decides what is stale. Each is retried only for
+what can pass by itself (a busy lock, a server that does not answer), never for bad data or a refusal.
+`step.fn(…)` calls the plain function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from components.errors import BusyError, ServiceError
+from components.files import read_json
+from components.params import load_params
+from flows import stages
+
+
+def passes_by_itself(task: Any, run: Any, state: Any) -> bool:
+    """Whether trying again can help: only for another command's lock or a server that does not answer."""
+    del task, run
+    error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "_exception", None)
+    if error is None:
+        try:
+            state.result()
+        except (BusyError, ServiceError):
+            return True
+        except Exception:  # noqa: BLE001  Prefect re-raises whatever the task raised; all else is final
+            return False
+        return False
+    return isinstance(error, (BusyError, ServiceError))
+
+
+@task(name="ingest", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def ingest(root: str, until: dt.date | None, replace: tuple[dt.date, dt.date] | None = None) -> dict[str, Any]:
+    """Take what is new into `data/events`, and put the snapshot under DVC."""
+    from components.events.ingest import ingest as take
+
+    workspace = Path(root)
+    report = take(workspace, load_params(workspace / "params.yaml"), until=until, replace=replace)
+    hashes = stages.snapshot(workspace)
+    record = dataclasses.asdict(report)
+    rows = [{"what": name, "value": str(value)} for name, value in record.items()]
+    create_table_artifact(key="ingest", table=rows, description="Rows in = kept + quarantined + duplicates.")
+    return {name: value for name, value in record.items() if isinstance(value, int)} | {"snapshot": hashes}
+
+
+@task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def run_stage(root: str, stage: str) -> dict[str, Any]:
+    """Run one DVC stage when it is stale."""
+    done = stages.reproduce(Path(root), stage)
+    return {"stage": done.stage, "ran": done.ran, "seconds": round(done.seconds, 2)}
+
+
+@task(name="log", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def log_runs(root: str) -> list[str]:
+    """Log every stage that was not logged yet (keyed by the digest of its outputs) to MLflow."""
+    from components.registry.promote import log_runs as log
+
+    workspace = Path(root)
+    runs = log(workspace, load_params(workspace / "params.yaml"))
+    report = workspace / "reports" / "report.html"
+    create_link_artifact(key="report", link=report.as_uri(), link_text="The report of this run")
+    return list(runs)
+
+
+@task(name="gate", cache_policy=NO_CACHE)
+def gate(root: str) -> dict[str, Any]:
+    """Judge the challenger against the champion on the promotion window; a readable record of the decision."""
+    from components.registry.promote import run_gate
+
+    workspace = Path(root)
+    decision = run_gate(workspace, load_params(workspace / "params.yaml"))
+    record = decision.as_record()
+    create_markdown_artifact(key="verdict", markdown=verdict(record), description="What the gate decided, and why.")
+    table = read_json(workspace / "reports" / "metrics.json")
+    rows = [{"model": name, **values} for name, values in table.items() if isinstance(values, dict)]
+    if rows:
+        create_table_artifact(key="models", table=rows, description="Models beside the baselines, on the test window.")
+    return dict(record)
+
+
+def verdict(record: dict[str, Any]) -> str:
+    """The decision as Markdown."""
+    head = "**Promoted**" if record["promote"] else "**Not promoted**"
+    lines = [f"- {'✓' if check['passed'] else '✗'} {check['sentence']}" for check in record["checks"]]
+    return f"{head}: {record['challenger']}\n\n" + "\n".join(lines)
+
+
+@task(name="promote", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def promote(root: str, decision: dict[str, Any]) -> dict[str, Any]:
+    """Verify, pack and promote: the log's next entry, then the registry's aliases."""
+    from components.registry.gate import Decision
+    from components.registry.promote import promote as put
+
+    workspace = Path(root)
+    entry = put(workspace, load_params(workspace / "params.yaml"), Decision.from_record(decision))
+    return {"sequence": entry.sequence, "model": entry.model, "digest": entry.digest}
+
+
+@task(name="package", cache_policy=NO_CACHE)
+def package(root: str) -> str:
+    """Build the Bento of the champion, in a process of its own (only `bento/` imports bentoml)."""
+    import subprocess
+    import sys
+
+    from components.errors import ChronotopeError
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bento.build", "--workspace", root], check=False, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise ChronotopeError("a Bento of the champion", found=done.stderr.strip()[-400:], do="Mend it and run again.")
+    return done.stdout.strip().splitlines()[-1]
