@@ -11,6 +11,7 @@ use it to die at exact moments. It is read only here.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -144,7 +145,6 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         temporary.chmod(0o755)
-        retired = temporary.with_name(temporary.name + ".old")
         try:
             yield temporary
             for path in temporary.rglob("*"):
@@ -153,12 +153,32 @@ def replace_folder(folder: Path) -> Iterator[Path]:
                         os.fsync(stream.fileno())
             fault(f"before-rename:{folder.name}")
             if folder.exists():
-                folder.rename(retired)
-            temporary.rename(folder)
+                _exchange(temporary, folder)
+            else:
+                temporary.rename(folder)
             _fsync_folder(folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(retired, ignore_errors=True)
+
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def _exchange(left: Path, right: Path) -> None:
+    """Swap two folders in one step of the kernel (Linux renameat2), so that no moment is without `right`.
+
+    Where the kernel or the file system cannot, the swap takes three renames, and a kill between them leaves
+    the old folder under a hidden name beside the place.
+    """
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    names = os.fsencode(left), os.fsencode(right)
+    if renameat2 is not None and renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return
+    aside = right.with_name(left.name + ".old")
+    right.rename(aside)
+    left.rename(right)
+    aside.rename(left)
 
 
 def create_exclusive(path: Path, data: bytes) -> bool:

@@ -35,7 +35,7 @@ class StageError(ChronotopeError):
         super().__init__(
             f"the stage {stage} to succeed",
             found=f"that it ended with exit code {exit_code} (its message is above)",
-            do=f"Mend what it names and run again; `python -m components.{stage.split('@', maxsplit=1)[0]}` runs it alone.",
+            do=f"Mend what it names and run again; `python -m components.{stage.partition('@')[0]}` runs it alone.",
         )
         self.exit_code = exit_code
 

@@ -1,0 +1,29 @@
+"""Every command of `chronotope` by name."""
+
+from __future__ import annotations
+
+import typer
+
+from flows.cli import benchmark, doctor, init, pipeline, promotion, run, serve
+
+app = typer.Typer(
+    name="chronotope",
+    help="Knows what each user will do next, when and where, and keeps knowing it as people change.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command()(init.init)
+app.command()(run.run)
+app.command()(pipeline.ingest)
+app.command()(pipeline.validate)
+app.command()(pipeline.features)
+app.command()(pipeline.train)
+app.command()(pipeline.evaluate)
+app.command()(promotion.promote)
+app.command()(promotion.rollback)
+app.command()(promotion.history)
+app.command()(serve.serve)
+app.command()(benchmark.benchmark)
+app.command()(doctor.doctor)

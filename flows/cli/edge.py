@@ -1,0 +1,87 @@
+"""The edge of the command line: one clear message and an exit code for every error, never a traceback.
+
+Exit codes: 0 done; 2 the command line or params.yaml is wrong; others as in `components.errors`. With `--json` the
+result, or the error, is one JSON object on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.main import get_command
+
+from components.errors import ChronotopeError, ConfigError
+from flows.environment import prepare
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", metavar="DIR", help="Folder of the workspace.", show_default="here")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def enter(workspace: Path) -> Path:
+    """The workspace's absolute folder, with the environment that every engine needs."""
+    root = workspace.resolve()
+    if not (root / "params.yaml").is_file():
+        raise ConfigError(
+            "a workspace (a folder with params.yaml)",
+            found=f"none at {root}",
+            do="Run `chronotope init DIR` to make one, or name one with --workspace.",
+        )
+    prepare(root)
+    return root
+
+
+def show(record: Any, as_json: bool, render: Callable[[], None]) -> None:
+    """Print `record` as JSON, or call `render` for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(record, default=str, sort_keys=True) + "\n")
+    else:
+        render()
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    from flows.cli.app import app
+
+    as_json = "--json" in sys.argv
+    try:
+        get_command(app).main(standalone_mode=False, prog_name="chronotope")
+    except ChronotopeError as error:
+        _leave(error, str(error), error.exit_code, as_json)
+    except KeyboardInterrupt:
+        _leave(None, "Interrupted; nothing half-written is left.", 130, as_json)
+    except Exception as error:  # noqa: BLE001  the edge of the process: whatever comes here is shown as one message
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a wrong command line
+            _leave(None, error.format_message(), int(error.exit_code), as_json)
+        if type(error).__name__ in {"Exit", "Abort"}:
+            sys.exit(getattr(error, "exit_code", 1))
+        if os.environ.get("CHRONOTOPE_DEBUG") == "1":
+            raise
+        _leave(
+            None,
+            f"A defect: {type(error).__name__}: {error}. Run it again with CHRONOTOPE_DEBUG=1 and report the traceback.",
+            1,
+            as_json,
+        )
+
+
+def _leave(error: ChronotopeError | None, message: str, code: int, as_json: bool) -> None:
+    if as_json:
+        record = {"error": message, "exit_code": code}
+        if error is not None:
+            record["kind"] = type(error).__name__
+        sys.stdout.write(json.dumps(record) + "\n")
+    else:
+        errors.print(f"[bold red]✗[/] {message}", soft_wrap=True)
+    sys.exit(code)

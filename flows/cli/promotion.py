@@ -1,0 +1,84 @@
+"""What is in production: `promote`, `rollback`, `history`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from components.params import load_params
+from components.workspace import hold
+from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
+
+
+def promote(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) -> None:
+    """Judge the newest models against the champion, and promote the better one.
+
+    Example: `chronotope promote --json`
+    """
+    from components.registry import promote as registry
+
+    root = enter(workspace)
+    params = load_params(root / "params.yaml")
+    with hold(root, "promote"):
+        registry.log_runs(root, params)
+        decision = registry.run_gate(root, params)
+        entry = registry.promote(root, params, decision) if decision.promote else None
+    record = decision.as_record()
+    show({"decision": record, "entry": entry and entry.as_record()}, as_json, lambda: print_decision(record))
+
+
+def print_decision(record: dict) -> None:
+    """The gate's decision, check by check."""
+    title = f"[bold green]Promoted {record['challenger']}[/]" if record["promote"] else "[bold]Nothing promoted[/]"
+    console.print(title)
+    for check in record["checks"]:
+        console.print(f"  {'[green]✓[/]' if check['passed'] else '[red]✗[/]'} {check['sentence']}")
+
+
+def rollback(
+    to: Annotated[
+        int | None, typer.Option(help="Number of the promotion to go back to; the previous one when left out.")
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Go back to an earlier champion: verified first, then a new entry of the log that points back.
+
+    Example: `chronotope rollback --to 3`
+    """
+    from components.registry import promote as registry
+
+    root = enter(workspace)
+    with hold(root, "rollback"):
+        entry = registry.rollback(root, load_params(root / "params.yaml"), to=to)
+    show(
+        entry.as_record(),
+        as_json,
+        lambda: console.print(
+            f"[bold]{entry.model}[/] ({entry.digest[:12]}) is the champion again, as entry {entry.sequence}"
+        ),
+    )
+
+
+def history(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) -> None:
+    """Everything that was ever in production, newest first, with the reason.
+
+    Example: `chronotope history`
+    """
+    from components.registry.promotions import history as entries
+
+    root = enter(workspace)
+    found = list(entries(root))
+
+    def render() -> None:
+        table = Table("", "when", "kind", "model", "artifact", "why", box=None, header_style="bold")
+        for entry in reversed(found):
+            table.add_row(
+                str(entry.sequence), entry.time[:16], entry.kind, entry.model, entry.digest[:12], entry.reason
+            )
+        console.print(table if found else "Nothing was promoted yet.")
+
+    show([entry.as_record() for entry in found], as_json, render)
