@@ -61,7 +61,7 @@ def main() -> None:
         _leave(error, str(error), error.exit_code, as_json)
     except KeyboardInterrupt:
         _leave(None, "Interrupted; nothing half-written is left.", 130, as_json)
-    except Exception as error:  # noqa: BLE001  the edge of the process: whatever comes here is shown as one message
+    except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a wrong command line
             _leave(None, error.format_message(), int(error.exit_code), as_json)
         if type(error).__name__ in {"Exit", "Abort"}:
