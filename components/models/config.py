@@ -1,0 +1,120 @@
+"""Everything that fixes the shape of a sequence model: one frozen record, saved as JSON beside the weights.
+
+Built from `params.yaml` and the sizes of an Encoding; a model is rebuilt from this record alone. Never holds weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from components.errors import ConfigError, IntegrityError
+from components.features.encoding import Encoding
+from components.params import NetworkParams
+
+INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
+HEADS = ("item", "action", "time", "place")
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """Shape of a SequenceModel.
+
+    Attributes
+    ----------
+    items, actions, devices, categories : sizes of the vocabularies, padding and unknown included
+    cells : (H3 resolution, size of its vocabulary), coarse first
+    numbers : columns of Store.numbers
+    encoder, options : a name of ENCODERS and its options
+    width : d, of the states
+    max_history : L, the longest sequence, start token included
+    dropout : share of hidden units dropped in training, and of requests hidden from a request-aware model
+    inputs : which of INPUTS are read
+    heads : which of HEADS answer, with the weight of each loss
+    time_components : C, log-normals of the time head
+    request_clock, request_place : whether the answer is conditioned on the request's time, and its place
+    temperature : of the cosine item head; None: dot product
+    """
+
+    items: int
+    actions: int
+    devices: int
+    categories: int
+    cells: tuple[tuple[int, int], ...]
+    numbers: int
+    encoder: str
+    options: Mapping[str, float | int | str | bool]
+    width: int
+    max_history: int
+    dropout: float
+    inputs: tuple[str, ...]
+    heads: Mapping[str, float]
+    time_components: int
+    request_clock: bool
+    request_place: bool
+    temperature: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain record for `config.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Any) -> SequenceConfig:
+        """Read back what `to_json` wrote; a record with other keys is refused."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(record, dict) or set(record) != names:
+            found = sorted(set(record) ^ names) if isinstance(record, dict) else type(record).__name__
+            raise IntegrityError(
+                "a sequence model's configuration",
+                found=f"missing or unknown keys {found}",
+                do="Train the model again, or load it with the version that wrote it.",
+            )
+        cells = tuple((int(resolution), int(size)) for resolution, size in record["cells"])
+        return cls(**{**record, "cells": cells, "inputs": tuple(record["inputs"])})
+
+
+def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
+    """Shape of the model that `params` asks for on data with this encoding.
+
+    Where a log has order but no time (`time_kind: ordinal`), inputs, heads and requests that need a clock are off;
+    where it has no places, those that need cells are.
+
+    Raises
+    ------
+    ConfigError
+        An input or a head that does not exist, or nothing to predict.
+    """
+    unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
+    if unknown or "item" not in params.heads:
+        raise ConfigError(
+            f"inputs of {', '.join(INPUTS)} and heads of {', '.join(HEADS)} with `item` among them",
+            found=f"inputs {params.inputs}, heads {sorted(params.heads)}",
+            do="Mend `training.models` in params.yaml.",
+        )
+    timed = encoding.settings.get("time_kind") != "ordinal"
+    sizes = {kind: len(vocabulary) for kind, vocabulary in encoding.vocabularies.items()}
+    finest = sorted(int(kind.removeprefix("cell_")) for kind in sizes if kind.startswith("cell_"))
+    cells = tuple((resolution, sizes[f"cell_{resolution}"]) for resolution in finest)
+    placed = any(size > 2 for _, size in cells)
+    absent = set() if timed else {"clock", "time"}
+    absent |= set() if placed else {"cells", "place"}
+    return SequenceConfig(
+        items=sizes["item"],
+        actions=sizes["action"],
+        devices=sizes.get("device", 2),
+        categories=sizes.get("category", 2),
+        cells=cells,
+        numbers=len(encoding.scales),
+        encoder=params.encoder.kind,
+        options=dict(params.encoder.options),
+        width=params.width,
+        max_history=params.max_history,
+        dropout=params.dropout,
+        inputs=tuple(name for name in INPUTS if name in params.inputs and name not in absent),
+        heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in absent},
+        time_components=params.time_components,
+        request_clock=timed and params.target_time == "given",
+        request_place=placed and params.query_place,
+        temperature=params.temperature,
+    )

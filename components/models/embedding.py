@@ -1,0 +1,106 @@
+"""Events as vectors: the sum of what an event is (item, action, place, device, category), when, and how much.
+
+The item table (an id's own vector plus that of its category) is shared with the item head (tied weights).
+Never looks at another event: everything between events is the encoder's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from components.models.config import SequenceConfig
+from components.models.tokens import Tokens
+
+_CLOCK = {"hour": 24, "weekday": 7, "holiday": 2}
+
+
+class ItemTable(nn.Module):
+    """Vectors of the catalogue: one per item and, when `category` is an input, one per category added to it."""
+
+    category: Tensor
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        self.item = nn.Embedding(config.items, config.width, padding_idx=0)
+        self.categories = (
+            nn.Embedding(config.categories, config.width, padding_idx=0) if "category" in config.inputs else None
+        )
+        self.register_buffer("category", torch.zeros(config.items, dtype=torch.int32))  # code of each item's category
+
+    def forward(self, item: Tensor) -> Tensor:
+        """(…) codes → (…, d)."""
+        vector: Tensor = self.item(item)
+        if self.categories is not None:
+            vector = vector + self.categories(self.category[item].long())
+        return vector
+
+    def all(self) -> Tensor:
+        """(V, d) vectors of the whole catalogue."""
+        if self.categories is None:
+            return self.item.weight
+        return self.item.weight + self.categories(self.category.long())
+
+
+class EventEmbedding(nn.Module):
+    """Tokens → (B, L, d). Look-ups are scaled by sqrt(d) (SASRec); positions count from the end (0 = newest)."""
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        d, inputs = config.width, config.inputs
+        self.scale = math.sqrt(d)
+        self.table = ItemTable(config)
+        sizes: dict[str, int] = {}
+        if "action" in inputs:
+            sizes["action"] = config.actions
+        if "device" in inputs:
+            sizes["device"] = config.devices
+        if "clock" in inputs:
+            sizes |= _CLOCK
+        if "cells" in inputs:
+            sizes |= {f"cell_{resolution}": size for resolution, size in config.cells}
+        self.reads_item = "item" in inputs
+        self.lookups = nn.ModuleDict({name: nn.Embedding(size, d) for name, size in sizes.items()})
+        self.numbers = nn.Linear(2 * config.numbers, d, bias=False) if "numbers" in inputs else None
+        self.positions = nn.Embedding(config.max_history, d) if "position" in inputs else None
+        self.start = nn.Parameter(torch.empty(d))
+        self.dropout = nn.Dropout(config.dropout)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draw fresh weights: N(0, .02) for look-ups (HSTU), 1/sqrt(d) for what is not scaled."""
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+                if module.padding_idx is not None:
+                    nn.init.zeros_(module.weight[module.padding_idx])
+        nn.init.normal_(self.start, std=1.0 / self.scale)
+        if self.positions is not None:
+            nn.init.normal_(self.positions.weight, std=1.0 / self.scale)
+        if self.numbers is not None:
+            nn.init.normal_(self.numbers.weight, std=0.02)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the codes that are read."""
+        return (*(("item",) if self.reads_item else ()), *self.lookups)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Vectors of the tokens, (B, L, d); what stands at padded places is not defined."""
+        parts = [self.table(tokens.codes["item"])] if self.reads_item else []
+        parts += [lookup(tokens.codes[name]) for name, lookup in self.lookups.items()]
+        if parts:
+            x = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]  # (B, L, d)
+            x = x * self.scale
+        else:
+            x = self.start.new_zeros(*tokens.mask.shape, len(self.start))
+        if self.numbers is not None and tokens.numbers is not None:
+            x = x + self.numbers(tokens.numbers)  # (B, L, 2F) → (B, L, d)
+        first = torch.where(tokens.begins[:, None], self.start.to(x.dtype), x[:, 0])  # (B, d)
+        x = torch.cat([first[:, None], x[:, 1:]], dim=1)
+        if self.positions is not None:
+            x = x + self.positions(tokens.position)
+        dropped: Tensor = self.dropout(x)
+        return dropped

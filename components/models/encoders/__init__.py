@@ -1,0 +1,35 @@
+"""Encoders: histories → states. One file per family, one signature.
+
+An encoder is `Encoder(config)`; called with events (B, L, d), time (B, L) seconds and mask (B, L) it gives states
+(B, L, d), where state t depends on events 0..t alone. Padding is on the right; states there are not defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from components.errors import ConfigError
+from components.models.config import SequenceConfig
+from components.models.encoders.gru import GRUEncoder
+from components.models.encoders.transformer import TransformerEncoder
+
+ENCODERS: Mapping[str, type[nn.Module]] = {"gru": GRUEncoder, "transformer": TransformerEncoder}
+
+
+def build_encoder(config: SequenceConfig) -> nn.Module:
+    """Encoder of the family that `config` names.
+
+    Raises
+    ------
+    ConfigError
+        The family does not exist, or an option is not one of its own or out of range.
+    """
+    if config.encoder not in ENCODERS:
+        raise ConfigError(
+            f"an encoder of {', '.join(ENCODERS)}",
+            found=f"`{config.encoder}`",
+            do="Mend `encoder.kind` in params.yaml.",
+        )
+    return ENCODERS[config.encoder](config)

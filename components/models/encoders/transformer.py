@@ -1,0 +1,76 @@
+"""Causal Transformer: pre-norm blocks with LiGR gates and SwiGLU.
+
+    x ← x + sigmoid(W1 x + b1) · Drop(MHA(LN(x)))
+    x ← x + sigmoid(W2 x + b2) · Drop(SwiGLU(LN(x)))
+
+Source: eSASRec (RecSys 2025) and LiGR; SASRec (2018). Dropout is on the residual branches alone: dropout of the
+attention weights would keep `scaled_dot_product_attention` off its fused kernel. Never reads the mask: padding is on
+the right, where a causal state cannot see it.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from components.errors import ConfigError
+from components.models.config import SequenceConfig
+from components.models.encoders.options import positive_integers
+
+
+class Block(nn.Module):
+    """One block: gated causal attention, then a gated SwiGLU of `hidden` units."""
+
+    def __init__(self, d: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention, self.norm_feedforward = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.qkv = nn.Linear(d, 3 * d)
+        self.out = nn.Linear(d, d)
+        self.up = nn.Linear(d, 2 * hidden, bias=False)  # SiLU half and linear half in one product
+        self.down = nn.Linear(hidden, d, bias=False)
+        self.gate_attention, self.gate_feedforward = nn.Linear(d, d), nn.Linear(d, d)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, d) → (B, L, d)."""
+        B, L, d = x.shape
+        qkv = self.qkv(self.norm_attention(x)).view(B, L, 3, self.heads, d // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, L, d/heads) each
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = self.out(mixed.transpose(1, 2).reshape(B, L, d))
+        x = x + self.gate_attention(x).sigmoid() * self.dropout(mixed)
+        active, linear = self.up(self.norm_feedforward(x)).chunk(2, dim=-1)  # (B, L, hidden) each
+        grown = self.down(self.dropout(F.silu(active) * linear))
+        result: Tensor = x + self.gate_feedforward(x).sigmoid() * self.dropout(grown)
+        return result
+
+
+class TransformerEncoder(nn.Module):
+    """Blocks and a final norm. Options: `layers`, `heads`, `feedforward` (hidden units as a multiple of d)."""
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        layers, heads, multiple = positive_integers(config, "layers", "heads", "feedforward")
+        d = config.width
+        if d % heads:
+            raise ConfigError(
+                "a width that the number of heads divides",
+                found=f"width {d}, heads {heads}",
+                do="Mend `width` or `encoder.options.heads` in params.yaml.",
+            )
+        self.blocks = nn.ModuleList(Block(d, heads, multiple * d, config.dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(d)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_normal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, events: Tensor, time: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, d), (B, L), (B, L) → (B, L, d)."""
+        x = events
+        for block in self.blocks:
+            x = block(x)
+        states: Tensor = self.norm(x)
+        return states

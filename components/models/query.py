@@ -1,0 +1,84 @@
+"""Conditioning a state on the request: the same person is elsewhere at eight in the morning and at midnight.
+
+The idea is ROTAN's (rotate the output by the target's time); here the request's clock, gap and place, embedded,
+scale and shift the state and pass with it through a gated layer. A learned vector stands in where the clock is not
+known. Never sees the answer: only when, and where, it is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from components.models.config import SequenceConfig
+from components.models.tokens import Request
+
+_WAVES = 4  # Fourier features of the minute of day: periods of 24, 12, 8, 6 hours
+_GAP_KNOTS = 16  # soft bins of log(1 + gap_s), from a second to about three years
+_GAP_MAX = math.log(1e8)
+
+
+class RequestConditioning(nn.Module):
+    """(n, d) states and a Request → (n, d) states that know when, and where, the answer is wanted."""
+
+    knots: Tensor
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        d = config.width
+        self.clocked, self.placed, self.rate = config.request_clock, config.request_place, config.dropout
+        if self.clocked:
+            self.hour, self.weekday = nn.Embedding(24, d), nn.Embedding(7, d)
+            self.smooth = nn.Linear(2 * _WAVES + _GAP_KNOTS, d)
+            self.unknown = nn.Parameter(torch.zeros(d))
+            self.register_buffer("knots", torch.linspace(0.0, _GAP_MAX, _GAP_KNOTS), persistent=False)
+        if self.placed:
+            self.cells = nn.ModuleList(nn.Embedding(size, d, padding_idx=0) for _, size in config.cells)
+        self.norm = nn.LayerNorm(d)
+        self.film = nn.Linear(d, 2 * d)
+        self.up = nn.Linear(2 * d, 4 * d, bias=False)
+        self.down = nn.Linear(2 * d, d, bias=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draw fresh weights; at first the states pass almost unchanged."""
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.1)
+                if module.padding_idx is not None:
+                    nn.init.zeros_(module.weight[module.padding_idx])
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_normal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.normal_(self.film.weight, std=0.02)
+        nn.init.normal_(self.down.weight, std=0.02)
+
+    def _clock(self, request: Request) -> Tensor:
+        angle = request.minute_of_day * (2 * math.pi / 1440)  # (n,)
+        turns = angle[:, None] * torch.arange(1, _WAVES + 1, device=angle.device)  # (n, waves)
+        width = _GAP_MAX / (_GAP_KNOTS - 1)
+        gap = torch.exp(-0.5 * ((request.log_gap[:, None] - self.knots) / width) ** 2)  # (n, knots)
+        smooth = self.smooth(torch.cat([turns.sin(), turns.cos(), gap], dim=1))
+        q = self.hour(request.hour) + self.weekday(request.weekday) + smooth  # (n, d)
+        known = request.known
+        if self.training and self.rate:  # so that the answer without a clock is trained as well
+            known = known & (torch.rand(known.shape, device=known.device) >= self.rate)
+        return torch.where(known[:, None], q, self.unknown.to(q.dtype))
+
+    def forward(self, states: Tensor, request: Request) -> Tensor:
+        """(n, d) → (n, d)."""
+        q = torch.zeros_like(states)
+        if self.clocked:
+            q = q + self._clock(request)
+        if self.placed:
+            q = q + torch.stack([cell(request.cells[:, i]) for i, cell in enumerate(self.cells)]).sum(0)
+        scale, shift = self.film(self.dropout(q)).chunk(2, dim=1)  # (n, d) each
+        active, linear = self.up(torch.cat([self.norm(states), q], dim=1)).chunk(2, dim=1)  # (n, 2d) each
+        grown = self.down(self.dropout(F.silu(active) * linear))
+        result: Tensor = states * (1 + scale) + shift + self.dropout(grown)
+        return result

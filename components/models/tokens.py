@@ -1,0 +1,55 @@
+"""What a sequence model is fed: tokens (a start token, then events) and, where known, the request at each of them.
+
+A user with n events has n+1 tokens: the start, then one per event; token i answers "what is event i?" (from 0).
+Plain records of tensors; never reads a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """B sequences, right-padded to L. Integer columns are 0 where padded and at the start token.
+
+    Attributes
+    ----------
+    codes : (B, L) int64 by name: item, action, device, hour, weekday, holiday, cell_<r>; those that are read
+    numbers : (B, L, 2F) float32 scaled numbers and their missing bits; None when not read
+    time_s : (B, L) int64 UTC seconds; the start token has the time of the first event
+    position : (B, L) int64 distance from the last token that answers, 0 there
+    mask : (B, L) bool, False = padding
+    begins : (B,) bool, the first token is the start of the user's history
+    """
+
+    codes: Mapping[str, Tensor]
+    numbers: Tensor | None
+    time_s: Tensor
+    position: Tensor
+    mask: Tensor
+    begins: Tensor
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is known of the moment of the answer, for each of n states.
+
+    Attributes
+    ----------
+    hour, weekday : (n,) int64 local clock
+    minute_of_day : (n,) float32, local, 0..1440
+    log_gap : (n,) float32 log(1 + seconds since the last visible event); 0 after the start token
+    cells : (n, R) int64 codes of the place at each resolution, coarse first; 0 = not given
+    known : (n,) bool, False = the clock is not known
+    """
+
+    hour: Tensor
+    weekday: Tensor
+    minute_of_day: Tensor
+    log_gap: Tensor
+    cells: Tensor
+    known: Tensor
