@@ -128,6 +128,7 @@ class MemoryParams(Section):
     em_steps: int = Field(ge=1)
     max_history: int = Field(ge=1)  # events of a user that habits are computed from
     max_pairs: int = Field(ge=1)  # successors kept per item
+    prior: float = Field(gt=0)  # popularity smooths every counter as if by so many events
 
 
 class EncoderParams(Section):
