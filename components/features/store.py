@@ -95,8 +95,8 @@ class Store:
             write_json(out / "store.json", {"columns": sorted(self.columns), "events": self.n_events})
 
     @classmethod
-    def load(cls, folder: Path) -> Store:
-        """Map a saved store, read-only, without unpickling anything."""
+    def load(cls, folder: Path, encoding: Encoding | None = None) -> Store:
+        """Map a saved store, read-only, without unpickling anything; its own encoding unless one is given."""
         record = read_json(folder / "store.json")
         offsets = _map(folder / "offsets.npy")
         if int(offsets[-1]) != record["events"]:
@@ -111,7 +111,7 @@ class Store:
             columns={name: _map(folder / f"column_{name}.npy") for name in record["columns"]},
             numbers=_map(folder / "numbers.npy"),
             missing=_map(folder / "missing.npy"),
-            encoding=Encoding.load(folder / "encoding"),
+            encoding=encoding or Encoding.load(folder / "encoding"),
         )
 
 
