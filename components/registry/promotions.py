@@ -1,0 +1,300 @@
+"""The append-only promotion log: the truth of what is in production.
+
+`promotions/000001.json, 000002.json, …`: an entry is created exclusively under the next number, so that of any
+number of racers exactly one wins, and is never written again. Each entry carries the digest of the one before,
+which makes a later change of any but the last visible. Aliases, packages and services are derived from here.
+
+Never here: whether a model deserves promotion (`registry.gate`), and what an alias is (`registry.tracking`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.errors import IntegrityError, PromotionError, StalePromotion
+from components.files import create_exclusive, sha256_file
+from components.registry.artifact import verify
+from components.workspace import Workspace, git_sha
+
+Kind = Literal["promote", "rollback", "adopt"]
+_DIGEST = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Entry(BaseModel):
+    """One change of the champion.
+
+    Attributes
+    ----------
+    sequence : 1, 2, …
+    kind : promote (the gate said so), rollback (points back), adopt (a person moved the alias, and it was taken over)
+    model : name of the candidate model
+    digest : of the artifact that is in production from here on
+    previous : digest of the artifact that was there until here; None for the first
+    returns_to : for a rollback, the sequence of the entry that it points back to
+    reason : one sentence
+    decision : the gate's decision with all its checks; None where no gate was asked
+    window : the promotion window that was judged; None where none was
+    dvc_lock, params : the text of dvc.lock and params.yaml of what it promotes, each with its digest
+    git_sha : the commit ("+" when tracked files differed); None without git
+    time : UTC, ISO 8601; for people, nothing is ordered by it
+    chain : digest of the bytes of the entry before; 64 zeros for the first
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sequence: int = Field(ge=1)
+    kind: Kind
+    model: str
+    digest: str = _DIGEST
+    previous: str | None
+    returns_to: int | None
+    reason: str
+    decision: dict[str, Any] | None
+    window: dict[str, Any] | None
+    dvc_lock: dict[str, str] | None
+    params: dict[str, str] | None
+    git_sha: str | None
+    time: str
+    chain: str = _DIGEST
+
+    def as_record(self) -> dict[str, Any]:
+        """The entry as JSON."""
+        return self.model_dump()
+
+
+def _path(root: Path, sequence: int) -> Path:
+    return Workspace(root).promotions / f"{sequence:06d}.json"
+
+
+def history(root: Path) -> list[Entry]:
+    """All entries, oldest first, with numbers and chain checked.
+
+    Raises
+    ------
+    IntegrityError
+        An entry is missing, cannot be read, or was changed after the next one was written.
+    """
+    entries: list[Entry] = []
+    chain = "0" * 64
+    for number, path in enumerate(sorted(Workspace(root).promotions.glob("[0-9]*.json")), start=1):
+        data = path.read_bytes()
+        try:
+            entry = Entry.model_validate_json(data)
+        except ValidationError as error:
+            raise IntegrityError(
+                f"a promotion entry in {path}", found=str(error.errors()[0]["msg"]), do="Bring it back from git."
+            ) from error
+        if path.name != f"{number:06d}.json" or entry.sequence != number:
+            raise IntegrityError(
+                f"entry {number} of the promotion log",
+                found=f"{path.name}, which calls itself {entry.sequence}",
+                do="Bring the missing entries back from git.",
+            )
+        if entry.chain != chain:
+            raise IntegrityError(
+                f"entry {number - 1} of the promotion log as it was when entry {number} was written",
+                found=f"digest {chain[:12]} in place of {entry.chain[:12]}",
+                do=f"Bring promotions/{number - 1:06d}.json back from git.",
+            )
+        chain = hashlib.sha256(data).hexdigest()
+        entries.append(entry)
+    return entries
+
+
+def current(root: Path) -> Entry | None:
+    """The last entry: its artifact is the champion. None before the first promotion."""
+    entries = history(root)
+    return entries[-1] if entries else None
+
+
+def origin(entries: Sequence[Entry], entry: Entry) -> Entry:
+    """The entry that first put `entry`'s artifact in production by this line: a rollback is followed back."""
+    while entry.returns_to is not None:
+        entry = entries[entry.returns_to - 1]
+    return entry
+
+
+def fallback(entries: Sequence[Entry], entry: Entry | None = None) -> Entry | None:
+    """What a rollback from `entry` (default: the last) goes to: the champion that its origin replaced.
+
+    What was rolled back is never gone back to: after A, B, rollback to A, C, the fallback of C is A.
+    """
+    if not entries:
+        return None
+    first = origin(entries, entry or entries[-1])
+    return origin(entries, entries[first.sequence - 2]) if first.sequence > 1 else None
+
+
+def append(
+    root: Path,
+    *,
+    expected: int,
+    kind: Kind,
+    model: str,
+    digest: str,
+    reason: str,
+    returns_to: int | None = None,
+    decision: Mapping[str, Any] | None = None,
+    window: Mapping[str, Any] | None = None,
+    dvc_lock: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> Entry:
+    """Add the entry after `expected` (0: the log is empty), or refuse: compare and swap.
+
+    Raises
+    ------
+    StalePromotion
+        The log went on since `expected` was read: another champion was promoted, and nothing is written.
+    """
+    entries = history(root)
+    if len(entries) != expected:
+        raise _stale(expected, entries)
+    last = entries[-1] if entries else None
+    entry = Entry(
+        sequence=expected + 1,
+        kind=kind,
+        model=model,
+        digest=digest,
+        previous=last.digest if last else None,
+        returns_to=returns_to,
+        reason=reason,
+        decision=dict(decision) if decision is not None else None,
+        window=dict(window) if window is not None else None,
+        dvc_lock=dict(dvc_lock) if dvc_lock is not None else None,
+        params=dict(params) if params is not None else None,
+        git_sha=git_sha(root),
+        time=dt.datetime.now(dt.UTC).isoformat("T", "seconds"),
+        chain=sha256_file(_path(root, expected)) if last else "0" * 64,
+    )
+    text = json.dumps(entry.as_record(), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    if not create_exclusive(_path(root, entry.sequence), text.encode()):
+        raise _stale(expected, history(root))
+    return entry
+
+
+def _stale(expected: int, entries: Sequence[Entry]) -> StalePromotion:
+    last = f", whose last is {entries[-1].model} ({entries[-1].time})" if entries else ""
+    return StalePromotion(
+        f"a promotion log of {expected} entries, as when the models were compared",
+        found=f"{len(entries)} entries{last}",
+        do="Run the gate again against the new champion.",
+    )
+
+
+def rollback(root: Path, to: int | None = None, reason: str | None = None) -> Entry:
+    """Go back to an earlier champion by a new entry that points to it, after its artifact has been verified.
+
+    Parameters
+    ----------
+    root : the workspace
+    to : sequence of the entry to go back to; default: `fallback`
+    reason : one sentence for the log
+
+    Raises
+    ------
+    PromotionError
+        There is nothing to go back to, or its artifact is gone or damaged; names the next good one.
+    """
+    entries = history(root)
+    target = _target(entries, to)
+    problem = _problem(root, target)
+    if problem is not None:
+        good = _next_good(root, entries, target)
+        raise PromotionError(
+            f"the artifact of entry {target.sequence} ({target.model}) whole",
+            found=problem,
+            do=f"Roll back to entry {good.sequence} ({good.model}) with `chronotope rollback --to {good.sequence}`."
+            if good
+            else "No earlier artifact is whole either: fetch one from the registry, or train again.",
+        )
+    return append(
+        root,
+        expected=len(entries),
+        kind="rollback",
+        model=target.model,
+        digest=target.digest,
+        returns_to=target.sequence,
+        reason=reason or f"Back to entry {target.sequence}.",
+        dvc_lock=target.dvc_lock,
+        params=target.params,
+    )
+
+
+def _target(entries: Sequence[Entry], to: int | None) -> Entry:
+    found = fallback(entries)
+    if to is not None:
+        found = origin(entries, entries[to - 1]) if 1 <= to <= len(entries) else None
+    if found is None:
+        raise PromotionError(
+            "an earlier champion to go back to" if to is None else f"entry {to} of the promotion log",
+            found=f"a log of {len(entries)} entries"
+            + (f", whose champion {entries[-1].model} is the first" if entries and to is None else ""),
+            do="`chronotope history` lists the entries.",
+        )
+    if found.digest == entries[-1].digest:
+        raise PromotionError(
+            "another champion than the present one",
+            found=f"that entry {found.sequence} is already in production",
+            do="`chronotope history` lists the entries.",
+        )
+    return found
+
+
+def _problem(root: Path, entry: Entry) -> str | None:
+    """Why the artifact of an entry cannot be used; None when it can."""
+    folder = Workspace(root).artifact(entry.digest)
+    if not folder.is_dir():
+        return f"nothing at {folder} (pruned)"
+    try:
+        verify(folder, entry.digest)
+    except IntegrityError as error:
+        return f"{error.found} in {folder}"
+    return None
+
+
+def _next_good(root: Path, entries: Sequence[Entry], bad: Entry) -> Entry | None:
+    one = fallback(entries, bad)
+    while one is not None and _problem(root, one) is not None:
+        one = fallback(entries, one)
+    return one
+
+
+def protected(root: Path) -> set[str]:
+    """Digests of the artifacts that nothing may remove: the champion and what a rollback goes to."""
+    entries = history(root)
+    before = fallback(entries)
+    return {one.digest for one in (*entries[-1:], before) if one is not None}
+
+
+def prune(root: Path, keep: int, protect: Collection[str] = ()) -> list[str]:
+    """Remove artifact folders that are neither among the last `keep` champions nor protected.
+
+    Parameters
+    ----------
+    root : the workspace
+    keep : how many distinct champions to keep besides the protected ones
+    protect : digests of artifacts in use elsewhere (a challenger, a shadow)
+
+    Returns
+    -------
+    list of str
+        Digests of what was removed. The champion and the one before always stay.
+    """
+    recent = list(dict.fromkeys(entry.digest for entry in reversed(history(root))))[:keep]
+    stay = protected(root) | set(recent) | set(protect)
+    removed = []
+    for folder in sorted(Workspace(root).artifacts.glob("[0-9a-f]*")):
+        if folder.name not in stay:
+            retired = folder.with_name(f".{folder.name}.old")
+            folder.rename(retired)
+            shutil.rmtree(retired)
+            removed.append(folder.name)
+    return removed
