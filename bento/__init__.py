@@ -1,0 +1,1 @@
+"""The served product: a BentoML service around `components.serving`. The only place that imports bentoml."""

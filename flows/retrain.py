@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from components.params import load_params
 from components.workspace import hold
 from flows import reconcile, stages, tasks
+from flows.environment import prepare
 
 
 def _name() -> str:
@@ -48,6 +49,7 @@ def retrain(
     dict with `ingest`, `stages`, `decision`, and `entry` (the promotion, or None)
     """
     root = Path(workspace).resolve()
+    prepare(root)  # a worker starts flows with its own environment
     params = load_params(root / "params.yaml")
     with hold(root, "retrain", timeout_s=wait_s):
         reconcile.before_run(root)

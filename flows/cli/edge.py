@@ -70,7 +70,7 @@ def main() -> None:
             raise
         _leave(
             None,
-            f"A defect: {type(error).__name__}: {error}. Run it again with CHRONOTOPE_DEBUG=1 and report the traceback.",
+            f"A defect: {type(error).__name__}: {error}. Run again with CHRONOTOPE_DEBUG=1 and report the traceback.",
             1,
             as_json,
         )

@@ -1,0 +1,145 @@
+"""The HTTP face as a plain ASGI app: guard, `POST /v1/predict`, `GET /v1/model`. It knows nothing of BentoML.
+
+The guard refuses before it reads: a body over the limit, a content type that is not JSON, JSON with NaN.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from pydantic import ValidationError
+
+from bento.schemas import (
+    ErrorResponse,
+    ModelInfo,
+    NextTime,
+    PredictRequest,
+    PredictResponse,
+    RankedCell,
+    RankedItem,
+)
+from components.errors import ChronotopeError
+from components.params import ServingParams
+from components.serving.answer import answer
+from components.serving.champion import Champion
+from components.serving.question import Question
+from components.serving.watch import Watch
+
+_JSON = "application/json"
+
+
+def _error(status: int, message: str, where: str | None = None) -> Response:
+    body = ErrorResponse(error=message, where=where)
+    return Response(body.model_dump_json(exclude_none=True), status, media_type=_JSON)
+
+
+async def _body(request: Request, limit: int) -> bytes | Response:
+    """The whole body, or the refusal of one that is too large or is not JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _JSON:
+        return _error(415, f"needed the content type {_JSON}, found {kind[:80] or 'none'}")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        return _error(415, "needed an uncompressed body")
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > limit:
+        return _error(413, f"needed a body of at most {limit} bytes")
+    read = bytearray()
+    async for block in request.stream():
+        read += block
+        if len(read) > limit:
+            return _error(413, f"needed a body of at most {limit} bytes")
+    return bytes(read)
+
+
+def _question(asked: PredictRequest) -> Question:
+    events = None
+    if asked.history is not None:
+        events = [one.model_dump() for one in asked.history]
+    filters = asked.filters
+    return Question(
+        user_id=asked.user_id,
+        history=events,
+        time=asked.time or dt.datetime.now(dt.UTC),
+        utc_offset_min=asked.utc_offset_min,
+        latitude=asked.latitude,
+        longitude=asked.longitude,
+        k=asked.k,
+        seen=filters.seen,
+        categories=filters.categories,
+        radius_km=filters.radius_km,
+        max_price=filters.max_price,
+    )
+
+
+def model_info(champion: Champion) -> ModelInfo:
+    """Name, version and lineage of the model that answers."""
+    lineage = {key: value for key, value in champion.artifact.lineage.items() if isinstance(value, str | int | float)}
+    return ModelInfo(
+        name=champion.entry.model, version=champion.entry.sequence, digest=champion.entry.digest, lineage=lineage
+    )
+
+
+def predict(champion: Champion, asked: PredictRequest) -> PredictResponse:
+    """Answer one request."""
+    question = _question(asked)
+    found = answer(champion, question)
+    return PredictResponse(
+        items=[RankedItem(**vars(item)) for item in found.items],
+        actions=None if found.actions is None else dict(found.actions),
+        next_event=None
+        if found.next_event is None
+        else NextTime(**{k: dict(v) for k, v in vars(found.next_event).items()}),
+        places=None if found.places is None else [RankedCell(cell=cell, probability=p) for cell, p in found.places],
+        history_events=found.history_events,
+        reason=found.reason,
+        time=question.time,
+        model=model_info(champion),
+    )
+
+
+def make_app(watch: Callable[[], Watch], params: ServingParams) -> FastAPI:
+    """The app; `watch` gives the holder of the champion at the time of each request."""
+    app = FastAPI(title="Chronotope", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    schema = {"requestBody": {"required": True, "content": {_JSON: {"schema": PredictRequest.model_json_schema()}}}}
+
+    @app.post("/v1/predict", response_model=PredictResponse, openapi_extra=schema,
+              responses={code: {"model": ErrorResponse} for code in (400, 413, 415, 422)})  # fmt: skip
+    async def predict_route(request: Request) -> Response:
+        """What this user does next: items, actions, time and place, with their probabilities."""
+        body = await _body(request, params.max_body_bytes)
+        if isinstance(body, Response):
+            return body
+        try:
+            asked = PredictRequest.model_validate(orjson.loads(body))
+        except orjson.JSONDecodeError as error:
+            return _error(400, f"needed JSON (NaN and infinity are not): {error}")
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            return _error(422, str(first["msg"]), ".".join(str(part) for part in first["loc"]) or None)
+        if asked.k > params.max_k:
+            return _error(422, f"needed k of at most {params.max_k}", "k")
+        if asked.history is not None and len(asked.history) > params.max_inline_events:
+            return _error(422, f"needed at most {params.max_inline_events} events", "history")
+        try:
+            found = predict(watch().champion, asked)
+        except ChronotopeError as error:
+            return _error(422, str(error))
+        return Response(found.model_dump_json(), media_type=_JSON)
+
+    @app.get("/v1/model", response_model=None)
+    async def model_route() -> Response:
+        """The model that serves, the one before it, and why a newer one was refused, if one was."""
+        holder = watch()
+        record: dict[str, Any] = {
+            "champion": model_info(holder.champion).model_dump(),
+            "previous": model_info(holder.previous).model_dump() if holder.previous else None,
+            "refused": holder.last_error,
+        }
+        return Response(json.dumps(record), media_type=_JSON)
+
+    return app

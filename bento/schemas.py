@@ -1,0 +1,110 @@
+"""What `/v1/predict` takes and gives. Strict: unknown keys, wrong types, NaN and infinity are refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+Id = Annotated[str, Field(min_length=1, max_length=256)]
+Latitude = Annotated[float, Field(ge=-90, le=90, description="Degrees, WGS84.")]
+Longitude = Annotated[float, Field(ge=-180, le=180, description="Degrees, WGS84.")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class PastEvent(Strict):
+    """One event of an inline history."""
+
+    item_id: Id
+    action: Id
+    timestamp: AwareDatetime
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    duration_s: Annotated[float, Field(ge=0)] | None = None
+    value: float | None = None
+    device: Annotated[str, Field(max_length=256)] | None = None
+    session_id: Annotated[str, Field(max_length=256)] | None = None
+    utc_offset_min: Annotated[int, Field(ge=-1080, le=1080)] | None = None
+
+
+class Filters(Strict):
+    """What may be recommended."""
+
+    seen: Annotated[bool, Field(description="Whether items of the history may be recommended.")] = True
+    categories: Annotated[list[Id], Field(max_length=100)] | None = None
+    radius_km: Annotated[float, Field(gt=0, le=20_040)] | None = None
+    max_price: Annotated[float, Field(ge=0)] | None = None
+
+
+class PredictRequest(Strict):
+    """A user id, or an inline history, or both (the inline history then stands in for the stored one)."""
+
+    user_id: Id | None = None
+    history: list[PastEvent] | None = None
+    time: Annotated[AwareDatetime | None, Field(description="Request time; now when left out.")] = None
+    utc_offset_min: Annotated[int, Field(ge=-1080, le=1080)] | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    k: Annotated[int, Field(ge=1)] = 10
+    filters: Filters = Filters()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.user_id is None and self.history is None:
+            raise ValueError("give a user_id, a history, or both")
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("give latitude and longitude, or neither")
+        if self.filters.radius_km is not None and self.latitude is None:
+            raise ValueError("radius_km needs the latitude and longitude of the request")
+        return self
+
+
+class RankedItem(BaseModel):
+    item_id: str
+    probability: float
+    title: str
+    category: str | None
+
+
+class NextTime(BaseModel):
+    """Time to the next event, from the last one of the history."""
+
+    quantiles_s: dict[str, float]
+    within: dict[str, float]
+    no_return: dict[str, float]
+
+
+class RankedCell(BaseModel):
+    cell: str
+    probability: float
+
+
+class ModelInfo(BaseModel):
+    """Which model answered: its number in the promotion log, its digest, and where it comes from."""
+
+    name: str
+    version: int
+    digest: str
+    lineage: dict[str, str | int | float | None]
+
+
+class PredictResponse(BaseModel):
+    items: list[RankedItem]
+    actions: dict[str, float] | None
+    next_event: NextTime | None
+    places: list[RankedCell] | None
+    history_events: int
+    reason: str
+    time: dt.datetime
+    model: ModelInfo
+
+
+class ErrorResponse(BaseModel):
+    """One clear message: what was needed, what was found where."""
+
+    error: str
+    where: str | None = None

@@ -1,0 +1,108 @@
+"""From a question to an answer: the history is packed by the functions that made the training store, the champion
+scores it, and the filters pick from its ranking. Nothing here loads, swaps or logs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.encoding import UNKNOWN, Encoding
+from components.features.place import haversine_km
+from components.predictor import Scores, TimeDistribution
+from components.serving.champion import Champion
+from components.serving.question import Answer, NextTime, Question, RankedItem
+
+_QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
+_WITHIN_S = {"1h": 3_600.0, "1d": 86_400.0, "7d": 604_800.0}
+_NO_RETURN_S = {"30d": 2_592_000.0, "90d": 7_776_000.0}
+_PLACES = 5
+
+
+def answer(champion: Champion, question: Question) -> Answer:
+    """Predict what the user does next.
+
+    Raises
+    ------
+    DataError
+        An inline event breaks the contract; the message names it.
+    """
+    queries, reason = champion.queries(question)
+    scores = champion.predictor.score(queries)
+    encoding = champion.encoding
+    history = queries.store["item"][queries.start[0] : queries.stop[0]]
+    allowed = _allowed(encoding, question, np.asarray(history))
+    return Answer(
+        items=_ranked(encoding, scores.item[0], allowed, question.k),
+        actions=_actions(encoding, scores),
+        next_event=None if scores.time is None else _next_time(scores.time),
+        places=_places(encoding, scores),
+        history_events=int(queries.stop[0] - queries.start[0]),
+        reason=reason,
+    )
+
+
+def _allowed(encoding: Encoding, question: Question, history: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(V,) whether an item passes the filters."""
+    items = encoding.catalogue
+    allowed = np.ones(encoding.n_items, bool)
+    allowed[: UNKNOWN + 1] = False
+    if not question.seen:
+        allowed[history] = False
+    if question.categories is not None:
+        code_of = encoding.vocabularies["category"].code_of
+        allowed &= np.isin(items.category, [code_of[name] for name in question.categories if name in code_of])
+    if question.max_price is not None:
+        allowed &= items.price <= question.max_price  # NaN compares as False: an unknown price is no low price
+    if question.radius_km is not None and question.latitude is not None and question.longitude is not None:
+        away = haversine_km(question.latitude, question.longitude, items.latitude, items.longitude)
+        allowed &= away <= question.radius_km
+    return allowed
+
+
+def _ranked(
+    encoding: Encoding, log_probability: NDArray[np.float32], allowed: NDArray[np.bool_], k: int
+) -> list[RankedItem]:
+    codes = np.flatnonzero(allowed & np.isfinite(log_probability))
+    if len(codes) > k:
+        codes = codes[np.argpartition(-log_probability[codes], k - 1)[:k]]
+    codes = codes[np.lexsort((codes, -log_probability[codes]))]
+    names, categories = encoding.vocabularies["item"].ids, encoding.vocabularies["category"].ids
+    items = encoding.catalogue
+    return [
+        RankedItem(
+            item_id=str(names[code]),
+            probability=float(np.exp(log_probability[code])),
+            title=str(items.title[code] or ""),
+            category=str(categories[items.category[code]]) if items.category[code] > UNKNOWN else None,
+        )
+        for code in codes
+    ]
+
+
+def _actions(encoding: Encoding, scores: Scores) -> dict[str, float] | None:
+    if scores.action is None:
+        return None
+    names = encoding.vocabularies["action"].ids
+    return {str(names[code]): float(scores.action[0, code]) for code in range(UNKNOWN + 1, len(names))}
+
+
+def _next_time(time: TimeDistribution) -> NextTime:
+    def within(seconds: float) -> float:
+        return float(time.cdf(np.array([seconds]))[0])
+
+    return NextTime(
+        quantiles_s={name: float(time.quantile(p)[0]) for name, p in _QUANTILES.items()},
+        within={name: within(seconds) for name, seconds in _WITHIN_S.items()},
+        no_return={name: 1.0 - within(seconds) for name, seconds in _NO_RETURN_S.items()},
+    )
+
+
+def _places(encoding: Encoding, scores: Scores) -> list[tuple[str, float]] | None:
+    if scores.place is None:
+        return None
+    finest = max(int(kind.removeprefix("cell_")) for kind in encoding.vocabularies if kind.startswith("cell_"))
+    names = encoding.vocabularies[f"cell_{finest}"].ids
+    row = scores.place[0].copy()
+    row[: UNKNOWN + 1] = 0.0
+    best = np.argsort(-row, kind="stable")[:_PLACES]
+    return [(str(names[code]), float(row[code])) for code in best if row[code] > 0]

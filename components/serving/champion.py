@@ -1,0 +1,90 @@
+"""The champion in memory: a verified artifact, ready to answer, and how a question finds its history in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from components.features.encoding import Encoding
+from components.features.pack import pack_history
+from components.features.store import Store
+from components.features.time import offset_minutes
+from components.predictor import Predictor, Queries
+from components.registry.artifact import LoadedArtifact, load_artifact
+from components.registry.promotions import Entry
+from components.serving.question import Question
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A promoted model, loaded.
+
+    Attributes
+    ----------
+    entry : its entry in the promotion log
+    artifact : what the verified loader returned
+    """
+
+    entry: Entry
+    artifact: LoadedArtifact
+
+    @property
+    def predictor(self) -> Predictor:
+        return self.artifact.predictor
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.artifact.encoding
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """User id → row in the stored histories."""
+        return {str(name): row for row, name in enumerate(self.artifact.histories.users)}
+
+    def queries(self, question: Question) -> tuple[Queries, str]:
+        """One query over the history that the question means, and what to tell people about it."""
+        if question.history is not None:
+            store, row = pack_history(question.history, self.encoding, user_id=question.user_id or "inline"), 0
+            reason = f"answered from the {store.n_events} events of the request"
+        elif question.user_id in self.row_of:
+            store, row = self.artifact.histories, self.row_of[question.user_id]
+            reason = "answered from the user's stored history"
+        else:
+            store, row = pack_history([], self.encoding, user_id=str(question.user_id)), 0
+            reason = "this user is not known: answered from what is popular now, at this hour and place"
+        return self._query(store, row, question), reason
+
+    def _query(self, store: Store, row: int, question: Question) -> Queries:
+        time_s = int(question.time.timestamp())
+        offset = question.utc_offset_min
+        if offset is None:
+            offset = offset_minutes(np.array([time_s]), str(self.encoding.settings["timezone"]))[0]
+        nan = float("nan")
+        # What is dated after the request has not happened yet.
+        start, end = int(store.offsets[row]), int(store.offsets[row + 1])
+        stop = start + int(np.searchsorted(store["time_s"][start:end], time_s, side="right"))
+        return Queries(
+            store=store,
+            user=np.array([row], np.int32),
+            start=np.array([start], np.int64),
+            stop=np.array([stop], np.int64),
+            time_s=np.array([time_s], np.int64),
+            utc_offset_min=np.array([offset], np.int16),
+            latitude=np.array([nan if question.latitude is None else question.latitude], np.float32),
+            longitude=np.array([nan if question.longitude is None else question.longitude], np.float32),
+            time_given=True,
+        )
+
+
+def load_champion(entry: Entry, folder: Path) -> Champion:
+    """Verify and load the artifact of a promotion.
+
+    Raises
+    ------
+    IntegrityError, UnsafeFileError
+        The artifact is not what was promoted, or asks for something that a model file may not.
+    """
+    return Champion(entry, load_artifact(folder))

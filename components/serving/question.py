@@ -1,0 +1,86 @@
+"""A live question and its answer, as plain records; HTTP shapes are in `bento/schemas.py`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """What does this user do next?
+
+    Attributes
+    ----------
+    user_id : whose stored history to use; None = only the inline one
+    history : inline events (contract columns), any order; None = the stored history of `user_id`
+    time : UTC time of the request
+    utc_offset_min : of the request's local clock; None = the workspace's time zone
+    latitude, longitude : place of the request, degrees, or None
+    k : items wanted
+    seen : whether items of the history may be among them
+    categories : only items of these; None = all
+    radius_km : only items this near to the request's place; None = anywhere
+    max_price : only items with a known price up to this; None = any
+    """
+
+    user_id: str | None
+    history: Sequence[Mapping[str, object]] | None
+    time: dt.datetime
+    utc_offset_min: int | None
+    latitude: float | None
+    longitude: float | None
+    k: int
+    seen: bool
+    categories: Sequence[str] | None
+    radius_km: float | None
+    max_price: float | None
+
+
+@dataclass(frozen=True)
+class RankedItem:
+    """An item with its probability of being the next one, among the whole catalogue."""
+
+    item_id: str
+    probability: float
+    title: str
+    category: str | None
+
+
+@dataclass(frozen=True)
+class NextTime:
+    """Time from the last event of the history to the next.
+
+    Attributes
+    ----------
+    quantiles_s : "p10" … → seconds
+    within : "1h", "1d", "7d" → probability that it comes so soon after the last event
+    no_return : "30d" … → probability of nothing for that long
+    """
+
+    quantiles_s: Mapping[str, float]
+    within: Mapping[str, float]
+    no_return: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The prediction.
+
+    Attributes
+    ----------
+    items : best first
+    actions : action → probability; None when the model does not say
+    next_event : None when the model does not say
+    places : H3 cell → probability, best first; None when the model does not say
+    history_events : events that were visible
+    reason : what the answer rests on, for people
+    """
+
+    items: Sequence[RankedItem]
+    actions: Mapping[str, float] | None
+    next_event: NextTime | None
+    places: Sequence[tuple[str, float]] | None
+    history_events: int
+    reason: str

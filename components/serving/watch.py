@@ -1,0 +1,97 @@
+"""Follow the promotion log: load the new champion beside the old one, warm it, swap, keep the old one at hand.
+
+A champion that cannot be verified or warmed never takes over; the one that serves goes on serving.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from components.errors import ChronotopeError, PromotionError
+from components.registry.promotions import Entry, current
+from components.serving.answer import answer
+from components.serving.champion import Champion, load_champion
+from components.serving.question import Question
+from components.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+_WARM_UP_QUESTIONS = 20
+
+
+def warm(champion: Champion) -> None:
+    """Ask a few questions of every kind, so that the first real one finds caches filled."""
+    users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
+    for user in users:
+        question = Question(
+            user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None, latitude=None,
+            longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
+        )  # fmt: skip
+        answer(champion, question)
+
+
+class Watch:
+    """Holds the champion that serves; `start` follows the log in a thread.
+
+    Attributes
+    ----------
+    champion : the model that serves now; requests take the reference once and keep it
+    previous : the one before, still loaded, for a quick way back
+    last_error : why the newest promotion could not be taken over, or None
+    """
+
+    def __init__(self, root: Path, poll_s: float) -> None:
+        self._root, self._poll_s = root, poll_s
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._refused: int | None = None
+        self.previous: Champion | None = None
+        self.last_error: str | None = None
+        entry = current(root)
+        if entry is None:
+            raise PromotionError("a champion to serve", found=f"no promotion in {root}", do="Run `chronotope run`.")
+        self.champion = self._load(entry)
+
+    def _load(self, entry: Entry) -> Champion:
+        if self.previous is not None and self.previous.entry.digest == entry.digest:
+            return Champion(entry, self.previous.artifact)
+        champion = load_champion(entry, Workspace(self._root).artifact(entry.digest))
+        warm(champion)
+        return champion
+
+    def check(self) -> bool:
+        """Take over a new entry of the log if there is one; whether it did."""
+        entry = current(self._root)
+        if entry is None or entry.sequence in {self.champion.entry.sequence, self._refused}:
+            return False
+        try:
+            fresh = self._load(entry)
+        except ChronotopeError as error:
+            self._refused, self.last_error = entry.sequence, str(error)
+            logger.error(
+                "promotion %d cannot be served, %d goes on: %s", entry.sequence, self.champion.entry.sequence, error
+            )
+            return False
+        self.previous, self.champion, self.last_error = self.champion, fresh, None
+        logger.info("promotion %d serves: %s %s", entry.sequence, entry.model, entry.digest[:12])
+        return True
+
+    def start(self, on_swap: Callable[[], None] | None = None) -> None:
+        """Follow the log until `stop`."""
+
+        def follow() -> None:
+            while not self._stop.wait(self._poll_s):
+                if self.check() and on_swap is not None:
+                    on_swap()
+
+        self._thread = threading.Thread(target=follow, name="promotion-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; the champion stays."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)

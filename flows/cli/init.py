@@ -1,0 +1,104 @@
+"""`init`: a workspace for one's own log."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from components.presets import preset
+
+from components.errors import ConfigError
+from components.events.sources import FORMATS
+from components.files import write_text
+from components.params import parse_params
+from flows.cli.edge import console
+from flows.environment import prepare
+
+_IGNORED = ".chronotope/\ndata/raw/\ndata/quarantine/\nreports/data_docs/\ncode.json\n"
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    source: Annotated[str, typer.Option("--source", help=f"Format of the log: {', '.join(sorted(FORMATS))}.")] = "csv",
+    path: Annotated[str | None, typer.Option("--path", help="The log: a file, a folder or an SQLAlchemy URL.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="COLUMN=THEIRS", help="user_id=customer, timestamp=ts, …")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name in the registry; the folder's when left out.")] = None,
+) -> None:
+    """Make a workspace for one's own log: params.yaml, dvc.yaml, and a DVC repository.
+
+    Example: `chronotope init shop --source csv --path log.csv --map user_id=customer --map timestamp=ts`
+    """
+    if (folder / "params.yaml").exists():
+        raise ConfigError(
+            "a folder without a workspace",
+            found=f"params.yaml in {folder}",
+            do="Choose another folder, or edit that file.",
+        )
+    if source not in FORMATS:
+        raise ConfigError(f"one of {', '.join(sorted(FORMATS))}", found=f"the format {source!r}", do="Pass --source.")
+    record = preset(source)
+    record["workspace"]["name"] = name or folder.resolve().name.lower()
+    record["events"]["source"] |= {"path": _absolute(path), "mapping": dict(map(_pair, mapping or []))}
+    parse_params(record, "the preset")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "params.yaml", _yaml(record))
+    for one in ("dvc.yaml", "prefect.yaml"):
+        write_text(folder / one, resources.files("flows.templates").joinpath(one).read_text())
+    write_text(folder / ".gitignore", _IGNORED)
+    (folder / "data").mkdir(exist_ok=True)
+    prepare(folder.resolve())
+    _dvc_init(folder)
+    console.print(
+        f"[bold green]✓[/] {folder} is a workspace.\n"
+        f"  1. look over {folder / 'params.yaml'} (source, actions, time zone, windows)\n"
+        f"  2. chronotope run --workspace {folder}\n"
+        f"  3. chronotope serve --workspace {folder}"
+    )
+
+
+def _absolute(path: str | None) -> str | None:
+    """A local path made absolute (the workspace is another folder); a URL or a ${NAME} as it is."""
+    if path is None or "://" in path or path.startswith("$"):
+        return path
+    return str(Path(path).resolve())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not equals:
+        raise ConfigError("--map COLUMN=THEIRS", found=repr(text), do="Write for example --map user_id=customer.")
+    return ours, theirs
+
+
+def _yaml(record: dict[str, Any]) -> str:
+    head = "# Every knob that changes a result (docs/params.md). Strict: unknown keys are errors.\n"
+    return head + yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _dvc_init(folder: Path) -> None:
+    if (folder / ".dvc").exists():
+        return
+    inside = shutil.which("git") is not None and _run(folder, "git", "rev-parse", "--show-toplevel")
+    if not inside:
+        arguments = ["--no-scm"]
+    elif Path(inside).resolve() == folder.resolve():
+        arguments = []
+    else:
+        arguments = ["--subdir"]
+    done = subprocess.run(["dvc", "init", "-q", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ConfigError("`dvc init` to succeed", found=done.stderr.strip(), do=f"Run it in {folder} yourself.")
+    for key, value in (("core.analytics", "false"), ("core.check_update", "false"), ("core.remote", "local")):
+        subprocess.run(["dvc", "config", "-q", key, value], cwd=folder, check=True)
+    subprocess.run(["dvc", "config", "-q", "remote.local.url", "../.chronotope/dvc-remote"], cwd=folder, check=True)
+
+
+def _run(folder: Path, *command: str) -> str:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
