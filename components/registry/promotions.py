@@ -256,7 +256,7 @@ def _problem(root: Path, entry: Entry) -> str | None:
     try:
         verify(folder, entry.digest)
     except IntegrityError as error:
-        return f"{error.found} in {folder}"
+        return error.found
     return None
 
 
