@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from components.evaluation.judgement import QUANTILES, TOP, Judgement
 from components.evaluation.metrics import crps_log
 from components.evaluation.places import Places
-from components.evaluation.protocol import Protocol, Targets, make_queries, sample_users, tie_share
+from components.evaluation.protocol import Protocol, Targets, make_queries, sample_users
 from components.evaluation.ranks import rank_dense, top_items
 from components.features.encoding import PADDING, UNKNOWN
 from components.features.store import WINDOWS, Store
@@ -261,7 +261,6 @@ def _about(window: Window, targets: Targets, all_targets: int, asked: int) -> di
         "answers": len(with_item),
         "targets_in_window": all_targets,
         "sampled": asked,
-        "users": len(np.unique(store.user[targets.row])),
+        "users_asked": len(np.unique(store.user[targets.row])),
         "unseen_share": float(np.mean(with_item == UNKNOWN)) if len(with_item) else 0.0,
-        "tie_share": tie_share(store),
     }
