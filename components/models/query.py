@@ -24,8 +24,6 @@ _GAP_MAX = math.log(1e8)
 class RequestConditioning(nn.Module):
     """(n, d) states and a Request → (n, d) states that know when, and where, the answer is wanted."""
 
-    knots: Tensor
-
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
         d = config.width
@@ -34,7 +32,6 @@ class RequestConditioning(nn.Module):
             self.hour, self.weekday = nn.Embedding(24, d), nn.Embedding(7, d)
             self.smooth = nn.Linear(2 * _WAVES + _GAP_KNOTS, d)
             self.unknown = nn.Parameter(torch.zeros(d))
-            self.register_buffer("knots", torch.linspace(0.0, _GAP_MAX, _GAP_KNOTS), persistent=False)
         if self.placed:
             self.cells = nn.ModuleList(nn.Embedding(size, d, padding_idx=0) for _, size in config.cells)
         self.norm = nn.LayerNorm(d)
@@ -62,7 +59,8 @@ class RequestConditioning(nn.Module):
         angle = request.minute_of_day * (2 * math.pi / 1440)  # (n,)
         turns = angle[:, None] * torch.arange(1, _WAVES + 1, device=angle.device)  # (n, waves)
         width = _GAP_MAX / (_GAP_KNOTS - 1)
-        gap = torch.exp(-0.5 * ((request.log_gap[:, None] - self.knots) / width) ** 2)  # (n, knots)
+        knots = torch.arange(_GAP_KNOTS, device=angle.device) * width
+        gap = torch.exp(-0.5 * ((request.log_gap[:, None] - knots) / width) ** 2)  # (n, knots)
         smooth = self.smooth(torch.cat([turns.sin(), turns.cos(), gap], dim=1))
         q = self.hour(request.hour) + self.weekday(request.weekday) + smooth  # (n, d)
         known = request.known

@@ -1,0 +1,1 @@
+"""Training of sequence models: batches, the loop, checkpoints, devices, and the network as a Predictor."""

@@ -1,0 +1,184 @@
+"""Training batches, straight from the memory-mapped store: what the plan of an epoch is, and what step i sees.
+
+Shifted sequences: one sample trains every position of a stretch of at most L tokens, never one prefix at a time.
+Stretches of like length share a batch, so little is padded; a batch holds at most `tokens_per_batch` places. The
+plan depends on (seed, epoch) alone and a batch on its place in the plan, so a run resumes anywhere. Never reads a
+row behind the user's last training event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from components.errors import TrainingError
+from components.features.store import WINDOWS, Store
+from components.models.config import SequenceConfig
+from components.models.sequence import Targets
+from components.models.tokens import Request, Tokens
+from components.predictor import Window
+from components.training.gather import Slices, request_of, tokens_of
+
+Crops = Literal["last", "chunks", "rolling"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step trains on.
+
+    Attributes
+    ----------
+    tokens, targets : see components.models
+    count : head → number of its targets, host side
+    """
+
+    tokens: Tokens
+    targets: Targets
+    count: Mapping[str, int]
+
+
+class Corpus:
+    """The training part of each user's history, cut into stretches.
+
+    Parameters
+    ----------
+    window : the training window
+    config : of the model that will read it
+    crops : which stretches of users longer than L an epoch has: the last; all, cut from the end; all, cut anew
+        each epoch
+    tokens_per_batch : places (padding included) of a batch, at least those of one stretch
+    seed : of the order of batches and of the cuts
+
+    Raises
+    ------
+    TrainingError
+        The window has no event to learn from.
+    """
+
+    def __init__(self, window: Window, config: SequenceConfig, crops: Crops, tokens_per_batch: int, seed: int) -> None:
+        self.store, self.config, self.crops = window.store, config, crops
+        self.tokens_per_batch, self.seed = tokens_per_batch, seed
+        store = window.store
+        self.trained = np.asarray(store["window"]) == WINDOWS[window.name]  # (N,)
+        rows = np.flatnonzero(self.trained)
+        if not np.any(np.asarray(store["item"])[rows] > 1):
+            raise TrainingError(
+                "events with a known item in the training window",
+                found=f"{len(rows):,} events, none with one",
+                do="Ingest more of the log, or make the windows after training shorter.",
+            )
+        users = store.user[rows]
+        last = np.flatnonzero(np.append(np.diff(users) != 0, True))
+        self.begin = np.asarray(store.offsets, np.int64)[users[last]]  # (U,) first row
+        self.end = rows[last].astype(np.int64) + 1  # (U,) behind the last training row
+        self.until_s = int(np.asarray(store["time_s"])[rows].max())
+        self.tails = "time" in config.heads and _ends_with_training(store, self.end, users[last], self.until_s)
+
+    def stretches(self, epoch: int) -> Slices:
+        """All stretches of an epoch, by user, newest first."""
+        L = self.config.max_history
+        answers = self.end - self.begin  # (U,) tokens that answer: token i answers event i
+        pieces = np.ones(len(answers), np.int64)
+        shift = np.zeros(len(answers), np.int64)
+        if self.crops == "rolling":
+            shift = np.random.default_rng([self.seed, epoch, 1]).integers(0, L, len(answers))
+            shift = np.where(answers > L, shift, 0)
+        if self.crops != "last":
+            pieces = -(-(answers + shift) // L)
+        user = np.repeat(np.arange(len(answers)), pieces)
+        piece = np.arange(len(user)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        edge = answers[user] + shift[user] - piece * L
+        stop, first = np.minimum(edge, answers[user]), np.maximum(edge - L, 0)
+        count = stop - first
+        tail = (piece == 0) & self.tails  # one more token, which only knows that nothing came since
+        pieces_of = Slices(self.begin[user], first, count + tail, count)
+        known = np.concatenate([[0], np.cumsum(self.trained)])
+        return pieces_of[known[self.begin[user] + stop] > known[self.begin[user] + first]]
+
+    def plan(self, epoch: int) -> list[Slices]:
+        """Batches of an epoch, in the order of its steps."""
+        rng = np.random.default_rng([self.seed, epoch, 0])
+        pieces = self.stretches(epoch)
+        pieces = pieces[rng.permutation(len(pieces))]
+        band = max(1, self.config.max_history // 25)  # like lengths mix; at most `band` places of a row are padding
+        pieces = pieces[np.argsort(pieces.length // band, kind="stable")]
+        longest = np.maximum.accumulate(pieces.length)
+        batches, start = [], 0
+        while start < len(pieces):
+            ahead = longest[start : start + self.tokens_per_batch]
+            cost = np.arange(1, len(ahead) + 1) * ahead
+            size = max(1, int(np.searchsorted(cost, self.tokens_per_batch, side="right")))
+            batches.append(pieces[slice(start, start + size)])
+            start += size
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def batch(self, slices: Slices) -> Batch:
+        """Tokens and targets of one batch."""
+        store, config = self.store, self.config
+        tokens = tokens_of(store, slices, config)
+        L = tokens.mask.shape[1]
+        token = slices.first[:, None] + np.arange(L)  # (B, L)
+        row = slices.begin[:, None] + token  # (B, L) row of the answer
+        place = np.flatnonzero(np.arange(L) < slices.answers[:, None])  # (n,) flat
+        place = place[self.trained[row.ravel()[place]]]
+        row = row.ravel()[place]
+        item, action = _codes(store, "item", row), _codes(store, "action", row)
+        cell = f"cell_{config.cells[-1][0]}" if "place" in config.heads else None
+        cells = _codes(store, cell, row) if cell else np.zeros_like(item)
+        gap = np.asarray(store["gap_s"])[row].astype(np.float64)
+        gap[gap < 0] = np.nan
+        tail = np.flatnonzero(slices.length > slices.answers)
+        last = slices.begin[tail] + slices.first[tail] + slices.answers[tail] - 1  # row of the user's last event
+        since = self.until_s - np.asarray(store["time_s"])[last]
+        known = ~np.isnan(gap)
+        targets = Targets(
+            at=torch.from_numpy(place),
+            item=torch.from_numpy(item),
+            action=torch.from_numpy(action),
+            place=torch.from_numpy(cells),
+            log_gap=torch.from_numpy(np.log1p(gap).astype(np.float32)),
+            open_at=torch.from_numpy(tail * L + slices.answers[tail]),
+            open_log_gap=torch.from_numpy(np.log1p(since).astype(np.float32)),
+            request=self._request(row),
+        )
+        counts = {"item": item, "action": action, "place": cells}
+        count = {head: int(np.sum(counts[head] > 1)) for head in config.heads if head in counts}
+        if "time" in config.heads:
+            count["time"] = int(known.sum()) + len(tail)
+        return Batch(tokens, targets, count)
+
+    def _request(self, row: NDArray[np.int64]) -> Request | None:
+        """When and where the answers came, for a model that asks."""
+        config, store = self.config, self.store
+        if not (config.request_clock or config.request_place):
+            return None
+        time_s = np.asarray(store["time_s"])[row]
+        gap = np.maximum(np.asarray(store["gap_s"])[row], 0)
+        cells = np.zeros((len(row), len(config.cells)), np.int64)
+        if config.request_place:
+            cells = np.stack([_codes(store, f"cell_{r}", row) for r, _ in config.cells], axis=1)
+        offset = np.asarray(store["utc_offset_min"])[row]
+        return request_of(time_s, offset, time_s - gap, np.full(len(row), config.request_clock), cells)
+
+    def log_gaps(self) -> NDArray[np.float64]:
+        """Log(1 + gap_s) of the training window's events, those with a predecessor."""
+        gap = np.asarray(self.store["gap_s"])[self.trained]
+        return np.log1p(gap[gap >= 0].astype(np.float64))
+
+
+def _codes(store: Store, name: str, row: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.asarray(store[name])[row].astype(np.int64)
+
+
+def _ends_with_training(store: Store, end: NDArray[np.int64], user: NDArray, until_s: int) -> bool:
+    """Whether nobody has an event between his last training event and the end of training.
+
+    True where windows are cut by time; under leave-one-out an interval is not open at the end of training.
+    """
+    following = end < np.asarray(store.offsets)[user + 1]
+    return bool(np.all(np.asarray(store["time_s"])[end[following]] >= until_s))

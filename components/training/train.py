@@ -1,0 +1,72 @@
+"""The pure function behind the stage train@NAME for networks: features and params → models/<name>/.
+
+The folder holds weights, configuration and curves, free of clocks; how long it took goes to an untracked sidecar.
+A killed run resumes from its checkpoints, which are named after the digest of everything that it depends on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.features.store import Store
+from components.files import digest_of, replace_folder, sha256_tree, write_json, write_text
+from components.params import Params
+from components.predictor import Predictor, Tracker, Window
+from components.training.network import NetworkPredictor
+from components.workspace import Workspace
+
+
+def train(root: Path, params: Params, model_name: str, tracker: Tracker) -> None:
+    """Train one network of a workspace and write `models/<name>/`.
+
+    Parameters
+    ----------
+    root : the workspace; its features must have been built
+    params : read from its params.yaml
+    model_name : a key of `params.training.models` whose kind is network
+    tracker : is told of the curves, throughput included
+    """
+    predictor = NetworkPredictor.of(model_name, params)
+    workspace = Workspace(root)
+    inputs = {
+        "features": sha256_tree(workspace.features),
+        "network": predictor.network.model_dump(),
+        "loop": predictor.loop.model_dump(),
+        "protocol": predictor.protocol.record(),
+        "primary": predictor.primary,
+        "seed": predictor.seed,
+    }
+    predictor.checkpoints = workspace.checkpoints / digest_of(inputs)[:32]
+    fit_and_save(root, params, predictor, tracker)
+    shutil.rmtree(predictor.checkpoints, ignore_errors=True)
+
+
+def fit_and_save(root: Path, params: Params, predictor: Predictor, tracker: Tracker) -> None:
+    """Fit any predictor on a workspace's features and write `models/<name>/`, whole or not at all."""
+    workspace = Workspace(root)
+    store = Store.load(workspace.features)
+    history = params.evaluation.history
+    begin = time.monotonic()
+    predictor.fit(Window(store, "train", history), Window(store, "tune", history), tracker)
+    seconds = time.monotonic() - begin
+    with replace_folder(workspace.model(predictor.name)) as folder:
+        predictor.save(folder)
+        if isinstance(predictor, NetworkPredictor):
+            write_text(folder / "curves.csv", curves_csv(predictor.curves))
+    write_json(workspace.state / "timings" / f"{predictor.name}.json", {"fit_seconds": round(seconds, 3)})
+
+
+def curves_csv(curves: Sequence[dict[str, float]]) -> str:
+    """Rows of metrics by step as CSV; what a row does not have is empty."""
+    names = sorted({name for row in curves for name in row} - {"step", "epoch"})
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["step", "epoch", *names], lineterminator="\n")
+    writer.writeheader()
+    for row in curves:
+        writer.writerow({name: f"{value:.7g}" for name, value in row.items()})
+    return out.getvalue()
