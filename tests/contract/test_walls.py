@@ -30,7 +30,7 @@ EDGES = {"validate", "train", "blend", "evaluate"}
 ENGINES = {
     "prefect": "flows/",
     "bentoml": "bento/",
-    "mlflow": "components/registry/tracking.py",
+    "mlflow": "components/registry/tracking/",
     "great_expectations": "components/events/expectations.py",
     "typer": "flows/cli/",
     "dvc": "flows/stages.py",
