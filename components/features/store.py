@@ -10,17 +10,23 @@ integer stands for (`features.encoding`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from components.errors import IntegrityError
 from components.features.encoding import Encoding
-from components.files import read_json, replace_folder, write_json
+from components.files import read_json, replace_folder, sha256_file, write_json
+
+_AGAIN = "Run the features stage again."
 
 #: Column → dtype. Item, action, cells, device: 0 = padding, 1 = unknown.
 COLUMNS: Mapping[str, str] = {
@@ -84,41 +90,162 @@ class Store:
 
     def save(self, folder: Path) -> None:
         """Write the store as .npy files that `load` maps; the folder appears whole or not at all."""
-        with replace_folder(folder) as out:
-            self.encoding.save(out / "encoding")
-            np.save(out / "users.npy", self.users.astype(np.str_), allow_pickle=False)
-            np.save(out / "offsets.npy", self.offsets, allow_pickle=False)
-            np.save(out / "numbers.npy", self.numbers, allow_pickle=False)
-            np.save(out / "missing.npy", self.missing, allow_pickle=False)
-            for name, column in self.columns.items():
-                np.save(out / f"column_{name}.npy", column, allow_pickle=False)
-            write_json(out / "store.json", {"columns": sorted(self.columns), "events": self.n_events})
+        with replace_folder(folder) as out, StoreWriter(out, self.n_events, self.encoding) as writer:
+            writer.put(0, {**self.columns, "numbers": self.numbers, "missing": self.missing})
+            writer.finish(self.users.tolist(), self.offsets)
 
     @classmethod
-    def load(cls, folder: Path, encoding: Encoding | None = None) -> Store:
-        """Map a saved store, read-only, without unpickling anything; its own encoding unless one is given."""
+    def load(cls, folder: Path, verify: bool = True) -> Store:
+        """Map a saved store, read-only, without unpickling anything.
+
+        Parameters
+        ----------
+        folder : Path
+        verify : bool
+            Compare the digest of every file first (about half a second a gigabyte); else only sizes are compared.
+
+        Raises
+        ------
+        IntegrityError
+            A file is missing, truncated, or not the one that was written.
+        """
         record = read_json(folder / "store.json")
-        offsets = _map(folder / "offsets.npy")
-        if int(offsets[-1]) != record["events"]:
+        try:
+            digests, n = dict(record["files"]), int(record["events"])
+            names = [str(name) for name in record["columns"]]
+        except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(
-                f"{record['events']} events in {folder}",
-                found=f"{int(offsets[-1])}",
-                do="Run the features stage again.",
-            )
+                f"files, events and columns in {folder / 'store.json'}", found=repr(error), do=_AGAIN
+            ) from error
+        if verify:
+            check_files(folder, digests)
+        offsets = _map(folder / "offsets.npy")
+        columns = {name: _map(folder / f"column_{name}.npy") for name in names}
+        numbers, missing = _map(folder / "numbers.npy"), _map(folder / "missing.npy")
+        lengths = {int(offsets[-1])} | {len(column) for column in (*columns.values(), numbers, missing)}
+        if lengths != {n}:
+            raise IntegrityError(f"{n} events in {folder}", found=f"arrays of {sorted(lengths)}", do=_AGAIN)
         return cls(
-            users=_map(folder / "users.npy").astype(object),
+            users=_users(folder / "users.parquet"),
             offsets=offsets,
-            columns={name: _map(folder / f"column_{name}.npy") for name in record["columns"]},
-            numbers=_map(folder / "numbers.npy"),
-            missing=_map(folder / "missing.npy"),
-            encoding=encoding or Encoding.load(folder / "encoding"),
+            columns=columns,
+            numbers=numbers,
+            missing=missing,
+            encoding=Encoding.load(folder / "encoding"),
         )
+
+
+def layout(encoding: Encoding) -> dict[str, str]:
+    """Column → dtype of a store with this encoding: those of COLUMNS and its cells."""
+    return {**COLUMNS, **{name: "int32" for name in sorted(encoding.vocabularies) if name.startswith("cell_")}}
+
+
+class StoreWriter:
+    """Writes the files of a store of known size block by block, in any order and from several threads.
+
+    The bytes are those of `numpy.save`; written pages are not mapped, so they cost no memory.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists and is empty (`files.replace_folder`).
+    n : int
+        Events of the whole store.
+    encoding : Encoding
+    """
+
+    def __init__(self, folder: Path, n: int, encoding: Encoding) -> None:
+        self.folder, self.n, self.encoding = folder, n, encoding
+        self._open: dict[str, tuple[int, int, int, np.dtype]] = {}  # descriptor, first byte, bytes a row, dtype
+        for name, dtype in layout(encoding).items():
+            self._create(name, f"column_{name}.npy", (n,), dtype)
+        self._create("numbers", "numbers.npy", (n, len(encoding.scales)), "float32")
+        self._create("missing", "missing.npy", (n,), "uint16")
+
+    def _create(self, name: str, file: str, shape: tuple[int, ...], dtype: str) -> None:
+        kind = np.dtype(dtype)
+        with (self.folder / file).open("wb") as stream:
+            np.lib.format.write_array_header_1_0(
+                stream, {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+            )
+            head, row = stream.tell(), kind.itemsize * int(np.prod(shape[1:], dtype=np.int64))
+            stream.truncate(head + self.n * row)
+        self._open[name] = os.open(self.folder / file, os.O_WRONLY), head, row, kind
+
+    def put(self, row: int, block: Mapping[str, NDArray]) -> None:
+        """Write rows `row:` of some columns; each must come in the dtype of the layout."""
+        for name, values in block.items():
+            descriptor, head, width, kind = self._open[name]
+            if values.dtype != kind:
+                raise TypeError(f"column {name} of {values.dtype} where the store has {kind}")
+            data, at = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, head + row * width
+            while len(data):
+                done = os.pwrite(descriptor, data, at)
+                data, at = data[done:], at + done
+
+    def finish(self, users: list[str], offsets: NDArray[np.int64]) -> None:
+        """Write users, offsets, the encoding and, last, `store.json` with the digest of every file."""
+        self.close()
+        np.save(self.folder / "offsets.npy", np.asarray(offsets, np.int64), allow_pickle=False)
+        pl.DataFrame({"user_id": users}, schema={"user_id": pl.String}).write_parquet(self.folder / "users.parquet")
+        self.encoding.save(self.folder / "encoding")
+        write_json(
+            self.folder / "store.json",
+            {
+                "columns": sorted(layout(self.encoding)),
+                "events": self.n,
+                "users": len(users),
+                "files": digests_of(self.folder),
+            },
+        )
+
+    def close(self) -> None:
+        """Close the files; twice is once."""
+        while self._open:
+            os.close(self._open.popitem()[1][0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """Relative path → sha256 of every file below a store's folder but store.json, on as many threads as cores."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / "store.json")
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        digests = list(threads.map(sha256_file, paths))
+    return {path.relative_to(folder).as_posix(): digest for path, digest in zip(paths, digests, strict=True)}
+
+
+def check_files(folder: Path, digests: Mapping[str, str]) -> None:
+    """Compare the files of a store with their recorded digests.
+
+    Raises
+    ------
+    IntegrityError
+        Names the first file that differs, is missing or was added.
+    """
+    found = digests_of(folder)
+    for name in sorted(set(found) | set(digests)):
+        if found.get(name) != digests.get(name):
+            what = "a file that is not recorded" if name not in digests else "other bytes, or none"
+            raise IntegrityError(f"the recorded bytes of {folder / name}", found=what, do=_AGAIN)
+
+
+def _users(path: Path) -> NDArray[np.object_]:
+    try:
+        names = pl.read_parquet(path)["user_id"].to_list()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise IntegrityError(f"a whole table at {path}", found=str(error), do=_AGAIN) from error
+    users = np.empty(len(names), dtype=object)
+    users[:] = names
+    return users
 
 
 def _map(path: Path) -> NDArray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise IntegrityError(
-            f"a whole array at {path}", found=str(error), do="Run the features stage again."
-        ) from error
+        raise IntegrityError(f"a whole array at {path}", found=str(error), do=_AGAIN) from error

@@ -1,0 +1,157 @@
+"""Packs events into a Store with a fitted Encoding: `pack` a table, `pack_history` one user's plain records.
+
+Both make a `Raw` of complete users, and `features.kernel` does the rest, so a row is the same either way. Nothing
+here learns: what training saw is in the Encoding.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from components.features import place
+from components.features.encoding import Encoding
+from components.features.fit import gather_frame
+from components.features.kernel import Tables, kernel, pack_rows
+from components.features.raw import Raw
+from components.features.store import WINDOWS, Store, layout
+from components.features.time import NO_ID, NO_OFFSET, OTHER_ID, SAME_ID
+from components.features.windows import Split, divide
+from components.params import Params
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def pack(events: pl.DataFrame, encoding: Encoding, params: Params, windows: Split | None = None) -> Store:
+    """Pack a table of events.
+
+    Parameters
+    ----------
+    events : pl.DataFrame
+        (N, any) columns of the event contract, in any order.
+    encoding : Encoding
+        Fitted; also says how features are computed, whatever `params` has become since.
+    params : Params
+        Only `windows` is read.
+    windows : Split, optional
+        How to divide the log; without it every event is history only (window "rest").
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    SchemaError
+        A required column is missing.
+    DataError
+        A window that should hold events is empty.
+    """
+    raw = gather_frame(events)
+    found = None
+    if windows is not None:
+        found = divide(raw, params.windows, windows, int(encoding.settings["session_gap_s"]))  # type: ignore[call-overload]
+    return pack_raw(raw, encoding, found)
+
+
+def pack_raw(raw: Raw, encoding: Encoding, windows: tuple[NDArray[np.int8], NDArray[np.bool_]] | None = None) -> Store:
+    """The Store, in memory, of events already gathered; `windows` are codes and targets, (N,) each."""
+    n = len(raw)
+    window, target = windows or (np.full(n, WINDOWS["rest"], np.int8), np.zeros(n, bool))
+    columns = _empty(n, encoding)
+
+    def put(row: int, block: Mapping[str, NDArray]) -> None:
+        for name, values in block.items():
+            columns[name][row : row + len(values)] = values
+
+    pack_rows(raw, encoding, put)
+    columns |= {"window": window, "target": target}
+    return _store(list(raw.users), raw.offsets, columns, encoding)
+
+
+def _empty(n: int, encoding: Encoding) -> dict[str, NDArray]:
+    columns: dict[str, NDArray] = {name: np.empty(n, dtype) for name, dtype in layout(encoding).items()}
+    return columns | {"numbers": np.empty((n, len(encoding.scales)), np.float32), "missing": np.empty(n, np.uint16)}
+
+
+def _store(users: list[str], offsets: NDArray[np.int64], columns: dict[str, NDArray], encoding: Encoding) -> Store:
+    numbers, missing = columns.pop("numbers"), columns.pop("missing")
+    ids = np.empty(len(users), dtype=object)
+    ids[:] = users
+    return Store(ids, offsets, columns, numbers, missing, encoding)
+
+
+def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, user_id: str) -> Store:
+    """Pack one user's events: the rows are those that `pack` gives the same events within the whole log.
+
+    Parameters
+    ----------
+    history : sequence of mappings
+        Columns of the event contract by name, already checked; `timestamp` is an aware datetime or UTC
+        microseconds since 1970, and `item_id`, `action` are there; anything else may be absent or None. Sorted
+        here; equal times keep the order given.
+    encoding : Encoding
+    user_id : str
+
+    Returns
+    -------
+    Store
+        One user, all events in the window "rest"; no events give an empty history.
+    """
+    times = np.array([_micros(event["timestamp"]) for event in history], np.int64)
+    order = np.argsort(times, kind="stable")
+    events = [history[row] for row in order.tolist()]
+    lat_e7, lon_e7 = (place.to_e7(_floats(events, name)) for name in ("latitude", "longitude"))
+    points, point = place.unique_points(place.point_keys(lat_e7, lon_e7))
+    items, actions, devices = (_index(events, name) for name in ("item_id", "action", "device"))
+    offsets = [event.get("utc_offset_min") for event in events]
+    raw = Raw(
+        users=[user_id],
+        offsets=np.array([0, len(events)], np.int64),
+        items=items[1],
+        actions=actions[1],
+        devices=devices[1],
+        points=points,
+        time_s=times[order] // 1_000_000,
+        item=items[0],
+        action=actions[0],
+        device=devices[0],
+        point=point,
+        lat_e7=lat_e7,
+        lon_e7=lon_e7,
+        utc_offset_min=np.array([NO_OFFSET if minutes is None else minutes for minutes in offsets], np.int16),
+        duration_s=_floats(events, "duration_s").astype(np.float32),
+        value=_floats(events, "value").astype(np.float32),
+        link=_links([event.get("session_id") for event in events]),
+        window=None,
+    )
+    columns = kernel(raw, Tables.of(raw, encoding), encoding)
+    columns |= {"window": np.full(len(events), WINDOWS["rest"], np.int8), "target": np.zeros(len(events), bool)}
+    return _store([user_id], raw.offsets, columns, encoding)
+
+
+def _micros(moment: dt.datetime | int) -> int:
+    return (moment - _EPOCH) // _MICROSECOND if isinstance(moment, dt.datetime) else moment
+
+
+def _floats(events: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
+    return np.array([event.get(name) for event in events], np.float64)  # None becomes NaN
+
+
+def _index(events: Sequence[Mapping[str, Any]], name: str) -> tuple[NDArray[np.int32], list[str]]:
+    """(n,) index of each event's value among the distinct ones, -1 = none; and those."""
+    index_of: dict[str | None, int] = {None: -1}
+    codes = [index_of.setdefault(event.get(name), len(index_of) - 1) for event in events]
+    return np.array(codes, np.int32), [value for value in index_of if value is not None]
+
+
+def _links(names: Sequence[str | None]) -> NDArray[np.int8]:
+    link = [NO_ID if a is None and b is None else SAME_ID if a == b else OTHER_ID for a, b in pairwise(names)]
+    return np.array([NO_ID, *link][: len(names)], np.int8)

@@ -1,0 +1,155 @@
+"""The place of an event: H3 cells, distance and speed since the user's previous located event.
+
+Coordinates travel as whole numbers of 1e-7 degrees (about 1 cm), so that offline and online see the same place
+bit by bit. Pure functions of arrays; nothing here reads a later event.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import repeat
+
+import numpy as np
+from h3.api import basic_int as h3
+from numpy.typing import NDArray
+
+from components.features.encoding import Vocabulary
+
+E7 = 10_000_000
+#: latitude or longitude in 1e-7 degrees of an event without a place.
+NO_PLACE = -(2**31)
+#: Mean radius of the Earth of the H3 library and of the IUGG, km.
+EARTH_KM = 6371.007180918475
+_FEW = 4096
+
+
+def to_e7(degrees: NDArray[np.float64]) -> NDArray[np.int32]:
+    """(N,) degrees as whole numbers of 1e-7 degrees; NaN becomes NO_PLACE."""
+    known = np.isfinite(degrees)
+    return np.where(known, np.rint(np.where(known, degrees, 0.0) * E7), NO_PLACE).astype(np.int32)
+
+
+def degrees(e7: NDArray[np.int32]) -> NDArray[np.float64]:
+    """(N,) 1e-7 degrees as degrees; NO_PLACE becomes NaN."""
+    return np.where(e7 == NO_PLACE, np.nan, e7 / E7)
+
+
+def point_keys(lat_e7: NDArray[np.int32], lon_e7: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(N,) both coordinates in one integer, the same for all without a place: equal keys are equal points."""
+    return (lat_e7.astype(np.int64) << 32) | (lon_e7.astype(np.int64) & 0xFFFFFFFF)
+
+
+def unique_points(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """(P,) distinct keys ascending, and (N,) int32 the index of each event's key among them."""
+    points, index = np.unique(keys, return_inverse=True)
+    return points, index.astype(np.int32)
+
+
+@lru_cache(maxsize=65_536)
+def _cell(key: int, resolution: int) -> int:
+    low = key & 0xFFFFFFFF
+    return int(h3.latlng_to_cell((key >> 32) / E7, (low - (low >> 31 << 32)) / E7, resolution))
+
+
+def finest_cells(points: NDArray[np.int64], resolution: int) -> NDArray[np.uint64]:
+    """(P,) H3 cell of each point; 0 where there is no place.
+
+    Parameters
+    ----------
+    points : (P,) int64 keys of `point_keys`
+    resolution : int, 0..15
+
+    Notes
+    -----
+    The library is scalar (about 1 µs a point): call it with distinct points. Few points, as of a live request,
+    come from a cache.
+    """
+    lat_e7, lon_e7 = points >> 32, points.astype(np.int32)
+    located = lat_e7 != NO_PLACE
+    cells = np.zeros(len(points), np.uint64)
+    if len(points) <= _FEW:
+        found = map(_cell, points[located].tolist(), repeat(resolution))
+    else:
+        found = map(
+            h3.latlng_to_cell,
+            (lat_e7[located] / E7).tolist(),
+            (lon_e7[located] / E7).tolist(),
+            repeat(resolution),
+        )
+    cells[located] = np.fromiter(found, np.uint64, int(located.sum()))
+    return cells
+
+
+def parents(cells: NDArray[np.uint64], resolution: int) -> NDArray[np.uint64]:
+    """(P,) the ancestors of H3 cells at a coarser (or equal) resolution; 0 stays 0.
+
+    Notes
+    -----
+    As `h3.cell_to_parent`: the resolution in bits 52–55 is replaced and the finer digits (3 bits each) are set
+    (H3 index bit layout, https://h3geo.org/docs/core-library/h3Indexing).
+    """
+    unused = np.uint64((1 << 3 * (15 - resolution)) - 1)
+    found = (cells & np.uint64(~(15 << 52) & (2**64 - 1))) | np.uint64(resolution << 52) | unused
+    return np.where(cells == 0, np.uint64(0), found)
+
+
+def cell_name(cell: int) -> str:
+    """The usual text of an H3 cell: lower-case hexadecimal."""
+    return format(cell, "x")
+
+
+def cell_codes(cells: NDArray[np.uint64], vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """(P,) codes of cells: 0 for no place, 1 for a cell that training never saw."""
+    distinct, index = np.unique(cells, return_inverse=True)
+    code_of = vocabulary.code_of
+    codes = [code_of.get(cell_name(cell), 1) if cell else 0 for cell in distinct.tolist()]
+    return np.array(codes, np.int32)[index]
+
+
+def haversine_km(
+    lat_a: NDArray[np.float64], lon_a: NDArray[np.float64], lat_b: NDArray[np.float64], lon_b: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Great-circle distance between points in degrees, element by element, km (0 .. 20 015).
+
+    Exact across the antimeridian and at the poles (R. W. Sinnott, Virtues of the Haversine, 1984).
+    """
+    phi_a, phi_b = np.radians(lat_a), np.radians(lat_b)
+    half_lat, half_lon = (phi_b - phi_a) / 2, np.radians(lon_b - lon_a) / 2
+    chord = np.sin(half_lat) ** 2 + np.cos(phi_a) * np.cos(phi_b) * np.sin(half_lon) ** 2
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(chord, 1.0))))
+
+
+def travel(
+    lat_e7: NDArray[np.int32],
+    lon_e7: NDArray[np.int32],
+    time_s: NDArray[np.int64],
+    start: NDArray[np.int32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Distance and speed since the user's previous located event.
+
+    Parameters
+    ----------
+    lat_e7, lon_e7 : (N,) int32 1e-7 degrees
+    time_s : (N,) int64 UTC seconds
+    start : (N,) int32 row of the user's first event
+
+    Returns
+    -------
+    distance_km : (N,) float32, NaN where this event or every earlier one has no place
+    speed_kmh : (N,) float32, likewise; times closer than one second count as one second
+    """
+    row = np.arange(len(time_s), dtype=np.int32)
+    located = lat_e7 != NO_PLACE
+    previous = np.full(len(row), -1, np.int32)
+    if located.all():
+        previous[1:] = row[:-1]
+    else:
+        previous[1:] = np.maximum.accumulate(np.where(located, row, -1))[:-1]
+    now = np.flatnonzero(located & (previous >= start))
+    before = previous[now]
+    distance_km = np.full(len(row), np.nan, np.float32)
+    speed_kmh = np.full(len(row), np.nan, np.float32)
+    km = haversine_km(lat_e7[before] / E7, lon_e7[before] / E7, lat_e7[now] / E7, lon_e7[now] / E7)
+    hours = np.maximum(time_s[now] - time_s[before], 1) / 3600
+    distance_km[now], speed_kmh[now] = km, km / hours
+    return distance_km, speed_kmh

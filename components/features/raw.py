@@ -1,0 +1,279 @@
+"""Events of complete users as compact sorted arrays: what every feature is computed from.
+
+`gather` makes them of a table or a Parquet file, one column at a time, so that the strings of ten million events
+are never in memory together; `components.features.pack` makes them of the plain lists of a live request.
+Rows are sorted by (user, timestamp, source_seq, event_key); where all are equal, the order given stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from components.errors import SchemaError
+from components.features import place
+from components.features.store import WINDOWS
+from components.features.time import NO_ID, NO_OFFSET, OTHER_ID, SAME_ID
+
+#: Reads one column of the events, None where the events have no such column.
+Reader = Callable[[str], pl.Series | None]
+_BY_EVENT = (
+    *("time_s", "item", "action", "device", "point", "lat_e7", "lon_e7"),
+    *("utc_offset_min", "duration_s", "value", "link", "window"),
+)
+_REQUIRED = ("user_id", "item_id", "action", "timestamp")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """N events of U complete users.
+
+    Attributes
+    ----------
+    users : (U,) ids, ascending
+    offsets : (U+1,) int64; user u owns the rows offsets[u]:offsets[u+1]
+    items, actions, devices : distinct ids, by the index that the columns hold
+    points : (P,) int64 distinct places (`place.point_keys`)
+    time_s : (N,) int64 UTC seconds
+    item, action, device : (N,) int32 index, -1 = none
+    point : (N,) int32 index; events without a place share one point
+    lat_e7, lon_e7 : (N,) int32 1e-7 degrees, place.NO_PLACE = none
+    utc_offset_min : (N,) int16 minutes, time.NO_OFFSET = none
+    duration_s, value : (N,) float32, NaN = none
+    link : (N,) int8 how the source's session id relates to the previous event's (features.time)
+    window : (N,) int8 code of WINDOWS that the source gave, or None
+    """
+
+    users: Sequence[str]
+    offsets: NDArray[np.int64]
+    items: Sequence[str]
+    actions: Sequence[str]
+    devices: Sequence[str]
+    points: NDArray[np.int64]
+    time_s: NDArray[np.int64]
+    item: NDArray[np.int32]
+    action: NDArray[np.int32]
+    device: NDArray[np.int32]
+    point: NDArray[np.int32]
+    lat_e7: NDArray[np.int32]
+    lon_e7: NDArray[np.int32]
+    utc_offset_min: NDArray[np.int16]
+    duration_s: NDArray[np.float32]
+    value: NDArray[np.float32]
+    link: NDArray[np.int8]
+    window: NDArray[np.int8] | None
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    @property
+    def start(self) -> NDArray[np.int32]:
+        """(N,) row of the first event of the event's user."""
+        return np.repeat(self.offsets[:-1].astype(np.int32), np.diff(self.offsets))
+
+    @property
+    def first(self) -> NDArray[np.bool_]:
+        """(N,) whether the event is its user's first."""
+        return first_rows(self.offsets)
+
+    def part(self, low: int, high: int) -> Raw:
+        """The users low:high; columns are views."""
+        rows = slice(int(self.offsets[low]), int(self.offsets[high]))
+        return self._with(self.users[low:high], self.offsets[low : high + 1] - self.offsets[low], rows)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Raw:
+        """The users where `chosen` (U,)."""
+        counts = np.diff(self.offsets)
+        users = [self.users[u] for u in np.flatnonzero(chosen).tolist()]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[chosen])])
+        return self._with(users, offsets, np.repeat(chosen, counts))
+
+    def _with(self, users: Sequence[str], offsets: NDArray[np.int64], rows: slice | NDArray[np.bool_]) -> Raw:
+        columns: dict[str, Any] = {
+            name: None if (column := getattr(self, name)) is None else column[rows] for name in _BY_EVENT
+        }
+        return replace(self, users=users, offsets=offsets, **columns)
+
+
+def first_rows(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,) whether each row is the first of its user."""
+    first = np.zeros(int(offsets[-1]), bool)
+    first[offsets[:-1][np.diff(offsets) > 0]] = True
+    return first
+
+
+def dictionary(series: pl.Series) -> tuple[NDArray[np.int32], list[str]]:
+    """Distinct strings of a column, ascending, and each row's index among them (-1 = null).
+
+    Notes
+    -----
+    Sorting 64-bit integers that hold a hash above the row number finds the equal strings several times faster
+    than a table of ten million strings does. Strings with the same truncated hash are told apart by comparison:
+    when it finds any, the plain way is taken.
+    """
+    known = series.drop_nulls() if series.null_count() else series
+    if len(known) < 100_000 or known[:50_000].n_unique() < 1_000:
+        return _plain(series)
+    bits = np.uint64(len(known).bit_length())
+    low = np.uint64((1 << int(bits)) - 1)
+    key = (known.hash().to_numpy() & ~low) | np.arange(len(known), dtype=np.uint64)
+    key.sort()
+    row = (key & low).astype(np.uint32)
+    key &= ~low
+    fresh = np.ones(len(key), bool)
+    fresh[1:] = key[1:] != key[:-1]
+    del key
+    grouped = known.gather(row)
+    if int((grouped[1:] != grouped[:-1]).sum() or 0) + 1 != int(fresh.sum()):
+        return _plain(series)
+    names = grouped.filter(pl.Series(fresh))
+    del grouped
+    order = names.arg_sort().to_numpy()
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    codes = np.empty(len(known), np.int32)
+    codes[row] = rank[np.cumsum(fresh, dtype=np.int32) - 1]
+    if len(known) < len(series):
+        every = np.full(len(series), -1, np.int32)
+        every[series.is_not_null().to_numpy()] = codes
+        codes = every
+    return codes, names.gather(order).to_list()
+
+
+def _plain(series: pl.Series) -> tuple[NDArray[np.int32], list[str]]:
+    names = series.drop_nulls().unique().sort()
+    codes = series.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1)
+    return codes.to_numpy(), names.to_list()
+
+
+def gather(read: Reader) -> Raw:
+    """Sort and compact events.
+
+    Parameters
+    ----------
+    read : Reader
+        Columns of the event contract; a column `window` (names of WINDOWS) may give each event's window.
+
+    Raises
+    ------
+    SchemaError
+        A required column is missing.
+    """
+    user, users = dictionary(_needed(read, "user_id"))
+    row = _order(user, read)
+    user = user[row]
+    offsets = np.searchsorted(user, np.arange(len(users) + 1)).astype(np.int64)
+    time_s = (_micros(_needed(read, "timestamp")) // 1_000_000)[row]
+    link = _links(read("session_id"), row, first_rows(offsets))
+    coded = {}
+    for name in ("item_id", "action", "device"):
+        column = read(name) if name == "device" else _needed(read, name)
+        codes, names = (np.full(len(row), -1, np.int32), []) if column is None else dictionary(column.cast(pl.String))
+        coded[name] = codes[row], names
+    lat_e7, lon_e7 = (place.to_e7(_floats(read(name), len(row)))[row] for name in ("latitude", "longitude"))
+    points, point = place.unique_points(place.point_keys(lat_e7, lon_e7))
+    offset = read("utc_offset_min")
+    window = read("window")
+    return Raw(
+        users=users,
+        offsets=offsets,
+        items=coded["item_id"][1],
+        actions=coded["action"][1],
+        devices=coded["device"][1],
+        points=points,
+        time_s=time_s,
+        item=coded["item_id"][0],
+        action=coded["action"][0],
+        device=coded["device"][0],
+        point=point,
+        lat_e7=lat_e7,
+        lon_e7=lon_e7,
+        utc_offset_min=(
+            np.full(len(row), NO_OFFSET, np.int16)
+            if offset is None
+            else offset.cast(pl.Int16).fill_null(NO_OFFSET).to_numpy()[row]
+        ),
+        duration_s=_floats(read("duration_s"), len(row)).astype(np.float32)[row],
+        value=_floats(read("value"), len(row)).astype(np.float32)[row],
+        link=link,
+        window=None if window is None else _windows(window)[row],
+    )
+
+
+def _needed(read: Reader, name: str) -> pl.Series:
+    column = read(name)
+    if column is None:
+        raise SchemaError(
+            f"the event columns {', '.join(_REQUIRED)}", found=f"none named {name!r}", do="Validate the events first."
+        )
+    return column
+
+
+def _micros(series: pl.Series) -> NDArray[np.int64]:
+    return series.dt.cast_time_unit("us").to_physical().to_numpy()
+
+
+def _floats(series: pl.Series | None, n: int) -> NDArray[np.float64]:
+    if series is None:
+        return np.full(n, np.nan)
+    return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _order(user: NDArray[np.int32], read: Reader) -> NDArray[np.uint32]:
+    """(N,) rows sorted by (user, timestamp, source_seq, event_key).
+
+    Day files come in the order of time, so sorting by user alone, stably, is nearly always enough: that is
+    tried first, and checked.
+    """
+    key = (user.astype(np.uint64) << np.uint64(32)) | np.arange(len(user), dtype=np.uint64)
+    key.sort()
+    row = key.astype(np.uint32)
+    same = np.diff(key >> np.uint64(32)) == 0
+    del key
+    behind = np.zeros(len(same), bool)  # pairs in the wrong order
+    for name in ("timestamp", "source_seq", "event_key"):
+        series = read(name)
+        if series is None:
+            continue
+        column = _ordered(series)[row]
+        behind |= same & (column[1:] < column[:-1])
+        same &= column[1:] == column[:-1]
+        if not same.any():
+            break
+    if not behind.any():
+        return row
+    names = {name: read(name) for name in ("timestamp", "source_seq", "event_key")}
+    table = pl.DataFrame({"user": user} | {name: column for name, column in names.items() if column is not None})
+    return table.select(pl.arg_sort_by(*table.columns, maintain_order=True)).to_series().cast(pl.UInt32).to_numpy()
+
+
+def _ordered(series: pl.Series) -> NDArray:
+    """A column as integers in its own order; null comes first, as polars sorts it."""
+    physical = series.to_physical()
+    if not physical.null_count():
+        return physical.to_numpy()
+    return physical.rank("dense").fill_null(0).to_numpy()
+
+
+def _links(series: pl.Series | None, row: NDArray[np.uint32], first: NDArray[np.bool_]) -> NDArray[np.int8]:
+    link = np.full(len(row), NO_ID, np.int8)
+    if series is None or series.null_count() == len(series) or len(row) < 2:
+        return link
+    names = series.cast(pl.String).gather(row)
+    before = names.shift(1)
+    differ = names.ne_missing(before).to_numpy()
+    blank = (names.is_null() & before.is_null()).to_numpy()
+    link[:] = np.where(blank, NO_ID, np.where(differ, OTHER_ID, SAME_ID))
+    link[first] = NO_ID
+    return link
+
+
+def _windows(series: pl.Series) -> NDArray[np.int8]:
+    if series.dtype == pl.String:
+        series = series.replace_strict(WINDOWS, return_dtype=pl.Int8)
+    return series.cast(pl.Int8).fill_null(WINDOWS["rest"]).to_numpy()
