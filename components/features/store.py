@@ -95,7 +95,7 @@ class Store:
             writer.finish(self.users.tolist(), self.offsets)
 
     @classmethod
-    def load(cls, folder: Path, verify: bool = True) -> Store:
+    def load(cls, folder: Path, verify: bool = True, encoding: Encoding | None = None) -> Store:
         """Map a saved store, read-only, without unpickling anything.
 
         Parameters
@@ -103,6 +103,8 @@ class Store:
         folder : Path
         verify : bool
             Compare the digest of every file first (about half a second a gigabyte); else only sizes are compared.
+        encoding : Encoding, optional
+            Kept elsewhere (an artifact keeps it beside its histories); else the store's own is read.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class Store:
             columns=columns,
             numbers=numbers,
             missing=missing,
-            encoding=Encoding.load(folder / "encoding"),
+            encoding=encoding or Encoding.load(folder / "encoding"),
         )
 
 
