@@ -1,0 +1,98 @@
+"""Every learner by name: unfitted from params, fitted from its folder.
+
+A predictor of one's own is named as `package.module:Class` by params or the command line, and never by a file:
+what lies in a folder is looked up in a fixed table.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+from components.errors import ConfigError
+from components.evaluation.protocol import Protocol
+from components.memory.predictor import CounterPredictor, MemoryPredictor
+from components.params import Params
+from components.predictor import Predictor
+from components.ranking.blend import BlendPredictor
+from components.ranking.parts import KINDS, judges_asker, load_part
+
+_OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def build(name: str, params: Params) -> Predictor:
+    """An unfitted predictor.
+
+    Parameters
+    ----------
+    name : a candidate model of `training.models`, `memory`, `blend`, a counter of `memory.components` (a baseline),
+        or one's own `package.module:Class`, which is called with the params
+    params : of the workspace
+
+    Raises
+    ------
+    ConfigError
+        Nobody has that name.
+    """
+    entry = params.training.models.get(name)
+    if entry is not None and entry.kind == "network":
+        from components.training.network import NetworkPredictor  # torch takes seconds
+
+        return NetworkPredictor.of(name, params)
+    if entry is not None or name == "memory":
+        asker = judges_asker(Protocol.of(params.evaluation))
+        return MemoryPredictor(params.memory, params.training.blend.history_buckets, asker, name)
+    if name == "blend":
+        parts = {part: build(part, params) for part in params.training.blend.parts if part != name}
+        return BlendPredictor(parts, params.training.blend, Protocol.of(params.evaluation))
+    if name in params.memory.components:
+        return CounterPredictor(name, params.memory)
+    if _OWN.fullmatch(name):
+        return own(name, params)
+    known = sorted({*params.training.models, *params.memory.components, "memory", "blend"})
+    raise ConfigError(
+        f"a learner among {', '.join(known)}, or one's own `package.module:Class`", found=f"{name!r}", do="Mend it."
+    )
+
+
+def own(path: str, params: Params) -> Predictor:
+    """A user's own predictor: the class at `package.module:Class`, called with the params.
+
+    Raises
+    ------
+    ConfigError
+        The class cannot be imported, or does not follow `components.predictor.Predictor`.
+    """
+    module, _, name = path.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), name)(params)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"a class at {path} that is called with the params",
+            found=f"{type(error).__name__}: {error}",
+            do="Mend the name, or install the package.",
+        ) from error
+    if not isinstance(made, Predictor):
+        raise ConfigError(
+            f"a Predictor at {path} (see components/predictor.py)",
+            found="a class without some of its methods",
+            do="Add name, capabilities, fit, score, update, save and load.",
+        )
+    return made
+
+
+def load(folder: Path) -> Predictor:
+    """The predictor that was saved in `folder`, by the kind that its config.json names.
+
+    Raises
+    ------
+    IntegrityError
+        The kind is none of the fixed table, or a file is not what was saved.
+    """
+    return load_part(folder, {**KINDS, "blend": BlendPredictor.load})
+
+
+def save(predictor: Predictor, folder: Path) -> None:
+    """Write a fitted predictor; `load` reads it."""
+    predictor.save(folder)

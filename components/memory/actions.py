@@ -1,0 +1,77 @@
+"""Which action comes next: four ways to count it, to be mixed.
+
+Never here: items.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.encoding import UNKNOWN
+from components.memory.ask import Ask, Bools, Events, Floats
+from components.memory.counter import checked
+
+PARTS = ("everybody", "after the last action", "own", "own after the last action")
+
+
+class ActionCounts:
+    """Counts of actions and of steps between them, for everybody.
+
+    Parameters
+    ----------
+    n_actions : A, padding and unknown included
+    prior : smoothing of what is counted for few, in events
+    """
+
+    def __init__(self, n_actions: int, prior: float) -> None:
+        self.n_actions, self.prior = n_actions, prior
+        self.count: Floats = np.zeros(n_actions)
+        self.step: Floats = np.zeros((n_actions, n_actions))
+
+    def update(self, events: Events, sign: float) -> None:
+        """Add or take away events."""
+        action = events.column("action").astype(np.int64)
+        np.add.at(self.count, action, sign)
+        np.add.at(self.step, (events.before("action").astype(np.int64), action[events.followers]), sign)
+
+    def parts(self, ask: Ask) -> Floats:
+        """(4, B, A) distributions over the actions, in the order of PARTS."""
+        everybody = self.count + 1.0
+        everybody[: UNKNOWN + 1] = 0.0
+        everybody /= everybody.sum()
+        action = ask.column("action").astype(np.int64)
+        last = np.zeros(len(ask), np.int64)
+        last[ask.query] = action  # of equal indices the last is kept: the newest
+        follows: Bools = np.zeros(len(action), bool)
+        follows[1:] = (ask.query[1:] == ask.query[:-1]) & (action[:-1] == last[ask.query[:-1]])
+        shared = np.broadcast_to(everybody, (len(ask), self.n_actions))
+        step = np.where((last > UNKNOWN)[:, None], self.step[last], 0.0)
+        after = self._smooth(step, shared)
+        own = self._smooth(self._by_query(ask, action, np.ones(len(action), bool)), shared)
+        return np.stack([shared, after, own, self._smooth(self._by_query(ask, action, follows), after)])
+
+    def _by_query(self, ask: Ask, action: NDArray[np.int64], use: Bools) -> Floats:
+        key = ask.query[use] * self.n_actions + action[use]
+        return np.bincount(key, minlength=len(ask) * self.n_actions).reshape(len(ask), -1).astype(np.float64)
+
+    def _smooth(self, count: Floats, base: Floats) -> Floats:
+        count = np.maximum(count, 0.0)
+        count[:, : UNKNOWN + 1] = 0.0
+        return (count + self.prior * base) / (count.sum(axis=1, keepdims=True) + self.prior)
+
+    def merge(self, other: Self) -> None:
+        """Add what another has counted."""
+        self.count += other.count
+        self.step += other.step
+
+    def state(self) -> dict[str, NDArray]:
+        """Arrays that hold the tables."""
+        return {"count": self.count, "step": self.step}
+
+    def restore(self, arrays: dict[str, NDArray], where: str) -> None:
+        """Take the arrays of `state`; shapes are checked."""
+        self.count = checked(arrays["count"], self.count.shape, where)
+        self.step = checked(arrays["step"], self.step.shape, where)

@@ -1,0 +1,182 @@
+"""A block of queries with its histories gathered, and a block of events to be learned.
+
+Both are views that compute a column when somebody needs it and keep it for the next. Nothing here counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.encoding import UNKNOWN
+from components.features.store import Store
+from components.predictor import Queries
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+DAY_S = 86_400
+
+
+def local_hour(time_s: NDArray[np.integer], utc_offset_min: NDArray[np.integer]) -> Floats:
+    """Hour of the local day with its fraction, in [0, 24)."""
+    return ((time_s + 60 * utc_offset_min.astype(np.int64)) % DAY_S) / 3600.0
+
+
+def weekend(time_s: NDArray[np.integer], utc_offset_min: NDArray[np.integer]) -> Bools:
+    """Whether the local day is a Saturday or Sunday (1970-01-01 was a Thursday)."""
+    return ((time_s + 60 * utc_offset_min.astype(np.int64)) // DAY_S + 3) % 7 >= 5
+
+
+@dataclass(frozen=True)
+class Ask:
+    """B queries and the n events of their histories (the newest `max_history` of each), oldest first.
+
+    `query` and `row` run over all n events; names that begin with `item` run over the m events of known items.
+    """
+
+    queries: Queries
+    max_history: int
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def column(self, name: str) -> NDArray:
+        """(n,) a column of the store over the gathered events."""
+        return np.asarray(self.queries.store[name][self.row])
+
+    @cached_property
+    def length(self) -> Ints:
+        """(B,) events visible to each query, at most max_history."""
+        return np.minimum(self.queries.stop - self.queries.start, self.max_history).astype(np.int64)
+
+    @cached_property
+    def edges(self) -> Ints:
+        """(B+1,) the events of query b are edges[b]:edges[b+1]."""
+        return np.concatenate([[0], np.cumsum(self.length)]).astype(np.int64)
+
+    @cached_property
+    def query(self) -> Ints:
+        """(n,) which query an event belongs to."""
+        return np.repeat(np.arange(len(self)), self.length)
+
+    @cached_property
+    def row(self) -> Ints:
+        """(n,) row of the event in the store."""
+        shift = self.queries.stop - self.length - self.edges[:-1]
+        return np.arange(self.edges[-1]) + np.repeat(shift, self.length)
+
+    @cached_property
+    def item(self) -> Ints:
+        """(n,) item codes."""
+        return self.column("item").astype(np.int64)
+
+    @cached_property
+    def time_s(self) -> Ints:
+        """(n,) time of the events."""
+        return self.column("time_s").astype(np.int64)
+
+    @cached_property
+    def age_d(self) -> Floats:
+        """(n,) days from the event to the request, at least 0."""
+        return np.maximum(self.queries.time_s[self.query] - self.time_s, 0) / DAY_S
+
+    @cached_property
+    def hour(self) -> Floats:
+        """(B,) local hour of the request, [0, 24)."""
+        return local_hour(self.queries.time_s, self.queries.utc_offset_min)
+
+    @cached_property
+    def is_last(self) -> Bools:
+        """(n,) whether the event is the newest of its query."""
+        mask = np.zeros(len(self.query), bool)
+        mask[self.edges[1:][self.length > 0] - 1] = True
+        return mask
+
+    @cached_property
+    def known(self) -> Ints:
+        """(m,) positions among the n events of those with a known item."""
+        return np.flatnonzero(self.item > UNKNOWN)
+
+    @cached_property
+    def item_query(self) -> Ints:
+        """(m,) query of each known event."""
+        return self.query[self.known]
+
+    @cached_property
+    def item_code(self) -> Ints:
+        """(m,) item of each known event."""
+        return self.item[self.known]
+
+    @cached_property
+    def last_item(self) -> Ints:
+        """(B,) newest known item, 0 where there is none."""
+        last = np.zeros(len(self), np.int64)
+        last[self.item_query] = self.item_code  # of equal indices the last is kept: the newest
+        return last
+
+    @cached_property
+    def place(self) -> NDArray[np.float64]:
+        """(B, 2) latitude and longitude of the request, else of the last located event, else NaN; degrees."""
+        latitude, longitude = self.column("latitude"), self.column("longitude")
+        located = np.flatnonzero(~np.isnan(latitude) & ~np.isnan(longitude))
+        here = np.full((len(self), 2), np.nan)
+        here[self.query[located]] = np.stack([latitude[located], longitude[located]], axis=1)
+        asked = np.stack([self.queries.latitude, self.queries.longitude], axis=1).astype(np.float64)
+        return np.where(np.isnan(asked).any(axis=1, keepdims=True), here, asked)
+
+    def sum_by_query(self, values: NDArray) -> NDArray:
+        """(B, c) sums of values (n, c) over each query's events."""
+        sums = np.zeros((len(self), values.shape[1]))
+        full = np.flatnonzero(self.length > 0)
+        if full.size:
+            sums[full] = np.add.reduceat(values, self.edges[full], axis=0)
+        return sums
+
+
+@dataclass(frozen=True)
+class Events:
+    """n events that have happened, to be added to (or taken from) the tables.
+
+    Attributes
+    ----------
+    store : holds them and, just before each, the user's previous event
+    rows : (n,) int64
+    """
+
+    store: Store
+    rows: Ints
+
+    def column(self, name: str) -> NDArray:
+        """(n,) a column of the store over the events."""
+        return np.asarray(self.store[name][self.rows])
+
+    @cached_property
+    def item(self) -> Ints:
+        """(n,) item codes."""
+        return self.column("item").astype(np.int64)
+
+    @cached_property
+    def known(self) -> Bools:
+        """(n,) whether the item is in the catalogue."""
+        return self.item > UNKNOWN
+
+    @cached_property
+    def followers(self) -> Ints:
+        """(f,) positions among the n events of those whose user has an earlier event."""
+        user = np.searchsorted(self.store.offsets, self.rows, side="right") - 1
+        return np.flatnonzero(self.rows > self.store.offsets[user])
+
+    @cached_property
+    def gap_s(self) -> Ints:
+        """(f,) seconds between the previous event and the follower."""
+        rows = self.rows[self.followers]
+        time_s = self.store["time_s"]
+        return np.asarray(time_s[rows]).astype(np.int64) - np.asarray(time_s[rows - 1]).astype(np.int64)
+
+    def before(self, name: str) -> NDArray:
+        """(f,) a column of the store at the followers' previous events."""
+        return np.asarray(self.store[name][self.rows[self.followers] - 1])

@@ -1,0 +1,148 @@
+"""How much to trust each part: mixture weights by expectation–maximisation, by length of history.
+
+Everything is fitted from one matrix: the probability that each part gave to what happened. Shared by the memory
+and by the blend of models. Never here: what the parts are.
+
+Reference: Dempster, Laird, Rubin (1977); research/spatiotemporal.md §2.6 (60 steps on the validation window).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.errors import IntegrityError, TrainingError
+
+Floats = NDArray[np.float64]
+TINY = 1e-30
+#: Tried strengths of the pull of each bucket to the common weights, in queries; infinity: one set for all.
+PULLS = (np.inf, 1000.0, 100.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights of K parts in G buckets of history length.
+
+    Attributes
+    ----------
+    edges : (G,) smallest history length of each bucket, ascending, the first 0
+    weights : (G, K) rows sum to 1
+    """
+
+    edges: NDArray[np.int64]
+    weights: Floats
+
+    def of(self, length: NDArray[np.integer]) -> Floats:
+        """(B, K) weights for histories of the given lengths (B,)."""
+        return self.weights[np.searchsorted(self.edges, length, side="right") - 1]
+
+    @classmethod
+    def even(cls, parts: int) -> Mixture:
+        """Equal weights for everybody: what nothing is known about."""
+        return cls(np.zeros(1, np.int64), np.full((1, parts), 1.0 / parts))
+
+    def record(self) -> dict[str, object]:
+        """The mixture as JSON."""
+        return {"edges": self.edges.tolist(), "weights": self.weights.tolist()}
+
+    @classmethod
+    def read(cls, record: dict[str, object], parts: int, where: str) -> Mixture:
+        """What `record` gave, checked: a distribution over `parts` parts in every bucket."""
+        edges = np.asarray(record.get("edges", ()), np.int64)
+        weights = np.asarray(record.get("weights", ()), np.float64)
+        whole = (
+            edges.ndim == 1
+            and edges.size > 0
+            and edges[0] == 0
+            and bool((np.diff(edges) > 0).all())
+            and weights.shape == (len(edges), parts)
+            and bool((weights >= 0).all())
+            and np.allclose(weights.sum(axis=1), 1.0, atol=1e-6)
+        )
+        if not whole:
+            raise IntegrityError(
+                f"weights of {parts} parts that sum to 1 in every bucket",
+                found=f"other numbers in {where}",
+                do="Train again, or bring the folder back from DVC.",
+            )
+        return cls(edges, weights)
+
+
+def fit_weights(likelihood: Floats, steps: int, pull: float = 0.0, towards: Floats | None = None) -> Floats:
+    """Weights (K,) that make what happened most probable.
+
+    Parameters
+    ----------
+    likelihood : (Q, K) probability or density that each part gave to each observation
+    steps : EM steps, each of which can only raise the likelihood (the posterior, with a pull)
+    pull, towards : `pull` imaginary observations that are distributed as `towards` (K,): a Dirichlet prior
+
+    Returns
+    -------
+    (K,) float64
+        Sums to 1; `towards` (or equal weights) without observations.
+    """
+    parts = likelihood.shape[1]
+    start = np.full(parts, 1.0 / parts) if towards is None else towards
+    weights = start.copy()
+    prior = pull * start
+    if not len(likelihood):
+        return weights
+    for _ in range(steps):
+        joint = likelihood * weights
+        seen = joint / np.maximum(joint.sum(axis=1, keepdims=True), TINY)
+        weights = seen.sum(axis=0) + prior
+        weights = weights / weights.sum()
+    return np.asarray(weights)
+
+
+def log_likelihood(likelihood: Floats, weights: Floats) -> float:
+    """Mean log-probability of Q observations under weights (K,) or (Q, K)."""
+    return float(np.mean(np.log(np.maximum((likelihood * weights).sum(axis=1), TINY)))) if len(likelihood) else 0.0
+
+
+def fit_mixture(likelihood: Floats, length: NDArray[np.integer], edges: Sequence[int], steps: int) -> Mixture:
+    """Mixture of K parts, with weights by history length where that is worth it.
+
+    Each bucket is pulled towards the common weights. How strongly is decided honestly: by the likelihood of the
+    second half of the observations under weights that were fitted on the first half; then all are used.
+
+    Parameters
+    ----------
+    likelihood : (Q, K), in time order
+    length : (Q,) events in each query's history
+    edges : smallest length of each bucket; 0 is added
+    steps : EM steps
+
+    Raises
+    ------
+    TrainingError
+        A value is not a finite, non-negative number.
+    """
+    if not np.isfinite(likelihood).all() or (likelihood < 0).any():
+        raise TrainingError(
+            "finite probabilities of every part",
+            found="NaN, infinite or negative values",
+            do="Leave the part out that gives them.",
+        )
+    lows = np.unique(np.array([0, *edges], np.int64))
+    half = len(likelihood) // 2
+    best, best_value = np.inf, -np.inf
+    for pull in PULLS:
+        trial = _fit(likelihood[:half], length[:half], lows, steps, pull)
+        value = log_likelihood(likelihood[half:], trial.of(length[half:]))
+        if value > best_value + 1e-9:
+            best, best_value = pull, value
+    return _fit(likelihood, length, lows, steps, best)
+
+
+def _fit(likelihood: Floats, length: NDArray[np.integer], lows: NDArray[np.int64], steps: int, pull: float) -> Mixture:
+    common = fit_weights(likelihood, steps)
+    if np.isinf(pull):
+        return Mixture(lows[:1], common[None])
+    bucket = np.searchsorted(lows, length, side="right") - 1
+    rows = [fit_weights(likelihood[bucket == b], steps, pull, common) for b in range(len(lows))]
+    return Mixture(lows, np.stack(rows))

@@ -1,0 +1,94 @@
+"""What one counter answers to a block of queries: a distribution per query, kept in its cheapest form.
+
+A distribution over the catalogue is a sum of up to five terms: popularity, other global vectors, weights on the
+events of the gathered histories, sparse (query, item) pairs, and a dense block. Kept apart, a mixture of twelve
+counters costs one dense block and one scatter instead of twelve, and the probability of one item per query (all
+that the fit needs) costs no dense block at all for most counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.memory.ask import Ask, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Share:
+    """Rows sum to 1: popular + Σ coefficients + Σ habit + Σ pairs + Σ dense, for each of B queries.
+
+    Attributes
+    ----------
+    popular : (B,) weight of the popularity distribution
+    vectors : (distribution over the catalogue (V,), its weight (B,)) each
+    habit : (m,) weights of `Ask.item_code` at `Ask.item_query`, or None
+    pairs : (query (p,), item (p,), weight (p,)), or None
+    dense : (B, V), or None
+    """
+
+    popular: Floats
+    vectors: tuple[tuple[Floats, Floats], ...] = ()
+    habit: Floats | None = None
+    pairs: tuple[Ints, Ints, Floats] | None = None
+    dense: NDArray[np.floating] | None = None
+
+    def at(self, ask: Ask, items: Ints, popularity: Floats) -> Floats:
+        """(B,) probability of one item (B,) per query."""
+        value = self.popular * popularity[items]
+        for vector, weight in self.vectors:
+            value = value + weight * vector[items]
+        if self.habit is not None:
+            hit = ask.item_code == items[ask.item_query]
+            value = value + np.bincount(ask.item_query[hit], self.habit[hit], len(ask))
+        if self.pairs is not None:
+            query, item, weight = self.pairs
+            hit = item == items[query]
+            value = value + np.bincount(query[hit], weight[hit], len(ask))
+        if self.dense is not None:
+            value = value + self.dense[np.arange(len(ask)), items]
+        return value
+
+
+def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
+    """Share of weights (m,) on the known events, smoothed by `prior` events' worth of popularity."""
+    total = np.bincount(ask.item_query, weight, len(ask)) + prior
+    return Share(np.asarray(prior / total), habit=weight / total[ask.item_query])
+
+
+def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:
+    """Share of weighted pairs (p,) over `size` queries; `prior` () or (B,) is the weight of popularity."""
+    total = np.bincount(query, weight, size) + prior
+    return Share(np.asarray(prior / total), pairs=(query, item, weight / total[query]))
+
+
+def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
+    """Share of non-negative weights (B, V), smoothed."""
+    total = weight.sum(axis=1, dtype=np.float64) + prior
+    weight *= (1.0 / total)[:, None].astype(weight.dtype)
+    return Share(popular=prior / total, dense=weight)
+
+
+def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
+    """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
+    popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(len(ask)))
+    out = np.outer(popular, popularity).astype(np.float32)
+    query, item, value = [], [], []
+    habit = np.zeros(len(ask.item_query))
+    for weight, share in zip(weights.T, shares, strict=True):
+        for vector, coefficient in share.vectors:
+            out += np.outer(weight * coefficient, vector).astype(np.float32)
+        if share.dense is not None:
+            out += share.dense * weight[:, None].astype(share.dense.dtype)
+        if share.habit is not None:
+            habit += share.habit * weight[ask.item_query]
+        if share.pairs is not None:
+            query.append(share.pairs[0])
+            item.append(share.pairs[1])
+            value.append(share.pairs[2] * weight[share.pairs[0]])
+    key = np.concatenate([ask.item_query, *query]) * out.shape[1] + np.concatenate([ask.item_code, *item])
+    np.add.at(out.reshape(-1), key, np.concatenate([habit, *value]).astype(np.float32))
+    return out

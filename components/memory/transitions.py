@@ -1,0 +1,87 @@
+"""What follows what: for everybody, and for this user.
+
+Reference: first-order Markov chains, research/spatiotemporal.md §2.6 and research/sequential.md §1.1.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.encoding import UNKNOWN
+from components.memory.ask import Ask, Bools, Events, Ints
+from components.memory.counter import Counter, Popularity, World
+from components.memory.pairs import PairTable
+from components.memory.share import Share, pair_share
+
+
+class Markov(Counter):
+    """p(v | last item) ∝ how often v came next, for anybody, within `max_gap_h` hours where that is given.
+
+    An event is counted with the event just before it in its user's history, so one event is one addition.
+    """
+
+    kind = "markov"
+    optional = frozenset({"max_gap_h"})
+
+    def __init__(self, options: dict[str, float], world: World) -> None:
+        super().__init__(options, world)
+        self.table = PairTable(world.n_items, world.n_items, world.max_pairs)
+
+    def update(self, events: Events, sign: float) -> None:
+        before = events.before("item").astype(np.int64)
+        after = events.item[events.followers]
+        use = (before > UNKNOWN) & (after > UNKNOWN)
+        if "max_gap_h" in self.options:
+            use &= events.gap_s < 3600 * self.options["max_gap_h"]
+        self.table.add(before[use], after[use], sign)
+
+    def share(self, ask: Ask, popularity: Popularity) -> Share:
+        query, item, count = self.table.lookup(ask.last_item)
+        listed = np.bincount(query, count, len(ask))
+        cut = np.maximum(self.table.total[ask.last_item] - listed, 0.0)  # successors beyond the cap
+        return pair_share(len(ask), query, item, count, self.world.prior + cut)
+
+    def merge(self, other: Self) -> None:
+        self.table.merge(other.table)
+
+    def state(self) -> dict[str, NDArray]:
+        return self.table.state()
+
+    def restore(self, arrays: dict[str, NDArray], where: str) -> None:
+        self.table.restore(arrays, where)
+
+
+class Habit(Counter):
+    """p(v | user, last item) ∝ Σ 2^(-age / half-life) over the times when the user went from that item to v.
+
+    Only steps shorter than `max_gap_h` hours count. With `sigma_gap`, and where the time of the answer is given,
+    steps whose pause resembles the present one count most: × exp(-(Δ log gap)² / 2σ²).
+    """
+
+    kind = "user_markov"
+    optional = frozenset({"half_life_days", "max_gap_h", "sigma_gap"})
+
+    def share(self, ask: Ask, popularity: Popularity) -> Share:
+        step = self._steps(ask)
+        query = ask.query[step]
+        weight = self.decay(ask.age_d[step])
+        if "sigma_gap" in self.options and ask.queries.time_given:
+            last_s = np.zeros(len(ask), np.int64)
+            last_s[ask.query] = ask.time_s
+            now = np.log1p(np.maximum(ask.queries.time_s - last_s, 0))
+            then = np.log1p(np.maximum(ask.time_s[step] - ask.time_s[step - 1], 0))
+            weight = weight * np.exp(-0.5 * ((then - now[query]) / self.options["sigma_gap"]) ** 2)
+        return pair_share(len(ask), query, ask.item[step], weight, self.world.prior)
+
+    def _steps(self, ask: Ask) -> Ints:
+        """(p,) positions of events that the same user did just after the query's last item."""
+        item, query = ask.item, ask.query
+        use: Bools = np.zeros(len(item), bool)
+        use[1:] = (query[1:] == query[:-1]) & (item[1:] > UNKNOWN) & (item[:-1] == ask.last_item[query[:-1]])
+        use[1:] &= item[:-1] > UNKNOWN
+        if "max_gap_h" in self.options:
+            use[1:] &= np.diff(ask.time_s) < 3600 * self.options["max_gap_h"]
+        return np.flatnonzero(use)

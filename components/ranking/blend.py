@@ -1,0 +1,291 @@
+"""A mixture of fitted predictors: how much to trust each, learned on the blend window.
+
+The parts answer as probabilities and are mixed as probabilities, so a part that does not know says so and costs
+little. Weights go by length of history. Parts are never fitted here, and never changed by the fit of the weights.
+
+Reference: EM for mixture weights, components/memory/mixture.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from components.errors import ConfigError, DataError, IntegrityError, TrainingError
+from components.evaluation.judge import between
+from components.evaluation.protocol import Protocol
+from components.features.store import Store
+from components.files import read_json, replace_folder, write_json
+from components.memory.mixture import Mixture, fit_mixture, log_likelihood
+from components.memory.predictor import CounterPredictor, MemoryPredictor
+from components.memory.replay import Questions, replay
+from components.params import BlendParams, Params
+from components.predictor import Capability, Predictor, Queries, Scores, Tracker, Window
+from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
+from components.ranking.parts import judges_asker, load_part
+
+Floats = NDArray[np.float64]
+HEADS: tuple[Capability, ...] = ("item", "action", "time", "place")
+#: Queries of the blend window that weights are fitted on, evenly spread.
+MAX_QUERIES = 20_000
+#: A part with less weight than this everywhere is named in the report.
+IDLE = 0.01
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class BlendPredictor:
+    """Mixture of predictors, by history length.
+
+    Parameters
+    ----------
+    parts : name → predictor; each must answer items
+    params : buckets of history length, EM steps
+    protocol : the rules under which it will be judged
+    name : of the candidate model
+    """
+
+    def __init__(
+        self, parts: Mapping[str, Predictor], params: BlendParams, protocol: Protocol, name: str = "blend"
+    ) -> None:
+        wrong = [part for part in parts if not _NAME.fullmatch(part)]
+        if wrong or not parts:
+            raise ConfigError("at least one part with a plain name", found=f"{wrong}", do="Mend training.blend.parts.")
+        self.name, self.parts, self.params, self.protocol = name, dict(parts), params, protocol
+        self.weights: dict[Capability, Mixture] = {}
+        self._use_even()
+
+    def _use_even(self) -> None:
+        """Equal weights for everything that any of the parts can say."""
+        self.weights = {head: Mixture.even(len(self._able(head))) for head in HEADS if self._able(head)}
+        self.capabilities: frozenset[Capability] = frozenset(self.weights)
+
+    def _able(self, head: Capability) -> list[str]:
+        return [name for name, part in self.parts.items() if head in part.capabilities]
+
+    def fit(self, train: Window, tune: Window, tracker: Tracker) -> None:
+        """Fit every part on `train` and `tune`, then the weights on the blend window of the same store."""
+        for part in self.parts.values():
+            part.fit(train, tune, tracker)
+        value = self.fit_weights(Window(train.store, "blend", tune.history))
+        tracker.log({"blend_log_likelihood": value}, 0)
+
+    def fit_weights(self, window: Window) -> float:
+        """Weights of all heads from one window, lived through in time order from the parts as they were fitted.
+
+        Parameters
+        ----------
+        window : later than everything that the parts were fitted on
+
+        Returns
+        -------
+        float
+            Mean log-likelihood of the items of the window under the mixture.
+
+        Raises
+        ------
+        TrainingError
+            The window holds nothing to predict, or a part's answers are not probabilities.
+        """
+        asker, given = judges_asker(self.protocol), self.protocol.target_time == "given"
+        questions, hidden = _thin(asker(window, given)), _thin(asker(window, False))
+        if not len(questions.row):
+            raise TrainingError("events to predict in the blend window", found="none", do="Lengthen windows.blend.")
+        self._use_even()
+        likelihood = self._live_through(window, questions, hidden)
+        length = history_length(questions.queries)
+        for head, at in likelihood.items():
+            use = ~np.isnan(at).any(axis=1)
+            buckets, steps = self.params.history_buckets, self.params.em_steps
+            self.weights[head] = fit_mixture(at[use], length[use], buckets, steps)
+        item = likelihood["item"]
+        use = ~np.isnan(item).any(axis=1)
+        return log_likelihood(item[use], self.weights["item"].of(length[use]))
+
+    def _live_through(self, window: Window, questions: Questions, hidden: Questions) -> dict[Capability, Floats]:
+        """Head → (Q, its parts) probability of what happened; NaN where nothing did that can be predicted.
+
+        When is always asked without the time of the answer.
+        """
+        parts = copy.deepcopy(self.parts)
+        store, online = window.store, window.history == "online"
+
+        def learn(rows: NDArray[np.int64]) -> None:
+            for part in parts.values():
+                part.update(store, rows)
+
+        if online:
+            learn(between(store, window.name))
+        seen: dict[Capability, list[Floats]] = {head: [] for head in self.weights}
+        for block in replay(window, questions, learn if online else None):
+            rows, queries = questions.row[block], questions.queries[block]
+            answers = {name: part.score(queries) for name, part in parts.items()}
+            untimed = answers
+            if queries.time_given and "time" in seen:
+                untimed = {name: parts[name].score(hidden.queries[block]) for name in self._able("time")}
+            gap_s = last_gap_s(queries, np.asarray(store["time_s"][rows]))
+            for head, blocks in seen.items():
+                asked = untimed if head == "time" else answers
+                at = [probability_of(head, asked[name], store, rows, gap_s) for name in self._able(head)]
+                blocks.append(np.stack(at, axis=1))
+        return {head: np.concatenate(blocks) for head, blocks in seen.items()}
+
+    def score(self, queries: Queries) -> Scores:
+        """Answer B queries; see `components.predictor.Scores`."""
+        answers = {name: part.score(queries) for name, part in self.parts.items()}
+        length = history_length(queries)
+        weights = {head: mixture.of(length) for head, mixture in self.weights.items()}
+
+        def of(head: Capability) -> list[Any]:
+            return [getattr(answers[name], head) for name in self._able(head)]
+
+        item = mixed([np.exp(part) for part in of("item")], weights["item"])
+        with np.errstate(divide="ignore"):
+            log_item = np.log(item)
+        return Scores(
+            log_item,
+            mixed(of("action"), weights["action"]) if "action" in weights else None,
+            mixed_time(of("time"), weights["time"]) if "time" in weights else None,
+            mixed(of("place"), weights["place"]) if "place" in weights else None,
+        )
+
+    def explain(self, queries: Queries, items: NDArray[np.integer]) -> dict[str, Floats]:
+        """Which part gave how much of the probability of some items (B, M); a part that explains itself is opened.
+
+        Returns
+        -------
+        part, or part.counter → (B, M) float64
+            Its share; all shares sum to 1.
+        """
+        weights = self.weights["item"].of(history_length(queries))
+        rows = np.arange(len(queries))[:, None]
+        names = self._able("item")
+        given = [weights[:, [k]] * np.exp(self.parts[n].score(queries).item[rows, items]) for k, n in enumerate(names)]
+        total = np.maximum(np.sum(given, axis=0), 1e-300)
+        out: dict[str, Floats] = {}
+        for name, share in zip(names, given, strict=True):
+            part = self.parts[name]
+            if isinstance(part, MemoryPredictor):
+                out |= {f"{name}.{of}": share / total * inner for of, inner in part.explain(queries, items).items()}
+            else:
+                out[name] = share / total
+        return out
+
+    def update(self, store: Store, rows: NDArray[np.int64]) -> None:
+        """Tell every part what happened."""
+        for part in self.parts.values():
+            part.update(store, rows)
+
+    def forget(self, store: Store, rows: NDArray[np.int64]) -> None:
+        """Take events back from every part that counts them."""
+        for part in self.parts.values():
+            if isinstance(part, MemoryPredictor | CounterPredictor):
+                part.forget(store, rows)
+
+    def idle(self) -> list[str]:
+        """Parts whose weight is below IDLE for every head and every length of history."""
+        busy = {
+            name
+            for head in HEADS
+            if head in self.weights
+            for name, weight in zip(self._able(head), self.weights[head].weights.T, strict=True)
+            if (weight >= IDLE).any()
+        }
+        return [name for name in self.parts if name not in busy]
+
+    def save(self, folder: Path) -> None:
+        """Write `config.json`, and each part whole below `part_<name>/`."""
+        for name, part in self.parts.items():
+            part.save(folder / f"part_{name}")
+        config = {
+            "kind": "blend",
+            "name": self.name,
+            "parts": list(self.parts),
+            "params": self.params.model_dump(),
+            "protocol": self.protocol.record(),
+            "weights": {head: mixture.record() for head, mixture in self.weights.items()},
+        }
+        write_json(folder / "config.json", config)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; parts are read by their own loaders, and weights are checked."""
+        config = read_json(folder / "config.json")
+        try:
+            names = [str(name) for name in config["parts"]]
+            params, protocol = BlendParams.model_validate(config["params"]), Protocol(**config["protocol"])
+            name, weights = str(config["name"]), dict(config["weights"])
+        except (ValidationError, KeyError, TypeError, ValueError) as error:
+            raise _torn(folder, f"{type(error).__name__}: {error}") from error
+        if not names or not all(_NAME.fullmatch(name) for name in names):
+            raise _torn(folder, "no parts, or one whose name is not plain")
+        blend = cls({part: load_part(folder / f"part_{part}") for part in names}, params, protocol, name)
+        for head in blend.weights:
+            blend.weights[head] = Mixture.read(weights.get(head, {}), len(blend._able(head)), str(folder))
+        return blend
+
+
+def _torn(folder: Path, found: str) -> IntegrityError:
+    return IntegrityError(
+        f"a blend's config in {folder}", found=found, do="Run the blend stage again, or bring the folder back from DVC."
+    )
+
+
+def _thin(questions: Questions) -> Questions:
+    """At most MAX_QUERIES of the questions, evenly spread."""
+    n = len(questions.row)
+    if n <= MAX_QUERIES:
+        return questions
+    keep = np.linspace(0, n - 1, MAX_QUERIES).astype(np.int64)
+    return Questions(questions.queries[keep], questions.row[keep])
+
+
+def fit_blend(root: Path, params: Params) -> str:
+    """The stage `blend`: mix trained models of a workspace and write `blends/blend/`.
+
+    Parameters
+    ----------
+    root : the workspace; reads data/features and models/
+    params : `training.blend` and the rules of `evaluation`. Without parts, `blends/` is left empty
+
+    Returns
+    -------
+    str
+        What the mixture trusts, for people.
+
+    Raises
+    ------
+    DataError
+        A part was not trained.
+    """
+    wanted = params.training.blend
+    missing = [name for name in wanted.parts if not (root / "models" / name / "config.json").is_file()]
+    if missing:
+        raise DataError(
+            f"trained models {wanted.parts} in {root / 'models'}", found=f"no {missing[0]}", do="Run the train stage."
+        )
+    with replace_folder(root / "blends") as folder:
+        if not wanted.parts:
+            return "training.blend.parts is empty: nothing to blend."
+        parts = {name: load_part(root / "models" / name) for name in wanted.parts}
+        blend = BlendPredictor(parts, wanted, Protocol.of(params.evaluation))
+        value = blend.fit_weights(Window(Store.load(root / "data" / "features"), "blend", params.evaluation.history))
+        blend.save(folder / blend.name)
+    return describe(blend, value)
+
+
+def describe(blend: BlendPredictor, log_likelihood: float) -> str:
+    """The weights of a blend as text, and the parts that it does not need."""
+    lines = [f"{blend.name}: mean log-probability of items {log_likelihood:.4f}"]
+    for head, mixture in blend.weights.items():
+        for edge, weights in zip(mixture.edges, mixture.weights, strict=True):
+            shares = ", ".join(f"{name} {w:.2f}" for name, w in zip(blend._able(head), weights, strict=True))
+            lines.append(f"  {head}, history from {edge}: {shares}")
+    lines += [f"  {name} is hardly used (below {IDLE:.0%} everywhere): it could be left out." for name in blend.idle()]
+    return "\n".join(lines)

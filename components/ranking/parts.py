@@ -1,0 +1,59 @@
+"""Fitted predictors from their folders, by a fixed table of kinds, and the judge's questions for those who fit.
+
+A folder says which kind it holds; the name is looked up here and never imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from components.errors import IntegrityError
+from components.evaluation.protocol import Protocol, make_queries
+from components.files import read_json
+from components.memory.predictor import CounterPredictor, MemoryPredictor
+from components.memory.replay import Asker, Questions
+from components.predictor import Predictor, Window
+
+Load = Callable[[Path], Predictor]
+
+
+def _network(folder: Path) -> Predictor:
+    from components.training.network import NetworkPredictor  # torch takes seconds
+
+    return NetworkPredictor.load(folder)
+
+
+#: Kinds that a blend may be made of.
+KINDS: Mapping[str, Load] = {"memory": MemoryPredictor.load, "counter": CounterPredictor.load, "network": _network}
+
+
+def load_part(folder: Path, kinds: Mapping[str, Load] = KINDS) -> Predictor:
+    """The predictor that was saved in `folder`.
+
+    Raises
+    ------
+    IntegrityError
+        Its config.json names no kind of the table, or a file is not what was saved.
+    """
+    record = read_json(folder / "config.json")
+    kind = record.get("kind") if isinstance(record, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise IntegrityError(
+            f"a predictor of a kind among {sorted(kinds)}",
+            found=f"{kind!r} in {folder / 'config.json'}",
+            do="Train it again, or load it with the version that wrote it.",
+        )
+    return kinds[kind](folder)
+
+
+def judges_asker(protocol: Protocol) -> Asker:
+    """What a window asks under a protocol: the judge's own questions, with time given or hidden as wanted."""
+
+    def ask(window: Window, time_given: bool) -> Questions:
+        rule = replace(protocol, target_time="given" if time_given else "hidden", history=window.history)
+        queries, targets = make_queries(window, rule)
+        return Questions(queries, targets.row)
+
+    return ask
