@@ -248,7 +248,7 @@ def load_artifact(
     try:
         lineage = parse_json((folder / "lineage.json").read_bytes(), "lineage.json")
         encoding = Encoding.load(folder)
-        histories = Store.load(folder / "histories", encoding)
+        histories = Store.load(folder / "histories", verify=False, encoding=encoding)
         predictor = (load or _load)(folder)
         name = str(lineage["model"])
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OSError) as error:
