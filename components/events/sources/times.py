@@ -1,0 +1,144 @@
+"""Reading moments: numbers by a declared unit, texts by ISO 8601 or a declared pattern, local times by their zone.
+
+What cannot be read stays as text in its own column, so that the quarantine shows it. Never here: guessing a unit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+import polars as pl
+
+from components.errors import ConfigError, SchemaError
+from components.events.contract import TIMESTAMP
+from components.events.rules import UNREAD_TIME
+
+#: Unit → microseconds in it.
+UNITS: Mapping[str, float] = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
+#: What ISO 8601 looks like in logs, commonest first; `%#z` reads +00, +0000, +00:00 and Z.
+_ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")  # fmt: skip
+
+
+def read_times(frame: pl.DataFrame, options: Mapping[str, Any], default_unit: str | None = None) -> pl.DataFrame:
+    """Turn column `timestamp` into UTC moments.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame
+        (n, …) with `timestamp` as moments, dates, numbers or text.
+    options : mapping
+        `time_unit` (s, ms, us, ns, iso), `time_zone` (of times without one; UTC), `time_format` (strptime).
+    default_unit : str, optional
+        The unit when the options have none.
+
+    Returns
+    -------
+    pl.DataFrame
+        (n, …) `timestamp` in UTC; where something stood that is no time, null, and its text in UNREAD_TIME.
+
+    Raises
+    ------
+    ConfigError
+        The unit or the zone is unknown.
+    SchemaError
+        Numbers without a declared unit.
+    """
+    column = frame["timestamp"]
+    unit, zone = options.get("time_unit", default_unit), options.get("time_zone", "UTC")
+    _check(unit, zone)
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
+        return frame.with_columns(pl.col("timestamp").cast(TIMESTAMP))
+    if isinstance(column.dtype, pl.Datetime) or column.dtype == pl.Date:
+        moments = _localised(column.cast(pl.Datetime("us")), zone)
+    elif column.dtype == pl.String and unit in {None, "iso"}:
+        moments = _from_text(column, options.get("time_format"), zone)
+        if unit is None and len(column) and moments.null_count() == len(column):
+            _refuse_bare_numbers(column)
+    else:
+        if unit in {None, "iso"}:
+            _refuse_bare_numbers(column)
+        moments = _from_number(column, str(unit))
+    frame = frame.with_columns(moments.alias("timestamp"))
+    if moments.null_count() > column.null_count():
+        text = column.cast(pl.String, strict=False)
+        frame = frame.with_columns(pl.when(moments.is_null() & (text != "")).then(text).alias(UNREAD_TIME))
+    return frame
+
+
+def _check(unit: str | None, zone: str) -> None:
+    if unit is not None and unit not in UNITS and unit != "iso":
+        raise ConfigError(
+            f"a time unit ({', '.join(UNITS)}, iso)",
+            found=f"{unit!r} at `events.source.options.time_unit`",
+            do="Mend it.",
+        )
+    if zone not in available_timezones():
+        raise ConfigError(
+            "an IANA time zone such as Europe/Paris",
+            found=f"{zone!r} at `events.source.options.time_zone`",
+            do="Mend it.",
+        )
+
+
+def _refuse_bare_numbers(column: pl.Series) -> None:
+    numbers = column.cast(pl.Float64, strict=False).drop_nulls()
+    if not len(numbers):
+        return
+    typical = abs(float(numbers.median() or 0.0))  # type: ignore[arg-type]
+    guess = next((unit for unit, edge in (("s", 1e11), ("ms", 1e14), ("us", 1e17)) if typical < edge), "ns")
+    raise SchemaError(
+        "the unit of the times",
+        found=f"numbers like {column.drop_nulls()[0]} in the column mapped to `timestamp`",
+        do=f"Set `events.source.options.time_unit` ({guess} by their size).",
+    )
+
+
+def _from_number(column: pl.Series, unit: str) -> pl.Series:
+    """Moments from counts since 1970; fractions are kept, absurd ones are null."""
+    numbers = column
+    if column.dtype == pl.String:
+        numbers = column.str.strip_chars().cast(pl.Int64, strict=False)
+        if numbers.null_count() > column.null_count():
+            numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
+    if numbers.dtype.is_integer() and unit in {"s", "ms", "us"}:
+        factor = int(UNITS[unit])
+        fits = numbers.cast(pl.Int64, strict=False)
+        micros = fits.set(fits.abs() > 9_000_000_000_000_000_000 // factor, None) * factor
+    else:
+        scaled = numbers.cast(pl.Float64) * UNITS[unit]
+        micros = scaled.round().cast(pl.Int64, strict=False)
+    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _from_text(column: pl.Series, pattern: str | None, zone: str) -> pl.Series:
+    if pattern is not None:
+        if "%z" in pattern or "%#z" in pattern:
+            return column.str.to_datetime(pattern, time_unit="us", strict=False).cast(TIMESTAMP)
+        return _localised(column.str.to_datetime(pattern, time_unit="us", strict=False), zone)
+    text = column.str.strip_chars()
+    found = pl.Series("timestamp", [None], dtype=TIMESTAMP).new_from_index(0, len(text))
+    for iso in _ISO:
+        if found.null_count() == text.null_count():
+            return found
+        todo = text.set(found.is_not_null(), None)
+        moments = todo.str.to_datetime(iso, time_unit="us", strict=False)
+        found = found.zip_with(
+            found.is_not_null(), moments.cast(TIMESTAMP) if iso.endswith("z") else _localised(moments, zone)
+        )
+    days = text.set(found.is_not_null(), None).str.to_date("%Y-%m-%d", strict=False)
+    return found.zip_with(found.is_not_null(), _localised(days.cast(pl.Datetime("us")), zone))
+
+
+def _localised(moments: pl.Series, zone: str) -> pl.Series:
+    """UTC of local times: of an hour that occurs twice the first, an hour that does not occur is null."""
+    local = moments.cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def origin(day: dt.date) -> dt.datetime:
+    """Midnight UTC of a day, where ordinal times begin."""
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
