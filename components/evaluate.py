@@ -20,7 +20,7 @@ from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
 from components.evaluation.report import render
-from components.evaluation.summary import Judged, Kind, record_of
+from components.evaluation.summary import Curves, Judged, Kind, record_of
 from components.evaluation.table import markdown
 from components.features.store import Store
 from components.files import read_json, replace_folder, write_json, write_text
@@ -62,9 +62,7 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
     write_reports(root, record, [one.judgement for one in judged])
 
 
-def contestants(
-    root: Path, store: Store, params: Params
-) -> Iterator[tuple[Predictor, Kind, dict[str, list[float]] | None]]:
+def contestants(root: Path, store: Store, params: Params) -> Iterator[tuple[Predictor, Kind, Curves | None]]:
     """Everyone who is judged, one at a time: trained models and blends, baselines, observers of the city.
 
     Raises
@@ -163,10 +161,16 @@ def _judge(predictor: Predictor, window: Window, params: Params, progress: Progr
     )
 
 
-def _curves(folder: Path) -> dict[str, list[float]] | None:
-    """Training curves that the model brought along, if it did."""
-    path = folder / "curves.json"
-    return read_json(path) if path.is_file() else None
+def _curves(folder: Path) -> Curves | None:
+    """Training curves that the model brought along as `curves.csv`, if it did: name → (step, value) pairs."""
+    path = folder / "curves.csv"
+    if not path.is_file():
+        return None
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    names = [name for name in (rows[0] if rows else {}) if name not in {"step", "epoch"}]
+    found = {name: [(float(row["step"]), float(row[name])) for row in rows if row[name]] for name in names}
+    return {name: points for name, points in found.items() if points}
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from components.features.encoding import Scale
+from components.features.context import scaled
 from components.features.store import WINDOWS, Store
 
 #: Numbers that speak of the previous event; unknown where that event was taken out.
@@ -78,19 +78,16 @@ def _take(store: Store, taken: NDArray[np.int64], ends: NDArray[np.int64], owner
     joined = np.flatnonzero(np.diff(taken, prepend=-2) != 1)
     joined = np.setdiff1d(joined, first)  # rows whose predecessor in the log was taken out
     time_s = columns["time_s"].astype(np.int64)
-    columns["gap_s"][joined] = (time_s[joined] - time_s[joined - 1]).astype(columns["gap_s"].dtype)
+    if store.encoding.settings.get("time_kind") != "ordinal":
+        columns["gap_s"][joined] = (time_s[joined] - time_s[joined - 1]).astype(columns["gap_s"].dtype)
     columns["distance_km"][joined] = np.nan
-    for place, name in enumerate(store.encoding.scales):
+    alone = np.arange(len(joined), dtype=np.int32)
+    for place, (name, scale) in enumerate(store.encoding.scales.items()):
         if name in _TO_PREVIOUS:
-            scale = store.encoding.scales[name]
-            if name == "gap_s":
-                numbers[joined, place] = _scaled(columns["gap_s"][joined].astype(np.float64), scale)
-            else:
-                numbers[joined, place] = _scaled(np.full(len(joined), scale.fill), scale)
-                missing[joined] |= np.uint16(1 << place)
+            known = name == "gap_s" and store.encoding.settings.get("time_kind") != "ordinal"
+            value = columns["gap_s"][joined].astype(np.float32) if known else np.full(len(joined), np.nan, np.float32)
+            number, absent = scaled([value], [scale], alone)
+            numbers[joined, place] = number[:, 0]
+            bit = np.uint16(1 << place)
+            missing[joined] = (missing[joined] & ~bit) | (absent << np.uint16(place))
     return Store(store.users[owner], ends, columns, numbers, missing, store.encoding)
-
-
-def _scaled(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float32]:
-    moved = np.log1p(np.maximum(values, 0)) if scale.params.scale == "log" else values
-    return np.asarray((moved - scale.centre) / scale.spread, np.float32)

@@ -28,6 +28,8 @@ from components.predictor import TimeDistribution
 
 Kind = Literal["model", "baseline", "observer"]
 Record = dict[str, Any]
+#: Name of a training curve → its (step, value) points.
+Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Judged:
 
     judgement: Judgement
     kind: Kind
-    curves: Mapping[str, Sequence[float]] | None = None
+    curves: Curves | None = None
 
 
 def metric_names(ks: Sequence[int]) -> list[str]:
@@ -136,7 +138,7 @@ def _model(
         "action": _action(judgement, bootstrap),
         "time": _time(judgement, bootstrap),
         "place": _place(judgement, bootstrap),
-        "curves": {name: [float(x) for x in curve] for name, curve in (one.curves or {}).items()},
+        "curves": {name: [[float(x), float(y)] for x, y in points] for name, points in (one.curves or {}).items()},
     }
 
 

@@ -91,19 +91,15 @@ def _size(record: Record) -> str:
 
 
 def _against(winner: Record, baseline: Record, primary: str, confidence: float) -> str:
-    difference = winner["difference"]
-    text = (
-        f"The best simple baseline is {_label(baseline)} with {_value(baseline, primary)}: "
-        f"{_label(winner)} is {_signed(difference['value'])} away"
-    )
-    if difference["low"] is None:
-        return f"{text}; with fewer than two users nothing can be said of its certainty."
+    found = winner["difference"]
+    text = f"The best simple baseline is {_label(baseline)} with {_value(baseline, primary)}; {_label(winner)} is "
+    text += f"{'ahead' if found['value'] >= 0 else 'behind'} by {abs(found['value']):.3f}"
+    if found["low"] is None:
+        return f"{text}, and with fewer than two users nothing can be said of its certainty."
     base = baseline["metrics"][primary]["value"]
-    part = f", {difference['value'] / base:+.0%}" if base else ""
-    return (
-        f"{text}{part} ({confidence:.0%} interval {_signed(difference['low'])} to {_signed(difference['high'])}, "
-        "users resampled)."
-    )
+    part = f", or {abs(found['value']) / base:.0%}" if base else ""
+    interval = f"{_signed(found['low'])} to {_signed(found['high'])}"
+    return f"{text}{part} ({confidence:.0%} interval of the difference {interval}, users resampled)."
 
 
 def _meaning(winner: Record) -> str:
