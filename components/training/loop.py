@@ -111,7 +111,7 @@ class Trainer:
                 plan = self.corpus.plan(state.epoch)
                 every = max(1, math.ceil(len(plan) / _LOGS_PER_EPOCH))
                 while state.at < len(plan):
-                    batch = self._step(plan[state.at], len(plan))
+                    batch = self.take(plan[state.at], len(plan))
                     progress.step(state.epoch, state.at / len(plan), batch.count["item"])
                     if state.at % every == 0 or state.at == len(plan):
                         self._log(progress)
@@ -123,8 +123,8 @@ class Trainer:
             self.model.load_state_dict(self.best)
         return state.curves
 
-    def _step(self, slices: Slices, steps: int) -> Batch:
-        """One step of the optimiser."""
+    def take(self, slices: Slices, steps: int) -> Batch:
+        """Take one step of the optimiser; `steps` is the length of the epoch."""
         state = self.state
         fault(f"train-step:{state.step}")
         torch.manual_seed(int(np.random.SeedSequence([self.seed, state.step]).generate_state(1, np.uint64)[0] >> 1))

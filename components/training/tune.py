@@ -61,6 +61,10 @@ class Judge:
 
     def score(self, model: SequenceModel, precision: Precision) -> float:
         """Mean of the primary metric; NaN when there is nothing to ask."""
+        return mean_metric(self.primary, self.ranks(model, precision))
+
+    def ranks(self, model: SequenceModel, precision: Precision) -> NDArray[np.float64]:
+        """(Q,) rank of each answer among all items; infinite = missed, NaN = not counted."""
         ranks = np.where((self.item == 1) & self.unseen_is_miss, np.inf, np.nan)
         model.eval()
         for part in blocks(self.queries, model):
@@ -68,8 +72,7 @@ class Judge:
             if len(known):
                 scores = answers(model, self.queries[part], precision).item  # (B, V-2)
                 ranks[part][known] = self._ranks(scores, part)[known]
-        values = item_metric(self.primary, ranks, np.arange(len(ranks) + 1))
-        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+        return ranks
 
     def _ranks(self, scores: torch.Tensor, part: slice) -> NDArray[np.float64]:
         """(B,) 1 + greater + half of the ties; infinite where the answer itself is not ranked."""
@@ -84,6 +87,12 @@ class Judge:
         ties = (scores == own).sum(1) - 1
         ranks: NDArray[np.float64] = torch.where(lost, torch.inf, 1.0 + above + 0.5 * ties).double().cpu().numpy()
         return ranks
+
+
+def mean_metric(name: str, ranks: NDArray[np.float64]) -> float:
+    """Mean over queries of a metric of one answer each; NaN when there is nothing to count."""
+    values = item_metric(name, ranks, np.arange(len(ranks) + 1))
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def blocks(queries: Queries, model: SequenceModel) -> list[slice]:
