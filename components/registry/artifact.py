@@ -204,7 +204,9 @@ def verify(folder: Path, digest: str | None = None) -> Manifest:
     for name, (size, sha) in sorted(expected.items()):
         actual = sha256_file(folder / name) if sizes[name] == size else f"{sizes[name]:,} bytes"
         if actual != sha:
-            raise IntegrityError(f"{name} of {size:,} bytes with digest {sha}", found=f"{actual} at {folder / name}", do=_DO)
+            raise IntegrityError(
+                f"{name} of {size:,} bytes with digest {sha}", found=f"{actual} at {folder / name}", do=_DO
+            )
         check_file(folder / name, name)
     if digest_of({n: {"bytes": s, "sha256": d} for n, (s, d) in expected.items() if n not in ABOUT}) != content:
         raise IntegrityError("a content digest of the listed files", found=f"another in {folder}", do=_DO)

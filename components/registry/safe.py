@@ -1,6 +1,6 @@
 """Is a file what its name says, and nothing that could run? Looked at before anything deserialises it.
 
-Formats are closed: JSON, Parquet, safetensors, .npy, text. Pickles, archives, links and devices are refused by
+Formats are closed: JSON, Parquet, safetensors, .npy, text, CSV. Pickles, archives, links and devices are refused by
 what they are, whatever they are called. Nothing here executes, imports or unpickles anything.
 """
 
@@ -197,6 +197,7 @@ def _tensor(tensor: str, record: Any, name: str) -> tuple[str, tuple[int, ...], 
 
 
 _CHECKS: Mapping[str, Callable[[Path, str], None]] = {
+    ".csv": _check_text,
     ".json": _check_json,
     ".md": _check_text,
     ".npy": _check_npy,

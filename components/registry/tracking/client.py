@@ -28,12 +28,10 @@ _SWITCHES = {
 
 
 def quiet() -> None:
-    """Set the switches: no pickle, no telemetry, no progress bars, few retries."""
+    """Set the switches: no pickle, no telemetry, no progress bars, few retries; call before MLflow is imported."""
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # never negotiable
     for name, value in _SWITCHES.items():
         os.environ.setdefault(name, value)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager
@@ -46,12 +44,18 @@ def connect(root: Path) -> Iterator[MlflowClient]:
         MLflow does not answer or refuses; trying again later may help.
     """
     quiet()
+    import mlflow
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    for name in ("mlflow", "alembic"):  # their loggers are set up on import
+        logging.getLogger(name).setLevel(logging.ERROR)
     uri = Settings().tracking_uri(root)
     if uri.startswith("sqlite:///"):
         Workspace(root).state.mkdir(parents=True, exist_ok=True)
+    # MLflow's own registry asks the address of the process, whatever the client was told.
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
     try:
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:

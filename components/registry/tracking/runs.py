@@ -81,7 +81,9 @@ def _born() -> dict[str, str]:
 
 def find_run(client: MlflowClient, experiment_id: str, key: str) -> str | None:
     """Id of the finished run that is keyed so."""
-    runs = client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'", max_results=1)
+    runs = client.search_runs(
+        [experiment_id], f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'", max_results=1
+    )
     return str(runs[0].info.run_id) if runs else None
 
 
@@ -114,7 +116,9 @@ def _log(client: MlflowClient, run_id: str, stage: StageRun) -> None:
     from mlflow.entities import Dataset, DatasetInput, Metric, Param
 
     now = int(time.time() * 1000)
-    points = [Metric(metric_name(name), float(value), now, 0) for name, value in stage.metrics.items() if math.isfinite(value)]
+    points = [
+        Metric(metric_name(name), float(value), now, 0) for name, value in stage.metrics.items() if math.isfinite(value)
+    ]
     points += [
         Metric(metric_name(name), float(value), now, step)
         for name, values in stage.curves.items()
