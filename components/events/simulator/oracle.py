@@ -1,0 +1,96 @@
+"""One who sees the hidden state: the upper bound of what can be known before the next event.
+
+Exact when the time is given: the generator's own distribution of the next item and action, given traits, interests,
+favourites, companions, the day and the session so far. Not exact: time hidden (see `ask`), an item that the store
+does not know (the session is then taken to begin anew), and times outside waking hours.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.errors import DataError
+from components.events.simulator import chances, choice
+from components.events.simulator.ask import Asked, CityPredictor, bot_first
+from components.events.simulator.chances import Floats, Whole
+from components.events.simulator.day import Day
+from components.events.simulator.people import Diary, Habits, People, build_people, interests, life
+from components.events.simulator.sessions import session_chance
+
+
+class CityOracle(CityPredictor):
+    """Sees everything but the dice."""
+
+    name = "city_oracle"
+
+    @cached_property
+    def people(self) -> People:
+        """The people."""
+        return build_people(self.city)
+
+    def believe(self, asked: Asked) -> Asked:
+        if (asked.user < 0).any():
+            stranger = asked.queries.store.users[int(asked.queries.user[int(np.argmax(asked.user < 0))])]
+            raise DataError("people of this city", found=f"the user {stranger!r}", do="Ask about the city's own log.")
+        return asked
+
+    @cached_property
+    def _diary(self) -> Diary:
+        return Diary(self.city, self.people)
+
+    def _explore(self, asked: Asked) -> Floats:
+        """(n, I) what is found by interest, popularity and nearness."""
+        day, slot = asked.day, asked.slot
+        category, open_now = interests(self.city, self.people, asked.user, day.number)
+        weight = choice.interest_weight(day.appetite[slot], category, open_now)
+        by_category = chances.category_chance(day, slot, category, weight)
+        near = day.table.chance()[self.people.anchor(asked.user, slot, day.free)]
+        return np.asarray(by_category[:, self.city.category] * near)
+
+    def _role(self, day: Day, slot: Whole, favourite: Whole) -> Floats:
+        return choice.role_weight(day.free, slot, day.open[slot[:, None], favourite])
+
+    def _habits(self, asked: Asked) -> Habits:
+        habits = self._diary.on(asked.day.number)
+        return Habits(habits.favourite[asked.user], habits.companion[asked.user])
+
+    def start(self, asked: Asked) -> Floats:
+        day, slot, rows = asked.day, asked.slot, np.arange(len(asked))
+        favourite = self._habits(asked).favourite.astype(np.int64)
+        role = self._role(day, slot, favourite)
+        zone = self.people.anchor(asked.user, slot, day.free)
+        weight = choice.at_start(self.people.loyalty[asked.user], role.sum(axis=1) > 0, day.pull[slot, zone])
+        found = weight[:, 2:] * self._explore(asked)
+        found += weight[:, :1] * chances.scatter(self.city.n_items, favourite, chances.share(role))
+        found[rows, day.social[slot]] += weight[:, 1]
+        return found
+
+    def move(self, asked: Asked) -> Floats:
+        day, slot, n = asked.day, asked.slot, self.city.n_items
+        habits = self._habits(asked)
+        favourite = habits.favourite.astype(np.int64)
+        mine = favourite == asked.item[:, None]
+        companion = habits.companion[np.arange(len(asked)), mine.argmax(axis=1)].astype(np.int64)[:, None]
+        follows = chances.successors(self.city, day, slot, asked.item)
+        role = np.where(mine, 0.0, self._role(day, slot, favourite))
+        weight = choice.on_move(
+            mine.any(axis=1) & day.open[slot, companion[:, 0]], follows.sum(axis=1) > 0, role.sum(axis=1) > 0
+        )
+        found = weight[:, 3:] * self._explore(asked)
+        found += chances.scatter(n, companion, weight[:, :1])
+        found += chances.scatter(n, self.city.successor[asked.item], weight[:, 1:2] * chances.share(follows))
+        found += chances.scatter(n, favourite, weight[:, 2:3] * chances.share(role))
+        return found
+
+    def sessions(self, asked: Asked) -> Floats:
+        state = life(self.city, self.people, asked.day.number)
+        return session_chance(self.city, self.people, asked.day, state)[asked.user]
+
+    def bots(self, asked: Asked) -> NDArray[np.bool_]:
+        return np.asarray(self.people.bot[asked.user])
+
+    def bot_start(self, asked: Asked) -> Floats:
+        return bot_first(self.city, asked.day, self.people.id[asked.user])
