@@ -5,7 +5,8 @@ Both are views that compute a column when somebody needs it and keep it for the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -40,6 +41,13 @@ class Ask:
 
     queries: Queries
     max_history: int
+    _made: dict[str, NDArray] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], NDArray]) -> NDArray:
+        """What several counters need, made for the first of them."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def __len__(self) -> int:
         return len(self.queries)

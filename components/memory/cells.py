@@ -70,9 +70,9 @@ class CellCounts:
 
     def _through_items(self, item: NDArray[np.floating], everybody: Floats) -> Floats:
         """(B, cells) Σ p(item) p(cell | item); an item that was met nowhere is anywhere."""
-        total = np.maximum(self.of_item.total, 0.0) + self.prior
-        scaled = item / total
-        found = np.outer(scaled.sum(axis=1) * self.prior, everybody)
+        total = (np.maximum(self.of_item.total, 0.0) + self.prior).astype(np.float32)
+        scaled = np.asarray(item, np.float32) / total
+        found = np.outer(scaled.sum(axis=1, dtype=np.float64) * self.prior, everybody)
         for matrix in self.of_item.matrices():
             found += scaled @ matrix
         return np.maximum(found, 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -53,6 +54,27 @@ class World:
             np.asarray(encoding.catalogue.latitude, np.float64),
             np.asarray(encoding.catalogue.longitude, np.float64),
         )
+
+    @cached_property
+    def points(self) -> Floats:
+        """(V, 3) the items on the unit sphere; 0 for those without a place."""
+        return np.nan_to_num(unit_vectors(self.latitude, self.longitude))
+
+    @cached_property
+    def nowhere_mask(self) -> NDArray[np.bool_]:
+        """(V,) whether an item has no place."""
+        return np.isnan(self.latitude) | np.isnan(self.longitude)
+
+    @cached_property
+    def nowhere(self) -> NDArray[np.int64]:
+        """Codes of the items without a place."""
+        return np.flatnonzero(self.nowhere_mask)
+
+
+def unit_vectors(latitude: Floats, longitude: Floats) -> Floats:
+    """(n, 3) points on the unit sphere of places (n,) in degrees; NaN stays NaN."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Never here: the clock of the request; a pause is measured from the last visible 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,6 +21,8 @@ N_COMPONENTS = 8
 _BINS = 400
 _LEAST_SIGMA = 0.05
 _STEPS = 200
+TABLE = 50
+_LONGEST = 24  # log of 800 years in seconds
 
 
 def fit_components(log_gap: Floats, n: int = N_COMPONENTS) -> tuple[Floats, Floats]:
@@ -71,14 +74,19 @@ class GapCounts:
         self.step: Floats = np.zeros((len(mean), len(mean)))
 
     def _member(self, gap_s: Ints) -> Floats:
-        """(n, C) to which component a pause belongs; rows sum to 1, or are 0 where there is no pause (-1)."""
-        x = np.log1p(np.maximum(gap_s, 0).astype(np.float64))
-        joint = _normal(x, self.mean, self.sigma) * self._share() + 1e-300
-        return np.where((gap_s >= 0)[:, None], joint / joint.sum(axis=1, keepdims=True), 0.0)
+        """(n, C) to which component a pause belongs; rows sum to 1, or are 0 where there is no pause (-1).
 
-    def _share(self) -> Floats:
-        """(C,) even: membership must not depend on what was counted before, or the order would matter."""
-        return np.full(len(self.mean), 1.0 / len(self.mean))
+        Read from a table of log-pauses in steps of 1 / TABLE. Membership supposes that components are met equally
+        often: if it depended on what was counted before, the order of updates would matter.
+        """
+        place = np.minimum(np.log1p(np.maximum(gap_s, 0).astype(np.float64)) * TABLE, len(self._table) - 2)
+        return self._table[np.where(gap_s >= 0, place.astype(np.int64), -1)]
+
+    @cached_property
+    def _table(self) -> Floats:
+        """(steps + 1, C); the last row is that of no pause."""
+        joint = _normal((np.arange(_LONGEST * TABLE) + 0.5) / TABLE, self.mean, self.sigma) + 1e-300
+        return np.concatenate([joint / joint.sum(axis=1, keepdims=True), np.zeros((1, len(self.mean)))])
 
     def update(self, events: Events, sign: float) -> None:
         """Add or take away events."""
@@ -118,5 +126,6 @@ class GapCounts:
         """Take the arrays of `state`; shapes are checked."""
         self.mean = checked(arrays["mean"], self.mean.shape, where)
         self.sigma = np.maximum(checked(arrays["sigma"], self.sigma.shape, where), _LEAST_SIGMA)
+        self.__dict__.pop("_table", None)
         self.count = checked(arrays["count"], self.count.shape, where)
         self.step = checked(arrays["step"], self.step.shape, where)

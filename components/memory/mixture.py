@@ -39,6 +39,11 @@ class Mixture:
         """(B, K) weights for histories of the given lengths (B,)."""
         return self.weights[np.searchsorted(self.edges, length, side="right") - 1]
 
+    def without_idle(self, least: float) -> Mixture:
+        """Parts whose weight is below `least` in every bucket get none: they need not be asked."""
+        kept = np.where((self.weights >= least).any(axis=0), self.weights, 0.0)
+        return Mixture(self.edges, kept / kept.sum(axis=1, keepdims=True))
+
     @classmethod
     def even(cls, parts: int) -> Mixture:
         """Equal weights for everybody: what nothing is known about."""

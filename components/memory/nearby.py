@@ -1,6 +1,7 @@
 """What is near: items by their distance from where the user is, for everybody and for this user.
 
-"Where the user is" is the request's place, else that of the last located event. Distances are great circles.
+"Where the user is" is the request's place, else that of the last located event. Distances are chords of the
+earth's sphere: shorter than the way on the ground by 0.1 % at 1,000 km, and twice as cheap.
 Reference: research/spatiotemporal.md §2.6 (near, gravity, ufreq·exp(-d/s)).
 """
 
@@ -9,34 +10,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from components.memory.ask import Ask, Floats
-from components.memory.counter import EARTH_KM, Counter, Popularity
+from components.memory.ask import Ask
+from components.memory.counter import EARTH_KM, Counter, Popularity, World, unit_vectors
 from components.memory.share import Share, dense_share, habit_share
 
 
-def unit_vectors(latitude: Floats, longitude: Floats) -> Floats:
-    """(n, 3) points on the unit sphere of places (n,) in degrees; NaN stays NaN."""
-    lat, lon = np.radians(latitude), np.radians(longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+def distances_km(ask: Ask, world: World) -> NDArray[np.float32]:
+    """(B, V) km from each query's place to each item, inf where either is unknown; made once for a block.
 
-
-def great_circle_km(one: Floats, two: Floats) -> NDArray[np.float32]:
-    """Distance of points whose dot product is known, by the chord; 0.1 m of rounding near zero.
-
-    Parameters
-    ----------
-    one, two : unit vectors (B, 3) and (V, 3) → (B, V)
+    Chords by the dot product in float64: rounding is 0.1 m near zero.
     """
-    half_chord = np.sqrt(np.maximum(0.5 - 0.5 * (one @ two.T), 0.0)).astype(np.float32)
-    return np.float32(2 * EARTH_KM) * np.arcsin(np.minimum(half_chord, np.float32(1)))
 
+    def make() -> NDArray[np.float32]:
+        here = unit_vectors(ask.place[:, 0], ask.place[:, 1])
+        square = np.nan_to_num(here) @ world.points.T
+        np.subtract(1.0, square, out=square)
+        np.maximum(square, 0.0, out=square)
+        km = square.astype(np.float32)
+        np.sqrt(km, out=km)
+        km *= np.float32(np.sqrt(2.0) * EARTH_KM)
+        km[np.isnan(here[:, 0])] = np.inf
+        km[:, world.nowhere] = np.inf
+        return km
 
-def distances_km(ask: Ask, counter: Counter) -> NDArray[np.float32]:
-    """(B, V) km from each query's place to each item; inf where either is unknown."""
-    world = counter.world
-    here = unit_vectors(ask.place[:, 0], ask.place[:, 1])
-    km = great_circle_km(here, unit_vectors(world.latitude, world.longitude))
-    return np.where(np.isnan(km), np.float32(np.inf), km)
+    return ask.once("distances_km", make)
 
 
 class Near(Counter):
@@ -46,8 +43,9 @@ class Near(Counter):
     required = frozenset({"scale_km"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        km = distances_km(ask, self)
-        weight = np.exp(-km / np.float32(self.options["scale_km"])) * (popularity.count + 1).astype(np.float32)
+        weight = distances_km(ask, self.world) * np.float32(-1.0 / self.options["scale_km"])
+        np.exp(weight, out=weight)
+        weight *= (popularity.count + 1).astype(np.float32)
         return dense_share(weight, self.world.prior)
 
 
@@ -58,8 +56,10 @@ class Gravity(Counter):
     required = frozenset({"scale_km"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        km = distances_km(ask, self)
-        weight = (popularity.count + 1).astype(np.float32) / np.square(1 + km / np.float32(self.options["scale_km"]))
+        weight = distances_km(ask, self.world) * np.float32(1.0 / self.options["scale_km"])
+        weight += 1
+        np.square(weight, out=weight)
+        np.divide((popularity.count + 1).astype(np.float32), weight, out=weight)
         return dense_share(weight, self.world.prior)
 
 
@@ -71,9 +71,9 @@ class OwnNear(Counter):
     optional = frozenset({"half_life_days"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        here = unit_vectors(ask.place[:, 0], ask.place[:, 1])[ask.item_query]
-        there = unit_vectors(self.world.latitude[ask.item_code], self.world.longitude[ask.item_code])
-        half_chord = 0.5 * np.linalg.norm(here - there, axis=1)
-        km = 2 * EARTH_KM * np.arcsin(np.minimum(half_chord, 1.0))
+        here = unit_vectors(ask.place[:, 0], ask.place[:, 1])
+        apart = here[ask.item_query] - self.world.points[ask.item_code]
+        km = EARTH_KM * np.sqrt(np.einsum("nc,nc->n", apart, apart))
+        km[self.world.nowhere_mask[ask.item_code]] = np.nan
         weight = np.where(np.isnan(km), 0.0, np.exp(-km / self.options["scale_km"]))
         return habit_share(ask, weight * self.decay(ask.age_d[ask.known]), self.world.prior)

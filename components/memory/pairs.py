@@ -35,9 +35,10 @@ class Run:
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        """(rows, columns) the counts as compressed rows."""
+        """(rows, columns) float32 counts as compressed rows."""
+        column = self.key % self.columns
         edges = np.concatenate([[0], np.cumsum(np.bincount(self.key // self.columns, minlength=self.rows))])
-        return sparse.csr_array((self.count, self.key % self.columns, edges), shape=(self.rows, self.columns))
+        return sparse.csr_array((self.count.astype(np.float32), column, edges), shape=(self.rows, self.columns))
 
     def lookup(self, row: Ints) -> tuple[Ints, Ints, Floats]:
         """Index into `row`, column and count of each pair in the rows (B,)."""

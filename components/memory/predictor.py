@@ -148,9 +148,11 @@ class MemoryPredictor(_Counting):
         return in_blocks(self._score, queries)
 
     def _score(self, queries: Queries) -> Scores:
-        weights, answer = self.weights[queries.time_given], self.tables.answer(queries)
+        weights = self.weights[queries.time_given]
+        used = weights.item.weights.any(axis=0)
+        answer = self.tables.answer(queries, used)
         ask = answer.ask
-        item = answer.mix(weights.item.of(ask.length))
+        item = answer.mix(weights.item.of(ask.length)[:, used])
         action = np.einsum("bk,kba->ba", weights.action.of(ask.length), self.heads.actions.parts(ask))
         time = place = None
         if "time" in self.capabilities:
@@ -253,11 +255,11 @@ class CounterPredictor(_Counting):
 
 
 def log_of(item: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(B, V) log-probabilities; -inf for padding and unknown."""
+    """(B, V) log-probabilities, in place; -inf for padding and unknown."""
     with np.errstate(divide="ignore"):
-        out = np.log(item)
-    out[:, : UNKNOWN + 1] = -np.inf
-    return out
+        np.log(item, out=item)
+    item[:, : UNKNOWN + 1] = -np.inf
+    return item
 
 
 def in_blocks(score: Callable[[Queries], Scores], queries: Queries) -> Scores:

@@ -75,12 +75,12 @@ def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
     popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(len(ask)))
-    out = np.outer(popular, popularity).astype(np.float32)
+    out: NDArray[np.float32] = _outer(popular, popularity)
     query, item, value = [], [], []
     habit = np.zeros(len(ask.item_query))
     for weight, share in zip(weights.T, shares, strict=True):
         for vector, coefficient in share.vectors:
-            out += np.outer(weight * coefficient, vector).astype(np.float32)
+            out += _outer(weight * coefficient, vector)
         if share.dense is not None:
             out += share.dense * weight[:, None].astype(share.dense.dtype)
         if share.habit is not None:
@@ -92,3 +92,7 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
     key = np.concatenate([ask.item_query, *query]) * out.shape[1] + np.concatenate([ask.item_code, *item])
     np.add.at(out.reshape(-1), key, np.concatenate([habit, *value]).astype(np.float32))
     return out
+
+
+def _outer(row: Floats, column: Floats) -> NDArray[np.float32]:
+    return np.multiply.outer(row.astype(np.float32), column.astype(np.float32))

@@ -6,7 +6,9 @@ Never here: weights of a mixture (`predictor.py`), and how a file is written (`c
 from __future__ import annotations
 
 import copy
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -129,10 +131,11 @@ class Tables:
         share[:2] = 0.0
         return Popularity(count, share / share.sum())
 
-    def answer(self, queries: Queries) -> Answer:
-        """What each counter says to B queries."""
+    def answer(self, queries: Queries, used: Sequence[bool] | NDArray[np.bool_] | None = None) -> Answer:
+        """What each counter says to B queries; with `used` (K,), only those that are."""
         ask, popularity = Ask(queries, self.max_history), self.popularity
-        return Answer(ask, tuple(one.share(ask, popularity) for one in self.counters.values()), popularity.share)
+        asked = self.counters.values() if used is None else itertools.compress(self.counters.values(), used)
+        return Answer(ask, tuple(one.share(ask, popularity) for one in asked), popularity.share)
 
     def merge(self, other: Self) -> None:
         """Add what other tables of the same params and encoding have counted: as if both logs had been read."""

@@ -25,6 +25,8 @@ from components.predictor import Queries, Window
 
 #: Queries of the tune window that weights are fitted on, evenly spread in time; the few weights of a place need few.
 MAX_QUERIES, MAX_PLACE_QUERIES = 20_000, 2_000
+#: A counter with less weight than this everywhere is not asked: it would cost more time than it brings.
+LEAST = 0.002
 PARTS = ("item", "action", "time", "place")
 
 
@@ -80,6 +82,7 @@ def fit_weights_of(
             for use in [~np.isnan(at).any(axis=1)]
         }
         use = ~np.isnan(seen.at["item"]).any(axis=1)
+        mixtures["item"] = mixtures["item"].without_idle(LEAST)
         name = "given" if given else "hidden"
         value[name] = log_likelihood(seen.at["item"][use], mixtures["item"].of(seen.length[use]))
         found[given] = Weights(**mixtures, place=Mixture.even(len(CELL_PARTS)))
