@@ -22,7 +22,7 @@ from components.events.days import day_files
 from components.events.ledger import Entry, Ledger, attributes_key, part_key
 from components.events.merge import Window, merge_days
 from components.events.quarantine import Quarantine
-from components.events.sources import Format, format_of
+from components.events.sources import Format, format_of, parts_of
 from components.events.spill import BUFFER_ROWS, Spill
 from components.events.units import UnitWatch
 from components.params import Params
@@ -102,7 +102,7 @@ def ingest(
     _clean(workspace)
     ledger, now = Ledger(root), now or dt.datetime.now(dt.UTC)
     job = _Job(params, now, Window(params.events.until, replace), workspace, buffer_rows)
-    parts = _parts(source, params, root)
+    parts = parts_of(params, root)
     keys = [part_key(params, path) for path in parts]
     for path, key in zip(parts, keys, strict=True):
         known = ledger.find(key, params.events.until, now) if replace is None else None
@@ -123,7 +123,7 @@ def is_up_to_date(root: Path, params: Params, until: dt.date | None = None) -> b
     """Whether an ingest would find nothing new, without reading the source's rows."""
     params = _cut(params, until)
     source, ledger = format_of(params), Ledger(root)
-    keys = [part_key(params, path) for path in _parts(source, params, root)]
+    keys = [part_key(params, path) for path in parts_of(params, root)]
     now = dt.datetime.now(dt.UTC)
     known = all(ledger.find(key, params.events.until, now) is not None for key in keys)
     return known and ledger.has_attributes(attributes_key(params, root, keys))
@@ -134,10 +134,6 @@ def _cut(params: Params, until: dt.date | None) -> Params:
     if until is None:
         return params
     return params.model_copy(update={"events": params.events.model_copy(update={"until": until})})
-
-
-def _parts(source: Format, params: Params, root: Path) -> list[Path | None]:
-    return [*source.files(params, root)] or [None]
 
 
 def _clean(workspace: Workspace) -> None:

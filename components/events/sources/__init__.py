@@ -9,7 +9,21 @@ from typing import Protocol
 import polars as pl
 
 from components.errors import ConfigError
-from components.events.sources import city, delimited
+from components.events.sources import (
+    city,
+    delimited,
+    feedback,
+    foursquare,
+    jsonlines,
+    marked_streams,
+    movielens,
+    online_retail,
+    parquet,
+    recbole,
+    sequences,
+    sql,
+    taobao,
+)
 from components.params import Params
 
 
@@ -54,6 +68,17 @@ FORMATS: Mapping[str, Format] = {
     "city": city,
     "csv": delimited,
     "delimited": delimited,
+    "feedback": feedback,
+    "foursquare": foursquare,
+    "jsonlines": jsonlines,
+    "marked_streams": marked_streams,
+    "movielens": movielens,
+    "online_retail": online_retail,
+    "parquet": parquet,
+    "recbole": recbole,
+    "sequences": sequences,
+    "sql": sql,
+    "taobao": taobao,
     "tsv": delimited,
 }
 #: Format that is no file → digest of what it would give; a format that is missing here must be read to know.
@@ -76,3 +101,9 @@ def format_of(params: Params) -> Format:
             do="Choose `delimited` with a mapping for a table of your own.",
         )
     return FORMATS[name]
+
+
+def parts_of(params: Params, root: Path) -> list[Path | None]:
+    """What `read` is called with, one after the other: each file, or None where the source is no file."""
+    found = format_of(params).files(params, root)
+    return list(found) if found else [None]

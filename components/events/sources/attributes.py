@@ -29,7 +29,7 @@ def attribute_files(params: Params, root: Path) -> list[Path]:
 
 
 def attributes(
-    params: Params, root: Path, kind: Literal["item", "user"], log: Sequence[Path], raw: Reader
+    params: Params, root: Path, kind: Literal["item", "user"], log: Sequence[Path], raw: Reader | None
 ) -> pl.DataFrame | None:
     """Attributes of items or users, one or more rows for each.
 
@@ -42,8 +42,8 @@ def attributes(
         Which.
     log : sequence of Path
         Files of the log.
-    raw : callable
-        Reads one of them.
+    raw : callable, optional
+        Reads one of them; None where the log holds no attributes.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def attributes(
     if name is not None:
         path = existing(located(name, root))
         return _renamed(pl.concat(any_table(path, source.options), how="diagonal_relaxed"), mapping, f"{kind}_id", path)
-    if not mapping:
+    if not mapping or raw is None:
         return None
     key = f"{kind}_id"
     mapping = {key: source.mapping.get(key, key), **mapping}

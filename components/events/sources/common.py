@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,28 @@ import polars as pl
 from components.errors import ConfigError, DataError, SchemaError
 from components.events.contract import REQUIRED, SCHEMA
 from components.events.rules import MALFORMED
-from components.events.sources.times import read_times
+from components.events.sources.times import Positions, read_times
 from components.params import Params
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a format knows about its columns, where the user's mapping, constants and options say nothing.
+
+    Attributes
+    ----------
+    mapping : contract column → column of the source
+    constants : contract column → one value for every row
+    time_unit, time_format : how its times are written
+    time_zone : of its times, where they name none
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    time_unit: str | None = None
+    time_format: str | None = None
+    time_zone: str = "UTC"
+
 
 #: Options that every format takes, beside its own.
 TIME_OPTIONS = ("time_unit", "time_zone", "time_format")
@@ -132,7 +153,7 @@ def options_of(params: Params, allowed: Collection[str]) -> Mapping[str, Any]:
     return options
 
 
-def mapping_of(params: Params, found: Sequence[str], defaults: Mapping[str, str]) -> dict[str, str]:
+def mapping_of(params: Params, found: Sequence[str], layout: Layout) -> dict[str, str]:
     """Contract column → column of the source: the user's mapping, else the format's, else the same name.
 
     Raises
@@ -150,16 +171,17 @@ def mapping_of(params: Params, found: Sequence[str], defaults: Mapping[str, str]
                 found=f"`{name}` at `events.source.mapping` or `constants`",
                 do="Mend params.yaml: the contract's column stands left, the source's right.",
             )
-    wanted = {**{name: name for name in SCHEMA if name in found}, **defaults, **source.mapping}
-    wanted = {name: column for name, column in wanted.items() if name not in source.constants and name != "event_key"}
-    missing = {name: column for name, column in wanted.items() if column not in found and name in source.mapping}
-    optional = set() if not params.events.item_free_actions else {"item_id"}
+    own = {name: name for name in SCHEMA if name in found and name != "event_key"}
+    wanted = {**own, **layout.mapping, **source.mapping}
+    wanted = {name: column for name, column in wanted.items() if name not in source.constants}
+    missing = {name: column for name, column in source.mapping.items() if column not in found}
+    optional = {*source.constants, *layout.constants}
+    if params.events.item_free_actions:
+        optional.add("item_id")
     if params.events.time_kind == "ordinal":
         optional.add("timestamp")
     for name in REQUIRED:
-        if name in source.constants or name in optional:
-            continue
-        if wanted.get(name) not in found:
+        if name not in optional and wanted.get(name) not in found:
             missing[name] = wanted.get(name, name)
     if missing:
         raise SchemaError(
@@ -181,9 +203,7 @@ def _guesses(missing: Iterable[str], found: Sequence[str]) -> str:
     return f"; perhaps {', '.join(guesses)}" if guesses else ""
 
 
-def contract_columns(
-    chunk: pl.DataFrame, params: Params, defaults: Mapping[str, str], first_row: int, time_unit: str | None = None
-) -> pl.DataFrame:
+def contract_columns(chunk: pl.DataFrame, params: Params, layout: Layout, first_row: int) -> pl.DataFrame:
     """A chunk of a source under the contract's names, its times read, its constants added.
 
     Parameters
@@ -192,12 +212,10 @@ def contract_columns(
         (n, …) columns of the source.
     params : Params
         Mapping, constants, order and time options.
-    defaults : mapping of str to str
-        The format's own mapping.
+    layout : Layout
+        What the format itself knows.
     first_row : int
         Number of rows of the file before this chunk: `order: file` numbers rows through it.
-    time_unit : str, optional
-        The format's own unit of time, where the options do not say.
 
     Returns
     -------
@@ -206,13 +224,31 @@ def contract_columns(
     """
     source = params.events.source
     found = [column for column in chunk.columns if column != MALFORMED]
-    mapping = mapping_of(params, found, defaults)
+    mapping = mapping_of(params, found, layout)
     columns = [pl.col(column).alias(name) for name, column in mapping.items()]
     if MALFORMED in chunk.columns:
         columns.append(pl.col(MALFORMED))
-    frame = chunk.select(columns).with_columns(pl.lit(value).alias(name) for name, value in source.constants.items())
+    constants = {name: value for name, value in layout.constants.items() if name not in mapping} | source.constants
+    frame = chunk.select(columns).with_columns(pl.lit(value).alias(name) for name, value in constants.items())
     if source.order == "file" and "source_seq" not in frame.columns:
         frame = frame.with_columns(pl.int_range(first_row, first_row + pl.len(), dtype=pl.Int64).alias("source_seq"))
     if "timestamp" in frame.columns:
-        frame = read_times(frame, source.options, time_unit)
+        frame = read_times(
+            frame,
+            unit=source.options.get("time_unit", layout.time_unit),
+            zone=source.options.get("time_zone", layout.time_zone),
+            pattern=source.options.get("time_format", layout.time_format),
+        )
     return frame
+
+
+def numbered(chunks: Iterable[pl.DataFrame], params: Params, layout: Layout) -> Iterator[pl.DataFrame]:
+    """`contract_columns` of each chunk of one file; where the log has only an order, its times are positions."""
+    rows = 0
+    positions = Positions(params.events.earliest)
+    for chunk in chunks:
+        frame = contract_columns(chunk, params, layout, rows)
+        if "timestamp" not in frame.columns:
+            frame = positions.add(frame)
+        yield frame
+        rows += chunk.height

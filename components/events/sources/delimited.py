@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from components.events.sources.attributes import attribute_files, attributes
-from components.events.sources.common import TIME_OPTIONS, contract_columns, event_path, files_in, options_of
+from components.events.sources.common import TIME_OPTIONS, Layout, event_path, files_in, numbered, options_of
 from components.events.sources.text import table
 from components.params import Params
 
@@ -40,10 +40,7 @@ def raw(path: Path, options: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
 
 def read(params: Params, root: Path, path: Path | None) -> Iterator[pl.DataFrame]:
     """Chunks of events of one file, under the contract's names."""
-    rows = 0
-    for chunk in raw(path or event_path(params, root), options_of(params, OPTIONS)):
-        yield contract_columns(chunk, params, {}, rows)
-        rows += chunk.height
+    return numbered(raw(path or event_path(params, root), options_of(params, OPTIONS)), params, Layout())
 
 
 def items(params: Params, root: Path) -> pl.DataFrame | None:

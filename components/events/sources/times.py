@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
 from zoneinfo import available_timezones
 
 import polars as pl
@@ -23,17 +22,19 @@ _ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%#z
         "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")  # fmt: skip
 
 
-def read_times(frame: pl.DataFrame, options: Mapping[str, Any], default_unit: str | None = None) -> pl.DataFrame:
+def read_times(frame: pl.DataFrame, unit: str | None, zone: str, pattern: str | None) -> pl.DataFrame:
     """Turn column `timestamp` into UTC moments.
 
     Parameters
     ----------
     frame : pl.DataFrame
         (n, …) with `timestamp` as moments, dates, numbers or text.
-    options : mapping
-        `time_unit` (s, ms, us, ns, iso), `time_zone` (of times without one; UTC), `time_format` (strptime).
-    default_unit : str, optional
-        The unit when the options have none.
+    unit : {"s", "ms", "us", "ns", "iso"}, optional
+        What numbers count; None where the column holds no bare numbers.
+    zone : str
+        IANA zone of times that name none.
+    pattern : str, optional
+        strptime pattern of texts; else ISO 8601.
 
     Returns
     -------
@@ -48,24 +49,25 @@ def read_times(frame: pl.DataFrame, options: Mapping[str, Any], default_unit: st
         Numbers without a declared unit.
     """
     column = frame["timestamp"]
-    unit, zone = options.get("time_unit", default_unit), options.get("time_zone", "UTC")
     _check(unit, zone)
     if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
         return frame.with_columns(pl.col("timestamp").cast(TIMESTAMP))
     if isinstance(column.dtype, pl.Datetime) or column.dtype == pl.Date:
         moments = _localised(column.cast(pl.Datetime("us")), zone)
-    elif column.dtype == pl.String and unit in {None, "iso"}:
-        moments = _from_text(column, options.get("time_format"), zone)
-        if unit is None and len(column) and moments.null_count() == len(column):
+    elif column.dtype == pl.String and (pattern is not None or unit in {None, "iso"}):
+        moments = _from_text(column, pattern, zone)
+        if pattern is None and len(column) and moments.null_count() == len(column):
             _refuse_bare_numbers(column)
     else:
         if unit in {None, "iso"}:
             _refuse_bare_numbers(column)
-        moments = _from_number(column, str(unit))
+        moments = _from_number(column, unit or "s")
     frame = frame.with_columns(moments.alias("timestamp"))
     if moments.null_count() > column.null_count():
         text = column.cast(pl.String, strict=False)
-        frame = frame.with_columns(pl.when(moments.is_null() & (text != "")).then(text).alias(UNREAD_TIME))
+        frame = frame.with_columns(
+            pl.when(moments.is_null() & (text.str.strip_chars() != "")).then(text).alias(UNREAD_TIME)
+        )
     return frame
 
 
@@ -139,6 +141,31 @@ def _localised(moments: pl.Series, zone: str) -> pl.Series:
     return local.dt.convert_time_zone("UTC")
 
 
-def origin(day: dt.date) -> dt.datetime:
-    """Midnight UTC of a day, where ordinal times begin."""
-    return dt.datetime.combine(day, dt.time(), dt.UTC)
+class Positions:
+    """Times for a log that has an order and no times: a user's k-th event is k seconds after the first day's start.
+
+    Parameters
+    ----------
+    first_day : date
+        Midnight UTC of it is position 0.
+    """
+
+    def __init__(self, first_day: dt.date) -> None:
+        self._start = dt.datetime.combine(first_day, dt.time(), dt.UTC)
+        self._seen = pl.DataFrame(schema={"user_id": pl.String, "before": pl.Int64})
+
+    def add(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """(n, …) the next rows of the log, with `timestamp`; a row without a user gets none."""
+        user = frame.select(pl.col("user_id").cast(pl.String))
+        within = user.with_columns(pl.int_range(pl.len()).over("user_id").alias("place"))
+        place = within.join(self._seen, on="user_id", how="left", maintain_order="left").select(
+            pl.when(pl.col("user_id").is_not_null()).then(pl.col("place") + pl.col("before").fill_null(0))
+        )["place"]
+        count = (
+            user.filter(pl.col("user_id").is_not_null())
+            .group_by("user_id")
+            .agg(pl.len().cast(pl.Int64).alias("before"))
+        )
+        self._seen = pl.concat([self._seen, count]).group_by("user_id").agg(pl.col("before").sum())
+        moments = pl.lit(self._start).cast(TIMESTAMP) + pl.duration(microseconds=1) * 1_000_000 * pl.lit(place)
+        return frame.with_columns(moments.alias("timestamp"))
