@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.events.simulator import observers, simulate
+from components.events.simulator import simulate
+from components.observers import observers
 from components.params import SimulationParams, load_params
 from components.predictor import Queries
 from tests.city import clean_log, queries_of, store_of

@@ -86,7 +86,7 @@ def contestants(root: Path, store: Store, params: Params) -> Iterator[tuple[Pred
         baseline.fit(Window(store, "train"), Window(store, "tune"), NoTracker())
         yield baseline, "baseline", None
     if params.events.source.format == "city":
-        from components.events.simulator import observers
+        from components.observers import observers
 
         for observer in observers(params.simulation, params.workspace.seed):
             observer.fit(Window(store, "train"), Window(store, "tune"), NoTracker())

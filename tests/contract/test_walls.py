@@ -17,7 +17,7 @@ LAYERS = [
     {"events"},
     {"features"},
     {"predictor"},
-    {"memory", "models", "evaluation"},
+    {"memory", "models", "evaluation", "observers"},
     {"training"},
     {"ranking"},
     {"learners"},

@@ -104,7 +104,7 @@ def _price(seed: int, item: NDArray[np.int64], category: NDArray[np.int64]) -> N
 
 
 def _successors(
-    seed: int, category: NDArray[np.int64], zone: NDArray[np.int64], table: PlaceTable
+    seed: int, category: NDArray[np.int64], zone: NDArray[np.int64], order: NDArray[np.int64], table: PlaceTable
 ) -> NDArray[np.int64]:
     """(I, 2): the next episode or issue for what is online, else a near item of a companion category."""
     item = np.arange(len(category))
@@ -124,7 +124,9 @@ def _successors(
     episode = (rules.KIND[category] == rules.ONLINE) & (place % rules.SERIES_LENGTH < rules.SERIES_LENGTH - 1)
     episode &= category[following] == category
     found[:, 0] = np.where(episode, following, found[:, 0])
-    return found
+    another = np.empty_like(item)
+    another[order] = np.roll(order, -1)
+    return np.where(found == item[:, None], another[:, None], found)
 
 
 def build_city(simulation: SimulationParams, seed: int) -> City:
@@ -162,7 +164,7 @@ def build_city(simulation: SimulationParams, seed: int) -> City:
         launch=launch,
         closed_weekday=np.where(closes, weekday, -1),
         price=_price(seed, item, category),
-        successor=_successors(seed, category, zone, table),
+        successor=_successors(seed, category, zone, order, table),
         order=order,
         table=table,
     )

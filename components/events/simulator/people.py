@@ -179,7 +179,8 @@ def favourites(
     after = rules.COMPANIONS[category, (u("companion") * 2).astype(int)]
     after = np.where(has[after], after, 0)
     near = np.where(city.zone[item] < rules.ZONES, city.zone[item], zone)
-    return item, city.table.draw(after, near, u("zone2"), u("item2"))
+    companion = city.table.draw(after, near, u("zone2"), u("item2"))
+    return item, np.where(companion == item, city.successor[item, 1], companion)
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.events.simulator import chances, rules
-from components.events.simulator.chances import Floats, Whole
+from components.events.simulator import rules
 from components.events.simulator.city import DISTRICTS, City
 from components.events.simulator.places import zone_centres, zone_of
+from components.observers import chances
+from components.observers.chances import Floats, Whole
 
 MAX_EVENTS = 250  # of a history that are read
 ROUNDS = 2

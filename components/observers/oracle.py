@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import DataError
-from components.events.simulator import chances, choice
-from components.events.simulator.ask import Asked, CityPredictor, bot_first
-from components.events.simulator.chances import Floats, Whole
+from components.events.simulator import choice
 from components.events.simulator.day import Day
 from components.events.simulator.people import Diary, Habits, People, build_people, interests, life
 from components.events.simulator.sessions import session_chance
+from components.observers import chances
+from components.observers.ask import Asked, CityPredictor, bot_first
+from components.observers.chances import Floats, Whole
 
 
 class CityOracle(CityPredictor):

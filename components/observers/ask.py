@@ -3,9 +3,6 @@
 What is common to the oracle and the observer: the session that is going on, the funnel within it, the time that is
 hidden, the bots. Never here: what either of them knows about people.
 
-This module and those that stand on it know the predictor's protocol, which lies above `events`; nothing in `events`
-stands on them.
-
 Exact: everything, given what the subclass says of a session's start and of a move, when the time is given. With the
 time hidden, the session's going on is exact too, and what comes after it is approximated: sessions of the next
 HORIZON days, as they would be on the next working and the next free day, without their social events.
@@ -24,14 +21,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from components.events.simulator import chances, rules
-from components.events.simulator.beliefs import Beliefs
-from components.events.simulator.chances import Floats, Whole
+from components.events.simulator import rules
 from components.events.simulator.city import City, build_city
 from components.events.simulator.day import Day, build_day
 from components.events.simulator.frame import bot_items
 from components.features.store import Store
 from components.files import read_json, write_json
+from components.observers import chances
+from components.observers.beliefs import Beliefs
+from components.observers.chances import Floats, Whole
 from components.params import SimulationParams
 from components.predictor import Capability, Queries, Scores, Tracker, Window
 

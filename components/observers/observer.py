@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import DataError
-from components.events.simulator import chances, choice, rules
-from components.events.simulator.ask import Asked, CityPredictor, numbers
-from components.events.simulator.beliefs import MAX_EVENTS, Beliefs, Past, Reader, told_zone
-from components.events.simulator.chances import Floats, Whole
+from components.events.simulator import choice, rules
+from components.observers import chances
+from components.observers.ask import Asked, CityPredictor, numbers
+from components.observers.beliefs import MAX_EVENTS, Beliefs, Past, Reader, told_zone
+from components.observers.chances import Floats, Whole
 
 
 class CityObserver(CityPredictor):
