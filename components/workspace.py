@@ -87,6 +87,10 @@ class Workspace:
         return self.models / name
 
     @property
+    def blends(self) -> Path:
+        return self.root / "blends"
+
+    @property
     def reports(self) -> Path:
         return self.root / "reports"
 
@@ -130,6 +134,16 @@ class Workspace:
     @property
     def mlartifacts(self) -> Path:
         return self.state / "mlartifacts"
+
+    @property
+    def decisions(self) -> Path:
+        """What the gate said, by promotion window."""
+        return self.state / "decisions"
+
+    @property
+    def timings(self) -> Path:
+        """How long each training took: outputs of stages hold no clock."""
+        return self.state / "timings"
 
     @property
     def prefect_home(self) -> Path:

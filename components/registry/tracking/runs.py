@@ -87,6 +87,12 @@ def find_run(client: MlflowClient, experiment_id: str, key: str) -> str | None:
     return str(runs[0].info.run_id) if runs else None
 
 
+def find(root: Path, workspace: str, key: str) -> str | None:
+    """Id of the finished run that is keyed so, in the experiment of a workspace."""
+    with connect(root) as client:
+        return find_run(client, experiment(client, root, workspace), key)
+
+
 def log_stage(root: Path, workspace: str, stage: StageRun) -> tuple[str, bool]:
     """Log a finished stage, unless it is already there.
 

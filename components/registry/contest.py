@@ -1,0 +1,193 @@
+"""Challenger and champion on the same window: who is the challenger, and what the gate is told of each side.
+
+The challenger is chosen on the blend window, before the promotion window, on which the report and the gate then look
+at it once. (A blend's few weights were fitted on the blend window: with thousands of queries that is worth nothing
+that the gate would not see.) The champion is asked the same queries in its own encoding, from the state that it was
+fitted in, taught what happened since up to the window. Never here: the decision.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from components import learners
+from components.errors import DataError, IntegrityError
+from components.evaluation.calibration import item_reliability
+from components.evaluation.judge import judge, teach
+from components.evaluation.judgement import Judgement, same_queries
+from components.evaluation.metrics import coverage
+from components.evaluation.protocol import Protocol, make_queries
+from components.features.pack import pack
+from components.features.store import WINDOWS, Store
+from components.files import read_json
+from components.params import Params
+from components.predictor import Predictor, Window
+from components.registry.artifact import LoadedArtifact
+from components.registry.gate import Side
+from components.workspace import Workspace
+
+#: The window that the gate looks at.
+PROMOTION = "test"
+_CHOICE = "blend"
+_SECONDARY = ("hr@1", "hr@10", "mrr")
+_TIMED, _WARM = 300, 30
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A candidate model: its name and the folder that it was saved in."""
+
+    name: str
+    folder: Path
+
+
+def candidates(root: Path, params: Params) -> list[Contestant]:
+    """The candidate models of a workspace: everything in `training.models`, and the blend if it may be promoted.
+
+    Raises
+    ------
+    DataError
+        One of them was not trained.
+    """
+    workspace = Workspace(root)
+    found = [Contestant(name, workspace.model(name)) for name in params.training.models]
+    blend = Contestant("blend", workspace.blends / "blend")
+    if params.training.blend.candidate and params.training.blend.parts:
+        found.append(blend)
+    for one in found:
+        if not one.folder.is_dir():
+            raise DataError(f"the trained model {one.name}", found=f"nothing at {one.folder}", do="Run its stage.")
+    return found
+
+
+def choose(contestants: Sequence[Contestant], store: Store, params: Params) -> tuple[Contestant, Mapping[str, float]]:
+    """The candidate with the best primary metric on the blend window, and everyone's value there."""
+    if len(contestants) == 1:
+        return contestants[0], {}
+    window = Window(store, _CHOICE, params.evaluation.history)
+    values = {}
+    for one in contestants:
+        judged = judge(
+            learners.load(one.folder),
+            window,
+            Protocol.of(params.evaluation),
+            max_queries=params.training.loop.max_tune_queries,
+            seed=params.workspace.seed,
+        )
+        values[one.name] = float(np.nanmean(np.append(judged.metric(params.evaluation.primary), 0.0)))
+    return max(contestants, key=lambda one: values[one.name]), values
+
+
+def judgement_of(root: Path, model: str) -> Judgement:
+    """What the evaluate stage wrote down of a model or baseline on the promotion window."""
+    return Judgement.load(Workspace(root).ranks / f"{model}.parquet")
+
+
+def baselines(root: Path, params: Params) -> list[Side]:
+    """The single counters, as the evaluate stage judged them."""
+    record = read_json(Workspace(root).reports / "evaluation.json")
+    names = [str(row["model"]) for row in record["models"] if row["kind"] == "baseline"]
+    return [
+        Side(name=name, digest="", value=judgement_of(root, name).metric(params.evaluation.primary)) for name in names
+    ]
+
+
+def side(judged: Judgement, digest: str, params: Params, *, latency_ms: float, size_mb: float) -> Side:
+    """What the gate is told of a model."""
+    primary = params.evaluation.primary
+    return Side(
+        name=judged.model,
+        digest=digest,
+        value=judged.metric(primary),
+        secondary={name: judged.metric(name) for name in _SECONDARY if name != primary},
+        ece=float(item_reliability(judged).error),
+        latency_ms=latency_ms,
+        size_mb=size_mb,
+        coverage=float(coverage(judged.lists, judged.n_items)),
+    )
+
+
+def rescore(root: Path, params: Params, store: Store, champion: LoadedArtifact) -> tuple[Judgement, Store]:
+    """Judge the champion on the promotion window of another store.
+
+    Parameters
+    ----------
+    root : the workspace, whose validated events are packed again
+    params : rules of the judgement
+    store : the challenger's
+    champion : loaded as it was fitted (`catch_up=False`)
+
+    Returns
+    -------
+    (its judgement, the log in its encoding)
+
+    Raises
+    ------
+    IntegrityError
+        The validated events are not those of the store.
+    """
+    own = recode(pl.read_parquet(Workspace(root).validated / "events.parquet"), store, champion, params)
+    teach(champion.predictor, own, missed(own, champion))
+    judged = judge(
+        champion.predictor,
+        Window(own, PROMOTION, params.evaluation.history),
+        Protocol.of(params.evaluation),
+        max_queries=params.evaluation.max_queries,
+        seed=params.workspace.seed,
+        replay=False,
+    )
+    return replace(judged, model=champion.name), own
+
+
+def recode(events: pl.DataFrame, store: Store, champion: LoadedArtifact, params: Params) -> Store:
+    """The same log, row by row, in the champion's encoding, with the windows and targets of `store`."""
+    own = pack(events, champion.encoding, params)
+    same = own.n_events == store.n_events and np.array_equal(own["time_s"], store["time_s"])
+    if not same or not np.array_equal(own.offsets, store.offsets):
+        raise IntegrityError(
+            f"the {store.n_events:,} events of data/features in data/validated",
+            found=f"{own.n_events:,}, or others",
+            do="Run the features stage again.",
+        )
+    return replace(own, columns={**own.columns, "window": store["window"], "target": store["target"]})
+
+
+def missed(store: Store, champion: LoadedArtifact) -> NDArray[np.int64]:
+    """Rows between the end of the champion's training and the promotion window, oldest first."""
+    time_s, window = np.asarray(store["time_s"]), np.asarray(store["window"])
+    since = int(champion.lineage["windows"]["train"]["stop_s"])
+    rows = np.flatnonzero((time_s > since) & (window < WINDOWS[PROMOTION]))
+    return rows[np.argsort(time_s[rows], kind="stable")]
+
+
+def comparable(a: Judgement, b: Judgement) -> None:
+    """Refuse to compare answers to different questions."""
+    if not same_queries(a, b):
+        raise IntegrityError(
+            f"{a.model} and {b.model} judged on the same queries",
+            found="different ones",
+            do="Run the evaluate stage again.",
+        )
+
+
+def p99_ms(predictor: Predictor, store: Store, params: Params) -> float:
+    """99th percentile of the time of one in-process prediction, in milliseconds, one query at a time."""
+    window = Window(store, PROMOTION, params.evaluation.history)
+    rows = window.targets
+    picked = rows[np.linspace(0, len(rows) - 1, min(_TIMED, len(rows))).astype(np.int64)]
+    queries, _ = make_queries(window, Protocol.of(params.evaluation), picked)
+    for n in range(min(_WARM, len(queries))):
+        predictor.score(queries[n : n + 1])
+    spent = []
+    for n in range(len(queries)):
+        begin = time.perf_counter_ns()
+        predictor.score(queries[n : n + 1])
+        spent.append(time.perf_counter_ns() - begin)
+    return float(np.percentile(spent, 99) / 1e6)
