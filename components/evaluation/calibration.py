@@ -46,7 +46,7 @@ def reliability(probability: NDArray[np.floating], hit: NDArray) -> Reliability:
     Examples
     --------
     >>> found = reliability(np.full(20, 0.25), np.arange(20) < 5)
-    >>> found.said.mean(), found.came.mean()
+    >>> float(found.said.mean()), float(found.came.mean())
     (0.25, 0.25)
     """
     asked = ~np.isnan(probability)
