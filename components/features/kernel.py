@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Tables:
 
 def _codes(vocabulary: Vocabulary, names: Sequence[str]) -> NDArray[np.int32]:
     code_of = vocabulary.code_of
-    return np.array([*(code_of.get(name, UNKNOWN) for name in names), 0], np.int32)
+    return np.array([*map(code_of.get, names, repeat(UNKNOWN)), 0], np.int32)
 
 
 def kernel(raw: Raw, tables: Tables, encoding: Encoding) -> dict[str, NDArray]:

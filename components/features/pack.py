@@ -25,9 +25,6 @@ from components.features.time import NO_ID, NO_OFFSET, OTHER_ID, SAME_ID
 from components.features.windows import Split, divide
 from components.params import Params
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
-
 
 def pack(events: pl.DataFrame, encoding: Encoding, params: Params, windows: Split | None = None) -> Store:
     """Pack a table of events.
@@ -105,13 +102,18 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
     Store
         One user, all events in the window "rest"; no events give an empty history.
     """
-    times = np.array([_micros(event["timestamp"]) for event in history], np.int64)
+    times = _micros([event["timestamp"] for event in history])
     order = np.argsort(times, kind="stable")
     events = [history[row] for row in order.tolist()]
-    lat_e7, lon_e7 = (place.to_e7(_floats(events, name)) for name in ("latitude", "longitude"))
+    present = frozenset().union(*events)
+    n = len(events)
+
+    def column(name: str) -> list[Any] | None:
+        return [event.get(name) for event in events] if name in present else None
+
+    lat_e7, lon_e7 = (place.to_e7(_floats(column(name), n)) for name in ("latitude", "longitude"))
     points, point = place.unique_points(place.point_keys(lat_e7, lon_e7))
-    items, actions, devices = (_index(events, name) for name in ("item_id", "action", "device"))
-    offsets = [event.get("utc_offset_min") for event in events]
+    items, actions, devices = (_index(column(name), n) for name in ("item_id", "action", "device"))
     raw = Raw(
         users=[user_id],
         offsets=np.array([0, len(events)], np.int64),
@@ -126,10 +128,10 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
         point=point,
         lat_e7=lat_e7,
         lon_e7=lon_e7,
-        utc_offset_min=np.array([NO_OFFSET if minutes is None else minutes for minutes in offsets], np.int16),
-        duration_s=_floats(events, "duration_s").astype(np.float32),
-        value=_floats(events, "value").astype(np.float32),
-        link=_links([event.get("session_id") for event in events]),
+        utc_offset_min=_offsets(column("utc_offset_min"), n),
+        duration_s=_floats(column("duration_s"), n).astype(np.float32),
+        value=_floats(column("value"), n).astype(np.float32),
+        link=_links(column("session_id"), n),
         window=None,
     )
     columns = kernel(raw, Tables.of(raw, encoding), encoding)
@@ -137,21 +139,35 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
     return _store([user_id], raw.offsets, columns, encoding)
 
 
-def _micros(moment: dt.datetime | int) -> int:
-    return (moment - _EPOCH) // _MICROSECOND if isinstance(moment, dt.datetime) else moment
+def _micros(moments: list[dt.datetime] | list[int]) -> NDArray[np.int64]:
+    if any(isinstance(moment, dt.datetime) for moment in moments):
+        seconds = [moment.timestamp() if isinstance(moment, dt.datetime) else moment / 1e6 for moment in moments]
+        return np.rint(np.array(seconds) * 1e6).astype(np.int64)  # exact: a double holds microseconds until 2255
+    return np.array(moments, np.int64)
 
 
-def _floats(events: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
-    return np.array([event.get(name) for event in events], np.float64)  # None becomes NaN
+def _floats(column: list[float | None] | None, n: int) -> NDArray[np.float64]:
+    return np.full(n, np.nan) if column is None else np.array(column, np.float64)  # None becomes NaN
 
 
-def _index(events: Sequence[Mapping[str, Any]], name: str) -> tuple[NDArray[np.int32], list[str]]:
-    """(n,) index of each event's value among the distinct ones, -1 = none; and those."""
-    index_of: dict[str | None, int] = {None: -1}
-    codes = [index_of.setdefault(event.get(name), len(index_of) - 1) for event in events]
-    return np.array(codes, np.int32), [value for value in index_of if value is not None]
+def _offsets(column: list[int | None] | None, n: int) -> NDArray[np.int16]:
+    if column is None:
+        return np.full(n, NO_OFFSET, np.int16)
+    return np.array([NO_OFFSET if minutes is None else minutes for minutes in column], np.int16)
 
 
-def _links(names: Sequence[str | None]) -> NDArray[np.int8]:
-    link = [NO_ID if a is None and b is None else SAME_ID if a == b else OTHER_ID for a, b in pairwise(names)]
-    return np.array([NO_ID, *link][: len(names)], np.int8)
+def _index(column: list[Any] | None, n: int) -> tuple[NDArray[np.int32], list[str]]:
+    """(n,) index of each event's value among the returned ones (with repetitions: they are few), -1 = none."""
+    if column is None:
+        return np.full(n, -1, np.int32), []
+    index = np.arange(n, dtype=np.int32)
+    if None in column:
+        index[[value is None for value in column]] = -1
+    return index, column
+
+
+def _links(column: list[Any] | None, n: int) -> NDArray[np.int8]:
+    if column is None or not n:
+        return np.full(n, NO_ID, np.int8)
+    link = [NO_ID if a is None and b is None else SAME_ID if a == b else OTHER_ID for a, b in pairwise(column)]
+    return np.array([NO_ID, *link], np.int8)

@@ -6,6 +6,8 @@ bit by bit. Pure functions of arrays; nothing here reads a later event.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import repeat
 
@@ -21,6 +23,7 @@ NO_PLACE = -(2**31)
 #: Mean radius of the Earth of the H3 library and of the IUGG, km.
 EARTH_KM = 6371.007180918475
 _FEW = 4096
+_BLOCK = 1 << 17
 
 
 def to_e7(degrees: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -40,9 +43,32 @@ def point_keys(lat_e7: NDArray[np.int32], lon_e7: NDArray[np.int32]) -> NDArray[
 
 
 def unique_points(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """(P,) distinct keys ascending, and (N,) int32 the index of each event's key among them."""
-    points, index = np.unique(keys, return_inverse=True)
-    return points, index.astype(np.int32)
+    """(P,) distinct keys ascending, and (N,) int32 the index of each event's key among them.
+
+    Notes
+    -----
+    Blocks that fit the processor's cache are sorted on every core, and the few points that they leave once more:
+    several times faster than sorting ten million keys with their positions.
+    """
+    if len(keys) <= _BLOCK:
+        few, where = np.unique(keys, return_inverse=True)
+        return few, where.astype(np.int32)
+    index = np.empty(len(keys), np.int32)
+    lows = range(0, len(keys), _BLOCK)
+
+    def distinct(low: int) -> NDArray[np.int64]:
+        found, index[low : low + _BLOCK] = np.unique(keys[low : low + _BLOCK], return_inverse=True)
+        return found
+
+    def place_in_all(low: int) -> None:
+        part = slice(low, low + _BLOCK)
+        index[part] = np.searchsorted(points, parts[low // _BLOCK]).astype(np.int32)[index[part]]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        parts = list(threads.map(distinct, lows))
+        points = np.unique(np.concatenate(parts))
+        list(threads.map(place_in_all, lows))
+    return points, index
 
 
 @lru_cache(maxsize=65_536)

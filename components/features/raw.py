@@ -7,7 +7,9 @@ Rows are sorted by (user, timestamp, source_seq, event_key); where all are equal
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +19,13 @@ from numpy.typing import NDArray
 
 from components.errors import SchemaError
 from components.features import place
+from components.features.group import dictionary, group
 from components.features.store import WINDOWS
 from components.features.time import NO_ID, NO_OFFSET, OTHER_ID, SAME_ID
 
 #: Reads one column of the events, None where the events have no such column.
 Reader = Callable[[str], pl.Series | None]
+_BLOCK = 1 << 18
 _BY_EVENT = (
     *("time_s", "item", "action", "device", "point", "lat_e7", "lon_e7"),
     *("utc_offset_min", "duration_s", "value", "link", "window"),
@@ -107,50 +111,6 @@ def first_rows(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
     return first
 
 
-def dictionary(series: pl.Series) -> tuple[NDArray[np.int32], list[str]]:
-    """Distinct strings of a column, ascending, and each row's index among them (-1 = null).
-
-    Notes
-    -----
-    Sorting 64-bit integers that hold a hash above the row number finds the equal strings several times faster
-    than a table of ten million strings does. Strings with the same truncated hash are told apart by comparison:
-    when it finds any, the plain way is taken.
-    """
-    known = series.drop_nulls() if series.null_count() else series
-    if len(known) < 100_000 or known[:50_000].n_unique() < 1_000:
-        return _plain(series)
-    bits = np.uint64(len(known).bit_length())
-    low = np.uint64((1 << int(bits)) - 1)
-    key = (known.hash().to_numpy() & ~low) | np.arange(len(known), dtype=np.uint64)
-    key.sort()
-    row = (key & low).astype(np.uint32)
-    key &= ~low
-    fresh = np.ones(len(key), bool)
-    fresh[1:] = key[1:] != key[:-1]
-    del key
-    grouped = known.gather(row)
-    if int((grouped[1:] != grouped[:-1]).sum() or 0) + 1 != int(fresh.sum()):
-        return _plain(series)
-    names = grouped.filter(pl.Series(fresh))
-    del grouped
-    order = names.arg_sort().to_numpy()
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    codes = np.empty(len(known), np.int32)
-    codes[row] = rank[np.cumsum(fresh, dtype=np.int32) - 1]
-    if len(known) < len(series):
-        every = np.full(len(series), -1, np.int32)
-        every[series.is_not_null().to_numpy()] = codes
-        codes = every
-    return codes, names.gather(order).to_list()
-
-
-def _plain(series: pl.Series) -> tuple[NDArray[np.int32], list[str]]:
-    names = series.drop_nulls().unique().sort()
-    codes = series.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1)
-    return codes.to_numpy(), names.to_list()
-
-
 def gather(read: Reader) -> Raw:
     """Sort and compact events.
 
@@ -164,45 +124,65 @@ def gather(read: Reader) -> Raw:
     SchemaError
         A required column is missing.
     """
-    user, users = dictionary(_needed(read, "user_id"))
-    row = _order(user, read)
-    user = user[row]
-    offsets = np.searchsorted(user, np.arange(len(users) + 1)).astype(np.int64)
-    time_s = (_micros(_needed(read, "timestamp")) // 1_000_000)[row]
-    link = _links(read("session_id"), row, first_rows(offsets))
-    coded = {}
-    for name in ("item_id", "action", "device"):
+    row, offsets, users = group(_needed(read, "user_id"))
+    time_us = _needed(read, "timestamp").dt.cast_time_unit("us").to_physical().to_numpy()
+    row = _in_order(row, offsets, time_us, read)
+    time_s = take(time_us, row) // 1_000_000
+    del time_us
+
+    def coded(name: str) -> tuple[NDArray[np.int32], list[str]]:
         column = read(name) if name == "device" else _needed(read, name)
-        codes, names = (np.full(len(row), -1, np.int32), []) if column is None else dictionary(column.cast(pl.String))
-        coded[name] = codes[row], names
-    lat_e7, lon_e7 = (place.to_e7(_floats(read(name), len(row)))[row] for name in ("latitude", "longitude"))
+        if column is None:
+            return np.full(len(row), -1, np.int32), []
+        codes, names = dictionary(column.cast(pl.String))
+        return take(codes, row), names
+
+    def number(name: str) -> NDArray[np.float32]:
+        return take(_floats(read(name), len(row)).astype(np.float32), row)
+
+    item, items = coded("item_id")
+    action, actions = coded("action")
+    device, devices = coded("device")
+    lat_e7, lon_e7 = (take(place.to_e7(_floats(read(name), len(row))), row) for name in ("latitude", "longitude"))
     points, point = place.unique_points(place.point_keys(lat_e7, lon_e7))
-    offset = read("utc_offset_min")
-    window = read("window")
+    offset, window = read("utc_offset_min"), read("window")
     return Raw(
         users=users,
         offsets=offsets,
-        items=coded["item_id"][1],
-        actions=coded["action"][1],
-        devices=coded["device"][1],
+        items=items,
+        actions=actions,
+        devices=devices,
         points=points,
         time_s=time_s,
-        item=coded["item_id"][0],
-        action=coded["action"][0],
-        device=coded["device"][0],
+        item=item,
+        action=action,
+        device=device,
         point=point,
         lat_e7=lat_e7,
         lon_e7=lon_e7,
         utc_offset_min=(
             np.full(len(row), NO_OFFSET, np.int16)
             if offset is None
-            else offset.cast(pl.Int16).fill_null(NO_OFFSET).to_numpy()[row]
+            else take(offset.cast(pl.Int16).fill_null(NO_OFFSET).to_numpy(), row)
         ),
-        duration_s=_floats(read("duration_s"), len(row)).astype(np.float32)[row],
-        value=_floats(read("value"), len(row)).astype(np.float32)[row],
-        link=link,
-        window=None if window is None else _windows(window)[row],
+        duration_s=number("duration_s"),
+        value=number("value"),
+        link=_links(read("session_id"), row, first_rows(offsets)),
+        window=None if window is None else take(_windows(window), row),
     )
+
+
+def take(column: NDArray, row: NDArray[np.uint32]) -> NDArray:
+    """(N,) column[row], block by block on every core: numpy would first copy all indices to 64 bits."""
+    out = np.empty(len(row), column.dtype)
+
+    def one(low: int) -> None:
+        part = slice(low, low + _BLOCK)
+        np.take(column, row[part], out=out[part], mode="clip")
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        list(threads.map(one, range(0, len(row), _BLOCK)))
+    return out
 
 
 def _needed(read: Reader, name: str) -> pl.Series:
@@ -214,42 +194,48 @@ def _needed(read: Reader, name: str) -> pl.Series:
     return column
 
 
-def _micros(series: pl.Series) -> NDArray[np.int64]:
-    return series.dt.cast_time_unit("us").to_physical().to_numpy()
-
-
 def _floats(series: pl.Series | None, n: int) -> NDArray[np.float64]:
     if series is None:
         return np.full(n, np.nan)
     return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _order(user: NDArray[np.int32], read: Reader) -> NDArray[np.uint32]:
-    """(N,) rows sorted by (user, timestamp, source_seq, event_key).
+def _in_order(
+    row: NDArray[np.uint32], offsets: NDArray[np.int64], time_us: NDArray[np.int64], read: Reader
+) -> NDArray[np.uint32]:
+    """(N,) the rows of each user sorted by (timestamp, source_seq, event_key).
 
-    Day files come in the order of time, so sorting by user alone, stably, is nearly always enough: that is
-    tried first, and checked.
+    Parameters
+    ----------
+    row : (N,) rows grouped by user, in their own order within a user
+    offsets : (U+1,) where each user's rows begin
+
+    Notes
+    -----
+    Day files come in the order of time, so nothing is left to do nearly always: that is checked, and only
+    a log in another order is sorted.
     """
-    key = (user.astype(np.uint64) << np.uint64(32)) | np.arange(len(user), dtype=np.uint64)
-    key.sort()
-    row = key.astype(np.uint32)
-    same = np.diff(key >> np.uint64(32)) == 0
-    del key
+    same = ~first_rows(offsets)[1:]  # whether a row's successor is of the same user and equal so far
     behind = np.zeros(len(same), bool)  # pairs in the wrong order
+    columns = [time_us]
     for name in ("timestamp", "source_seq", "event_key"):
-        series = read(name)
-        if series is None:
-            continue
-        column = _ordered(series)[row]
+        if name != "timestamp":
+            series = read(name)
+            if series is None:
+                continue
+            columns.append(_ordered(series))
+        column = take(columns[-1], row)
         behind |= same & (column[1:] < column[:-1])
         same &= column[1:] == column[:-1]
         if not same.any():
             break
     if not behind.any():
         return row
-    names = {name: read(name) for name in ("timestamp", "source_seq", "event_key")}
-    table = pl.DataFrame({"user": user} | {name: column for name, column in names.items() if column is not None})
-    return table.select(pl.arg_sort_by(*table.columns, maintain_order=True)).to_series().cast(pl.UInt32).to_numpy()
+    names = ("source_seq", "event_key")
+    columns = [time_us, *(_ordered(series) for name in names if (series := read(name)) is not None)]
+    user = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint32), np.diff(offsets))
+    table = pl.DataFrame({"user": user} | {str(i): take(column, row) for i, column in enumerate(columns)})
+    return row[table.select(pl.arg_sort_by(*table.columns, maintain_order=True)).to_series().to_numpy()]
 
 
 def _ordered(series: pl.Series) -> NDArray:
