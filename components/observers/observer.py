@@ -99,10 +99,10 @@ class CityObserver(CityPredictor):
         favourite, has = self._favourite(asked, beliefs)
         pull = (zones * asked.day.pull[asked.slot]).sum(axis=1)
         every, none = np.ones(len(asked), bool), np.zeros(len(asked), bool)
-        weight = has[:, None] * choice.at_start(beliefs.loyalty, every, pull)
-        weight += (1.0 - has)[:, None] * choice.at_start(beliefs.loyalty, none, pull)
-        found = weight[:, :1] * favourite + weight[:, 2:] * self._explore(asked, beliefs, zones)
-        found[np.arange(len(asked)), asked.day.social[asked.slot]] += weight[:, 1]
+        weight = has * choice.at_start(beliefs.loyalty, every, pull)
+        weight += (1.0 - has) * choice.at_start(beliefs.loyalty, none, pull)
+        found = weight[0][:, None] * favourite + weight[2][:, None] * self._explore(asked, beliefs, zones)
+        found[np.arange(len(asked)), asked.day.social[asked.slot]] += weight[1]
         return found
 
     def move(self, asked: Asked) -> Floats:
@@ -112,15 +112,15 @@ class CityObserver(CityPredictor):
         follows = chances.successors(self.city, asked.day, asked.slot, asked.item)
         succeed = chances.scatter(self.city.n_items, self.city.successor[asked.item], chances.share(follows))
         companion, has_companion = self._companion(asked, beliefs, explore, succeed)
-        weight = np.zeros((len(asked), 4))
+        weight = np.zeros((4, len(asked)))
         for with_companion in (True, False):
             for with_favourite in (True, False):
                 chance = np.where(with_companion, has_companion, 1 - has_companion)
                 chance = chance * np.where(with_favourite, has_favourite, 1 - has_favourite)
                 a, b = (np.full(len(rows), flag) for flag in (with_companion, with_favourite))
-                weight += chance[:, None] * choice.on_move(a, follows.sum(axis=1) > 0, b)
+                weight += chance * choice.on_move(a, follows.sum(axis=1) > 0, b)
         parts = (companion, succeed, favourite, explore)
-        return chances.share(sum((weight[:, [i]] * part for i, part in enumerate(parts)), np.zeros_like(explore)))
+        return chances.share(sum((weight[i][:, None] * part for i, part in enumerate(parts)), np.zeros_like(explore)))
 
     def _companion(self, asked: Asked, beliefs: Beliefs, explore: Floats, succeed: Floats) -> tuple[Floats, Floats]:
         """(n, I) the companion of the last item, and (n,) the chance that it has one that can be had."""

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from components.errors import DataError
 from components.events.simulator import choice
-from components.events.simulator.day import Day
-from components.events.simulator.people import Diary, Habits, People, build_people, interests, life
+from components.events.simulator.people import Diary, People, build_people, interests, life
 from components.events.simulator.sessions import session_chance
 from components.observers import chances
 from components.observers.ask import Asked, CityPredictor, bot_first
@@ -46,44 +45,42 @@ class CityOracle(CityPredictor):
         """(n, I) what is found by interest, popularity and nearness."""
         day, slot = asked.day, asked.slot
         category, open_now = interests(self.city, self.people, asked.user, day.number)
-        weight = choice.interest_weight(day.appetite[slot], category, open_now)
-        by_category = chances.category_chance(day, slot, category, weight)
+        weight = choice.interest_weight(day.appetite, slot, category, open_now)
+        by_category = chances.category_chance(day, slot, category.T, weight.T)
         near = day.table.chance()[self.people.anchor(asked.user, slot, day.free)]
         return np.asarray(by_category[:, self.city.category] * near)
 
-    def _role(self, day: Day, slot: Whole, favourite: Whole) -> Floats:
-        return choice.role_weight(day.free, slot, day.open[slot[:, None], favourite])
-
-    def _habits(self, asked: Asked) -> Habits:
+    def _habits(self, asked: Asked) -> tuple[Whole, Whole, Floats]:
+        """(roles, n) favourites, companions, and the favourites' weights in the slot."""
         habits = self._diary.on(asked.day.number)
-        return Habits(habits.favourite[asked.user], habits.companion[asked.user])
+        favourite, companion = (x[:, asked.user].astype(np.int64) for x in (habits.favourite, habits.companion))
+        role = choice.role_weight(asked.day.free, asked.slot, asked.day.open[asked.slot, favourite])
+        return favourite, companion, role
 
     def start(self, asked: Asked) -> Floats:
         day, slot, rows = asked.day, asked.slot, np.arange(len(asked))
-        favourite = self._habits(asked).favourite.astype(np.int64)
-        role = self._role(day, slot, favourite)
+        favourite, _, role = self._habits(asked)
         zone = self.people.anchor(asked.user, slot, day.free)
-        weight = choice.at_start(self.people.loyalty[asked.user], role.sum(axis=1) > 0, day.pull[slot, zone])
-        found = weight[:, 2:] * self._explore(asked)
-        found += weight[:, :1] * chances.scatter(self.city.n_items, favourite, chances.share(role))
-        found[rows, day.social[slot]] += weight[:, 1]
+        weight = choice.at_start(self.people.loyalty[asked.user], role.sum(axis=0) > 0, day.pull[slot, zone])
+        found = weight[2][:, None] * self._explore(asked)
+        found += chances.scatter(self.city.n_items, favourite.T, weight[0][:, None] * chances.share(role.T))
+        found[rows, day.social[slot]] += weight[1]
         return found
 
     def move(self, asked: Asked) -> Floats:
         day, slot, n = asked.day, asked.slot, self.city.n_items
-        habits = self._habits(asked)
-        favourite = habits.favourite.astype(np.int64)
-        mine = favourite == asked.item[:, None]
-        companion = habits.companion[np.arange(len(asked)), mine.argmax(axis=1)].astype(np.int64)[:, None]
+        favourite, companions, role = self._habits(asked)
+        mine = favourite == asked.item
+        companion = companions[mine.argmax(axis=0), np.arange(len(asked))]
         follows = chances.successors(self.city, day, slot, asked.item)
-        role = np.where(mine, 0.0, self._role(day, slot, favourite))
+        role = role * ~mine
         weight = choice.on_move(
-            mine.any(axis=1) & day.open[slot, companion[:, 0]], follows.sum(axis=1) > 0, role.sum(axis=1) > 0
+            mine.any(axis=0) & day.open[slot, companion], follows.sum(axis=1) > 0, role.sum(axis=0) > 0
         )
-        found = weight[:, 3:] * self._explore(asked)
-        found += chances.scatter(n, companion, weight[:, :1])
-        found += chances.scatter(n, self.city.successor[asked.item], weight[:, 1:2] * chances.share(follows))
-        found += chances.scatter(n, favourite, weight[:, 2:3] * chances.share(role))
+        found = weight[3][:, None] * self._explore(asked)
+        found += chances.scatter(n, companion[:, None], weight[0][:, None])
+        found += chances.scatter(n, self.city.successor[asked.item], weight[1][:, None] * chances.share(follows))
+        found += chances.scatter(n, favourite.T, weight[2][:, None] * chances.share(role.T))
         return found
 
     def sessions(self, asked: Asked) -> Floats:

@@ -67,6 +67,26 @@ def pick(cumulative: NDArray[np.float64], row: NDArray[np.integer], u: NDArray[n
     return np.searchsorted(cumulative, row + np.minimum(u, BELOW_ONE), side="right")
 
 
+def choose(weight: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One of W ways for each of n choices.
+
+    Parameters
+    ----------
+    weight : (W, n) ≥ 0, not all 0; ways first, because sums along the first axis are fast
+    u : (n,) uniform numbers
+
+    Returns
+    -------
+    (n,) the way; one of weight 0 is never chosen.
+    """
+    total = np.cumsum(weight, axis=0)
+    x = np.minimum(u, BELOW_ONE) * total[-1]
+    chosen = np.zeros(len(u), np.int64)
+    for row in total[:-1]:
+        chosen += x >= row
+    return chosen
+
+
 def flatten_rows(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """(R, W) weights ≥ 0 → (R * W,) table for `pick`; a row without any weight draws its first column."""
     total = np.cumsum(weight, axis=1)

@@ -5,6 +5,7 @@ Never here: why anybody did anything.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,15 @@ from components.events.simulator.draw import uniform
 from components.events.simulator.people import People
 from components.events.simulator.sessions import Steps
 
-_DEVICES = ("phone", "web", "bot")
 _PRAISE = (
     "wonderful", "a little gem", "worth the detour", "as good as ever", "better than expected", "friendly and quick",
     "a bit pricey", "crowded but fine", "will come back", "for a quiet hour", "my new favourite", "very well made",
 )  # fmt: skip
+_ACTIONS = pl.Series(rules.ACTIONS)
+_DEVICES = pl.Series(("phone", "web", "bot"))
+_WORDS = pl.Series((*_PRAISE, None))
+BOT_SLOT = rules.SLOTS
+_MAX_DAYS = 100_000
 _GPS_DEGREES, _HOME_DEGREES = 1.2e-4, 8e-4  # spread of a place at a venue, and around home or work
 _MICRO = 1_000_000
 _DAY_ROWS, _BLOCK_ROWS = 10**10, 10**7  # source_seq leaves room for this many rows a day and a block
@@ -68,30 +73,28 @@ def bot_items(city: City, day: Day, bot: NDArray[np.int64]) -> NDArray[np.int64]
     return launched[(start[:, None] + np.arange(rules.BOT_EVENTS)) % len(launched)]
 
 
-def _bots(city: City, people: People, day: Day, names: Names) -> pl.DataFrame:
-    """What the bots of a block read on a day: (bots * BOT_EVENTS) rows."""
+def bot_steps(city: City, people: People, day: Day) -> Steps:
+    """What the bots of a block read on a day; their slot is BOT_SLOT."""
     who = bot_days(city, people, day.number)
     ids = people.id[who]
-    start = day.midnight_s + 7 * 3600 + (uniform(city.seed, "bot/time", ids, day.number) * 12 * 3600).astype(np.int64)
+    start = 7 * 3600 + np.floor(uniform(city.seed, "bot/time", ids, day.number) * 12 * 3600)
     times = start[:, None] + np.arange(rules.BOT_EVENTS) * rules.BOT_PERIOD_S
     n = times.size
-    rows = np.repeat(who, rules.BOT_EVENTS)
-    return pl.DataFrame(
-        {
-            "user_id": names.users.gather(rows),
-            "item_id": names.items.gather(bot_items(city, day, ids).ravel()),
-            "action": pl.repeat(rules.ACTIONS[rules.VIEW], n, eager=True),
-            "timestamp": pl.Series(times.ravel() * _MICRO).cast(pl.Datetime("us", "UTC")),
-            "utc_offset_min": pl.repeat(0, n, dtype=pl.Int16, eager=True),
-            "latitude": pl.repeat(None, n, dtype=pl.Float64, eager=True),
-            "longitude": pl.repeat(None, n, dtype=pl.Float64, eager=True),
-            "duration_s": pl.repeat(1.0, n, eager=True),
-            "value": pl.repeat(None, n, dtype=pl.Float64, eager=True),
-            "device": pl.repeat("bot", n, eager=True),
-            "session_id": pl.select(names.users.gather(rows) + f"-{day.number}-b").to_series(),
-            "text": pl.repeat(None, n, dtype=pl.String, eager=True),
-        }
+    return Steps(
+        who=np.repeat(who, rules.BOT_EVENTS),
+        slot=np.full(n, BOT_SLOT),
+        item=bot_items(city, day, ids).ravel(),
+        action=np.full(n, rules.VIEW),
+        local_s=times.ravel().astype(np.float64),
+        dwell_s=np.ones(n),
     )
+
+
+def in_order(*parts: Steps) -> Steps:
+    """The steps of all parts, by time."""
+    columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(Steps)}
+    order = np.argsort(columns["local_s"], kind="stable")
+    return Steps(**{name: column[order] for name, column in columns.items()})
 
 
 def _places(
@@ -100,7 +103,7 @@ def _places(
     """(n,) degrees: at the venue for a visit; around home or work for those who share their place; else NaN."""
     who, visit = steps.who, steps.action == rules.CHECKIN
     at_work = people.worker[who] & (steps.slot >= 1) & (steps.slot <= 3) & (not day.free)
-    shown = visit | people.shares_place[who]
+    shown = (visit | people.shares_place[who]) & (steps.slot != BOT_SLOT)
     spread = np.where(visit, _GPS_DEGREES, _HOME_DEGREES)
     found = []
     for venue, work, home in (
@@ -115,38 +118,35 @@ def _places(
 def clean_rows(
     city: City, people: People, names: Names, day: Day, steps: Steps, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """Rows of the events of people and bots, sorted by time; no duplicates, no dirt, no source_seq."""
-    n = len(steps.who)
+    """Rows of a block's events, in the order of `steps`; no duplicates, no dirt, no source_seq."""
+    action, item, who, bot = steps.action, steps.item, steps.who, steps.slot == BOT_SLOT
+    n = len(who)
     lat, lon = _places(city, people, day, steps, rng)
-    action, item, who = steps.action, steps.item, steps.who
     lasting = (action == rules.VIEW) | (action == rules.CHECKIN)
     duration = np.where(lasting, np.round(steps.dwell_s * (0.5 + 0.5 * rng.random(n)), 1), np.nan)
     pays = (action == rules.CART) | (action == rules.PURCHASE)
     web = (action != rules.CHECKIN) & (rng.random(n) < people.web[who])
     says = (action == rules.LIKE) & (rng.random(n) < 0.3)
-    word = np.where(says, (rng.random(n) * len(_PRAISE)).astype(np.int64), -1)
-    user = names.users.gather(who)
-    offset = pl.Series(np.where(people.knows_clock[who], day.utc_offset_min, -1000)).cast(pl.Int16)
+    word = np.where(says, (rng.random(n) * len(_PRAISE)).astype(np.int64), len(_PRAISE))
+    clock = np.where(people.knows_clock[who] | bot, np.where(bot, 0.0, day.utc_offset_min), np.nan)
     time_us = day.midnight_s * _MICRO + (steps.local_s * _MICRO).astype(np.int64)
-    rows = pl.DataFrame(
+    session = (people.id[who] * _MAX_DAYS + day.number) * (BOT_SLOT + 1) + steps.slot
+    return pl.DataFrame(
         {
-            "user_id": user,
+            "user_id": names.users.gather(who),
             "item_id": names.items.gather(item),
-            "action": pl.Series(rules.ACTIONS).gather(action),
+            "action": _ACTIONS.gather(action),
             "timestamp": pl.Series(time_us).cast(pl.Datetime("us", "UTC")),
-            "utc_offset_min": pl.select(pl.when(offset != -1000).then(offset)).to_series(),
+            "utc_offset_min": pl.Series(clock, nan_to_null=True).cast(pl.Int16),
             "latitude": pl.Series(lat, nan_to_null=True),
             "longitude": pl.Series(lon, nan_to_null=True),
             "duration_s": pl.Series(duration, nan_to_null=True),
             "value": pl.Series(np.where(pays, city.price[item], np.nan), nan_to_null=True),
-            "device": pl.Series(_DEVICES).gather(web.astype(np.int64)),
-            "session_id": pl.select(
-                user + f"-{day.number}-" + pl.Series([str(s) for s in range(rules.SLOTS)]).gather(steps.slot)
-            ).to_series(),
-            "text": pl.Series((*_PRAISE, None)).gather(np.where(word < 0, len(_PRAISE), word)),
+            "device": _DEVICES.gather(np.where(bot, 2, web)),
+            "session_id": pl.Series(session).cast(pl.String),
+            "text": _WORDS.gather(word),
         }
     )
-    return pl.concat([rows, _bots(city, people, day, names)]).sort("timestamp", "user_id")
 
 
 def _dirty(rows: pl.DataFrame, kind: NDArray[np.int64]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 from components.events.simulator.city import build_city
 from components.events.simulator.day import Day, build_day
 from components.events.simulator.draw import generator
-from components.events.simulator.frame import Names, clean_rows, numbered, soiled
+from components.events.simulator.frame import Names, bot_steps, clean_rows, in_order, numbered, soiled
 from components.events.simulator.people import Diary, Habits, build_people
 from components.events.simulator.sessions import live
 from components.params import SimulationParams
@@ -47,6 +47,7 @@ def simulate(simulation: SimulationParams, seed: int, first_day: dt.date, last_d
 
     def chunk(day: Day, block: int, habits: Habits) -> pl.DataFrame:
         steps = live(city, people[block], habits, day, generator(seed, "live", day.number, block))
+        steps = in_order(steps, bot_steps(city, people[block], day))
         rng = generator(seed, "log", day.number, block)
         rows = clean_rows(city, people[block], names[block], day, steps, rng)
         return numbered(soiled(city, rows, rng), day, block)

@@ -134,24 +134,22 @@ def life(city: City, people: People, day: int) -> NDArray[np.int64]:
 
 
 def epoch(city: City, who: NDArray[np.integer], kind: str, slots: int, day: int) -> NDArray[np.int64]:
-    """(n, slots) number of times that each slot has been replaced: a share `drift` of them in 30 days."""
-    slot = np.arange(slots)
-    phase = uniform(city.seed, f"{kind}/phase", np.asarray(who)[:, None], slot)
+    """(slots, n) number of times that each slot has been replaced: a share `drift` of them in 30 days."""
+    phase = uniform(city.seed, f"{kind}/phase", np.asarray(who), np.arange(slots)[:, None])
     return np.floor((day + 10_000) * (city.simulation.drift / 30.0) + phase).astype(np.int64)
 
 
 def interests(
     city: City, people: People, who: NDArray[np.integer], day: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(n, 6) category of each interest and whether it is open yet; weights are rules.INTEREST_WEIGHT."""
-    ids = people.id[who]
-    slot = np.arange(_SLOTS)
+    """(6, n) category of each interest and whether it is open yet; weights are rules.INTEREST_WEIGHT."""
+    ids, slot = people.id[who], np.arange(_SLOTS)[:, None]
     at = epoch(city, ids, "interest", _SLOTS, day)
-    category = (uniform(city.seed, "interest/category", ids[:, None], slot, at) * _CATEGORIES).astype(np.int64)
-    opens = uniform(city.seed, "interest/opens", ids[:, None], slot) * 30.0
-    open_now = (slot < rules.BASE_INTERESTS) | (
-        opens <= city.simulation.widening * np.maximum(day - people.joined[who], 0)[:, None]
-    )
+    category = (uniform(city.seed, "interest/category", ids, slot, at) * _CATEGORIES).astype(np.int64)
+    later = slot[rules.BASE_INTERESTS :]
+    opens = uniform(city.seed, "interest/opens", ids, later) * 30.0
+    open_now = np.ones(category.shape, dtype=bool)
+    open_now[rules.BASE_INTERESTS :] = opens <= city.simulation.widening * np.maximum(day - people.joined[who], 0)
     return category, open_now
 
 
@@ -185,7 +183,7 @@ def favourites(
 
 @dataclass(frozen=True)
 class Habits:
-    """Favourites and companions on a day: (U, roles) items each."""
+    """Favourites and companions on a day: (roles, U) items each."""
 
     favourite: NDArray[np.int32]
     companion: NDArray[np.int32]
@@ -197,18 +195,18 @@ class Diary:
     def __init__(self, city: City, people: People) -> None:
         self._city, self._people = city, people
         self._epoch: NDArray[np.int64] | None = None
-        none = np.zeros((len(people), _ROLES), np.int32)
+        none = np.zeros((_ROLES, len(people)), np.int32)
         self._habits = Habits(none, none)
 
     def on(self, day: int) -> Habits:
         """Habits on any day; what was returned before stays as it was."""
         now = epoch(self._city, self._people.id, "favourite", _ROLES, day)
         changed = np.ones_like(now, dtype=bool) if self._epoch is None else now != self._epoch
-        who, role = np.nonzero(changed)
+        role, who = np.nonzero(changed)
         if len(who):
             favourite, companion = self._habits.favourite.copy(), self._habits.companion.copy()
-            item, after = favourites(self._city, self._people, who, role, now[who, role])
-            favourite[who, role], companion[who, role] = item, after
+            item, after = favourites(self._city, self._people, who, role, now[role, who])
+            favourite[role, who], companion[role, who] = item, after
             self._habits = Habits(favourite, companion)
         self._epoch = now
         return self._habits

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from components.events.simulator import choice, rules
 from components.events.simulator.city import City
 from components.events.simulator.day import Day
-from components.events.simulator.draw import pick
+from components.events.simulator.draw import choose, pick
 from components.events.simulator.people import Habits, People, interests, life
 
 _EDGES_S = np.array(rules.SLOT_EDGES_H) * 3600.0
@@ -56,75 +56,62 @@ class _Sessions:
         self.who, self.slot = np.nonzero(rng.random(chance.shape) < chance)
         self.zone = people.anchor(self.who, self.slot, day.free)
         self.loyalty = people.loyalty[self.who]
-        self.favourite = habits.favourite[self.who]
-        self.companion = habits.companion[self.who]
-        self.role = choice.role_weight(
-            day.free, self.slot, day.open.ravel()[self.slot[:, None] * city.n_items + self.favourite]
-        )
-        category, open_now = interests(city, people, self.who, day.number)
-        self.interest = category
-        weight = choice.interest_weight(day.appetite[self.slot], category, open_now)
-        self.interest_sum = np.cumsum(weight, axis=1)
+        self.favourite = habits.favourite[:, self.who].astype(np.int64)
+        self.companion = habits.companion[:, self.who].astype(np.int64)
+        row = self.slot * city.n_items
+        self.role = choice.role_weight(day.free, self.slot, day.open.ravel()[row + self.favourite])
+        self.interest, open_now = interests(city, people, self.who, day.number)
+        self.drawn_to = choice.interest_weight(day.appetite, self.slot, self.interest, open_now)
         late = people.lateness[self.who]
         when = np.clip(0.1 + 0.65 * rng.beta(2.0, 2.0, len(self.who)) + 0.5 * late, 0.0, 0.95)
         self.start_s = _EDGES_S[self.slot] + when * np.diff(_EDGES_S)[self.slot]
         self.stop_s = _EDGES_S[self.slot + 1]
 
     def _favourite(self, at: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.int64]:
-        """One favourite of each session `at`, by (n, roles) weights that are not all 0."""
-        total = np.cumsum(weight, axis=1)
-        chosen = (self.rng.random(len(at)) * total[:, -1])[:, None] >= total
-        return self.favourite[at, np.minimum(chosen.sum(axis=1), weight.shape[1] - 1)].astype(np.int64)
+        """One favourite of each session `at`, by (roles, n) weights that are not all 0."""
+        return self.favourite[choose(weight, self.rng.random(len(at))), at]
 
     def _explore(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
         """An item by interest (or without), then by popularity and nearness."""
-        total = self.interest_sum[at]
-        u = self.rng.random(len(at))
-        chosen = ((self.rng.random(len(at)) * total[:, -1])[:, None] >= total).sum(axis=1)
-        category = self.interest[at, np.minimum(chosen, total.shape[1] - 1)]
-        freely = (u < rules.OPEN_MIND) | (total[:, -1] <= 0)
+        weight, u = self.drawn_to[:, at], self.rng.random((4, len(at)))
+        category = self.interest[choose(weight, u[0]), at]
+        freely = (u[1] < rules.OPEN_MIND) | (weight.sum(axis=0) <= 0)
         slot = self.slot[at[freely]]
         category[freely] = pick(self.day.base, slot, self.rng.random(len(slot))) - slot * len(rules.CATEGORIES)
-        return self.day.table.draw(category, self.zone[at], self.rng.random(len(at)), self.rng.random(len(at)))
+        return self.day.table.draw(category, self.zone[at], u[2], u[3])
 
     def first(self) -> NDArray[np.int64]:
         """(S,) the first item of every session."""
-        at = np.arange(len(self.who))
-        has = self.role.sum(axis=1) > 0
+        has = self.role.sum(axis=0) > 0
         weight = choice.at_start(self.loyalty, has, self.day.pull[self.slot, self.zone])
-        way = _column(weight, self.rng)
+        way = choose(weight, self.rng.random(len(self.who)))
         item = self.day.social[self.slot]
-        item[way == 0] = self._favourite(at[way == 0], self.role[way == 0])
-        item[way == 2] = self._explore(at[way == 2])
+        habit, free = np.flatnonzero(way == 0), np.flatnonzero(way == 2)
+        item[habit] = self._favourite(habit, self.role[:, habit])
+        item[free] = self._explore(free)
         return item
 
     def move(self, at: NDArray[np.int64], item: NDArray[np.int64]) -> NDArray[np.int64]:
         """The item that each session `at` goes on to from `item`."""
-        day, slot = self.day, self.slot[at]
-        opened = day.open.ravel()
-        row = slot * self.city.n_items
-        mine = self.favourite[at] == item[:, None]
-        companion = self.companion[at, mine.argmax(axis=1)]
-        successor = self.city.successor[item]
-        follows = rules.SUCCESSOR_WEIGHT * opened[row[:, None] + successor]
-        role = np.where(mine, 0.0, self.role[at])
+        opened, row = self.day.open.ravel(), self.slot[at] * self.city.n_items
+        mine = self.favourite[:, at] == item
+        companion = self.companion[mine.argmax(axis=0), at]
+        successor = self.city.successor[item].T
+        follows = rules.SUCCESSOR_WEIGHT[:, None] * opened[row + successor]
+        role = self.role[:, at] * ~mine
         weight = choice.on_move(
-            mine.any(axis=1) & opened[row + companion], follows.sum(axis=1) > 0, role.sum(axis=1) > 0
+            mine.any(axis=0) & opened[row + companion], follows.sum(axis=0) > 0, role.sum(axis=0) > 0
         )
-        way = _column(weight, self.rng)
-        to = companion.astype(np.int64)
-        second = self.rng.random(len(at)) * follows.sum(axis=1) >= follows[:, 0]
-        to = np.where(way == 1, successor[np.arange(len(at)), second.astype(int)], to)
-        to[way == 2] = self._favourite(at[way == 2], role[way == 2])
-        to[way == 3] = self._explore(at[way == 3])
+        way = choose(weight, self.rng.random(len(at)))
+        to = companion
+        for chosen, fill in (
+            (1, lambda on: successor[choose(follows[:, on], self.rng.random(len(on))), on]),
+            (2, lambda on: self._favourite(at[on], role[:, on])),
+            (3, lambda on: self._explore(at[on])),
+        ):
+            on = np.flatnonzero(way == chosen)
+            to[on] = fill(on)
         return to
-
-
-def _column(weight: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(n,) a column of each row, by its chances; a column of chance 0 is never drawn."""
-    total = np.cumsum(weight, axis=1)
-    total[:, -1] = 1.0  # the last column is never 0 and takes the rounding
-    return np.asarray((rng.random(len(weight))[:, None] >= total).sum(axis=1))
 
 
 def first_action(city: City, item: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -139,6 +126,7 @@ def live(city: City, people: People, habits: Habits, day: Day, rng: np.random.Ge
     at = np.arange(len(sessions.who))
     item, now_s = sessions.first(), sessions.start_s
     action = first_action(city, item, rng)
+    funnel = np.ascontiguousarray(rules.FUNNEL.reshape(-1, rules.MOVE + 1).T)
     found: list[tuple[NDArray, ...]] = []
     while len(at):
         dwell = rules.DWELL_S[city.kind[item], action] * np.exp(
@@ -148,9 +136,8 @@ def live(city: City, people: People, habits: Habits, day: Day, rng: np.random.Ge
         found.append((at, item, action, now_s, dwell))
         goes_on = (rng.random(len(at)) < rules.CONTINUE[action]) & (now_s + dwell < sessions.stop_s[at])
         at, item, action, now_s = at[goes_on], item[goes_on], action[goes_on], (now_s + dwell)[goes_on]
-        step = _column(rules.FUNNEL[city.funnel[item], action], rng)
-        moving = step == rules.MOVE
-        item = item.copy()
+        step = choose(funnel[:, city.funnel[item] * len(rules.ACTIONS) + action], rng.random(len(at)))
+        moving = np.flatnonzero(step == rules.MOVE)
         item[moving] = sessions.move(at[moving], item[moving])
         step[moving] = first_action(city, item[moving], rng)
         action = step

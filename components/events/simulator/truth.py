@@ -69,9 +69,9 @@ def _epoch_dates(city: City, people: People, kind: str, slots: int, number: int)
     if rate == 0:
         nothing = pl.repeat(None, len(people) * slots, dtype=pl.Date, eager=True)
         return nothing, nothing
-    phase = uniform(city.seed, f"{kind}/phase", people.id[:, None], np.arange(slots))
+    phase = uniform(city.seed, f"{kind}/phase", people.id, np.arange(slots)[:, None])
     now = np.floor((number + 10_000) * rate + phase)
-    edges = [np.ceil((at - phase) / rate - 10_000).astype(np.int64).ravel() for at in (now, now + 1)]
+    edges = [np.ceil((at - phase) / rate - 10_000).astype(np.int64).T.ravel() for at in (now, now + 1)]
     return _dates(city, edges[0]), _dates(city, edges[1])
 
 
@@ -84,15 +84,15 @@ def _dates(city: City, number: NDArray[np.int64]) -> pl.Series:
 def _interests(city: City, people: People, number: int) -> pl.DataFrame:
     who = np.arange(len(people))
     category, open_now = interests(city, people, who, number)
-    slots = category.shape[1]
+    slots = len(category)
     since, until = _epoch_dates(city, people, "interest", slots, number)
     return pl.DataFrame(
         {
             "user_id": user_ids(np.repeat(people.id, slots)),
             "interest": np.tile(np.arange(slots), len(people)),
-            "category": pl.Series(rules.NAMES).gather(category.ravel()),
+            "category": pl.Series(rules.NAMES).gather(category.T.ravel()),
             "weight": np.tile(rules.INTEREST_WEIGHT, len(people)),
-            "open": open_now.ravel(),
+            "open": open_now.T.ravel(),
             "since": since,
             "until": until,
         }
@@ -107,8 +107,8 @@ def _favourites(city: City, people: People, number: int) -> pl.DataFrame:
         {
             "user_id": user_ids(np.repeat(people.id, roles)),
             "role": list(rules.ROLES) * len(people),
-            "item_id": names.gather(habits.favourite.ravel()),
-            "companion_id": names.gather(habits.companion.ravel()),
+            "item_id": names.gather(habits.favourite.T.ravel()),
+            "companion_id": names.gather(habits.companion.T.ravel()),
             "since": since,
             "until": until,
         }
