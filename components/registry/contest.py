@@ -24,6 +24,7 @@ from components.evaluation.judge import judge, teach
 from components.evaluation.judgement import Judgement, same_queries
 from components.evaluation.metrics import coverage
 from components.evaluation.protocol import Protocol, make_queries
+from components.evaluation.slices import Masks, flat, slices
 from components.features.pack import pack
 from components.features.store import WINDOWS, Store
 from components.files import read_json
@@ -37,7 +38,10 @@ from components.workspace import Workspace
 PROMOTION = "test"
 _CHOICE = "blend"
 _SECONDARY = ("hr@1", "hr@10", "mrr")
-_TIMED, _WARM = 300, 30
+#: Dimensions of slices that are known only with the answer: probability that is given to one is taken from another,
+#: so a better model may well lose in one of them. All others (who asks, when, with how much history) are guarded.
+_OF_THE_ANSWER = ("action", "choice", "item", "popularity of the answer")
+_TIMED, _WARM, _REPEATS = 200, 20, 3
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ def choose(contestants: Sequence[Contestant], store: Store, params: Params) -> t
 def judgement_of(root: Path, model: str) -> Judgement:
     """What the evaluate stage wrote down of a model or baseline on the promotion window."""
     return Judgement.load(Workspace(root).ranks / f"{model}.parquet")
+
+
+def guarded(judged: Judgement, params: Params) -> Masks:
+    """The groups of queries that must not lose: those that are known before the answer."""
+    found = slices(judged, params.evaluation.history_slices)
+    return flat({dimension: masks for dimension, masks in found.items() if dimension not in _OF_THE_ANSWER})
 
 
 def baselines(root: Path, params: Params) -> list[Side]:
@@ -178,16 +188,20 @@ def comparable(a: Judgement, b: Judgement) -> None:
 
 
 def p99_ms(predictor: Predictor, store: Store, params: Params) -> float:
-    """99th percentile of the time of one in-process prediction, in milliseconds, one query at a time."""
+    """99th percentile of the time of one in-process prediction, in milliseconds, one query at a time.
+
+    Each query counts with the best of three, so that what else the machine does is not held against the model.
+    """
     window = Window(store, PROMOTION, params.evaluation.history)
     rows = window.targets
     picked = rows[np.linspace(0, len(rows) - 1, min(_TIMED, len(rows))).astype(np.int64)]
     queries, _ = make_queries(window, Protocol.of(params.evaluation), picked)
     for n in range(min(_WARM, len(queries))):
         predictor.score(queries[n : n + 1])
-    spent = []
-    for n in range(len(queries)):
+    spent = np.empty((_REPEATS, len(queries)))
+    for n in range(spent.size):
+        part = queries[n % len(queries) : n % len(queries) + 1]
         begin = time.perf_counter_ns()
-        predictor.score(queries[n : n + 1])
-        spent.append(time.perf_counter_ns() - begin)
-    return float(np.percentile(spent, 99) / 1e6)
+        predictor.score(part)
+        spent.flat[n] = time.perf_counter_ns() - begin
+    return float(np.percentile(spent.min(axis=0), 99) / 1e6)

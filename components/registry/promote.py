@@ -8,6 +8,7 @@ finishes. Callers hold the workspace (`workspace.hold`); two who do not still ha
 from __future__ import annotations
 
 import csv
+import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ import psutil
 
 from components.errors import IntegrityError, PromotionError
 from components.evaluation.judgement import Judgement
-from components.evaluation.slices import flat, slices
 from components.features.store import Store
 from components.files import digest_of, fault, read_json, sha256_file, sha256_tree
 from components.params import Params
@@ -109,10 +109,9 @@ def run_gate(root: Path, params: Params) -> Decision:
     champion = _champion(root, params, entries)
     settled = _settled(root, entries, champion, manifest, window)
     judged = contest.judgement_of(root, chosen.name)
-    actions = [str(one) for one in store.encoding.vocabularies["action"].ids]
     case = Case(
         user=judged.user,
-        slices=flat(slices(judged, params.evaluation.history_slices, actions)),
+        slices=contest.guarded(judged, params),
         window=window,
         expected=len(entries),
         looks=decisions.looks(root, str(window["digest"]), manifest.content),
@@ -131,7 +130,7 @@ def run_gate(root: Path, params: Params) -> Decision:
     )
     theirs = _other_side(root, params, store, champion, judged) if settled is None else _named(champion)
     decision = decide(mine, theirs, contest.baselines(root, params), case, params.gate)
-    _keep(root, params, manifest, champion, decision)
+    _keep(root, params, manifest, decision)
     return decision
 
 
@@ -181,6 +180,9 @@ def _settled(
     """Why there is nothing to decide, if there is not."""
     if champion is not None and champion[1].content == manifest.content:
         return f"The challenger is the champion of entry {champion[0].sequence}, byte for byte."
+    for entry, after in itertools.pairwise(entries):
+        if after.kind == "rollback" and after.returns_to != entry.sequence and entry.content == manifest.content:
+            return f"The challenger was champion as entry {entry.sequence}, and was rolled back."
     for entry in reversed(entries):
         if entry.window is not None and entry.window["digest"] == window["digest"]:
             return (
@@ -214,9 +216,7 @@ def _other_side(
     return contest.side(own, entry.digest, params, latency_ms=latency_ms, size_mb=manifest.size_mb)
 
 
-def _keep(
-    root: Path, params: Params, manifest: Manifest, champion: tuple[Entry, Manifest] | None, decision: Decision
-) -> None:
+def _keep(root: Path, params: Params, manifest: Manifest, decision: Decision) -> None:
     """Remember a decision and show the challenger in the registry; drop what was packed for nothing."""
     folder = Workspace(root).artifact(manifest.digest)
     if decision.outcome == "nothing":
@@ -254,13 +254,14 @@ def promote(root: Path, params: Params, decision: Decision) -> Entry:
     if len(entries) == decision.expected + 1 and entries[-1].digest == decision.digest:
         follow(root, params)
         return entries[-1]
-    load_artifact(Workspace(root).artifact(decision.digest), decision.digest)
+    loaded = load_artifact(Workspace(root).artifact(decision.digest), decision.digest)
     entry = promotions.append(
         root,
         expected=decision.expected,
         kind="promote",
         model=decision.challenger,
         digest=decision.digest,
+        content=loaded.manifest.content,
         reason=decision.summary,
         decision={name: value for name, value in decision.as_record().items() if name != "window"},
         window=decision.window,
@@ -305,6 +306,7 @@ def adopt(root: Path, params: Params) -> Entry:
         kind="adopt",
         model=loaded.name,
         digest=digest,
+        content=loaded.manifest.content,
         reason=f"The alias champion was moved by hand to version {here.versions[digest]}, and taken over on request.",
     )
     fault("after-log-entry")

@@ -37,6 +37,7 @@ class Entry(BaseModel):
     kind : promote (the gate said so), rollback (points back), adopt (a person moved the alias, and it was taken over)
     model : name of the candidate model
     digest : of the artifact that is in production from here on
+    content : digest of what answers queries in it: equal for two artifacts that answer alike
     previous : digest of the artifact that was there until here; None for the first
     returns_to : for a rollback, the sequence of the entry that it points back to
     reason : one sentence
@@ -54,6 +55,7 @@ class Entry(BaseModel):
     kind: Kind
     model: str
     digest: str = _DIGEST
+    content: str = _DIGEST
     previous: str | None
     returns_to: int | None
     reason: str
@@ -140,6 +142,7 @@ def append(
     kind: Kind,
     model: str,
     digest: str,
+    content: str,
     reason: str,
     returns_to: int | None = None,
     decision: Mapping[str, Any] | None = None,
@@ -163,6 +166,7 @@ def append(
         kind=kind,
         model=model,
         digest=digest,
+        content=content,
         previous=last.digest if last else None,
         returns_to=returns_to,
         reason=reason,
@@ -221,6 +225,7 @@ def rollback(root: Path, to: int | None = None, reason: str | None = None) -> En
         kind="rollback",
         model=target.model,
         digest=target.digest,
+        content=target.content,
         returns_to=target.sequence,
         reason=reason or f"Back to entry {target.sequence}.",
         dvc_lock=target.dvc_lock,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from components.errors import IntegrityError
 from components.registry import decisions, promotions
-from components.registry.promote import expected_aliases, follow, whole
+from components.registry.artifact import verify
+from components.registry.promote import expected_aliases, follow
 from components.registry.tracking import runs, versions
 from components.workspace import Settings, Workspace
 
@@ -36,13 +37,15 @@ def reconcile(root: Path) -> list[str]:
     if not entries:
         return found
     last = entries[-1]
+    folder = Workspace(root).artifact(last.digest)
     try:
-        before = Workspace(root).artifact(last.digest).is_dir()
-        whole(root, params, last.digest)
-        if not before:
-            found.append(f"the champion's artifact {last.digest[:12]} was gone; it was fetched from the registry")
-    except IntegrityError as error:
-        return [*found, f"the champion's artifact cannot be used: {error}"]
+        verify(folder, last.digest)
+    except IntegrityError as damage:
+        try:
+            versions.fetch(root, name, last.digest)
+        except IntegrityError as error:
+            return [*found, f"the champion's artifact cannot be used: {damage} Nor can the registry help: {error}"]
+        found.append(f"the champion's artifact {last.digest[:12]} was gone or damaged; it was fetched anew")
     here = versions.read(root, name)
     moved = versions.moved_by_hand(here, expected_aliases(root), last.sequence)
     if moved:

@@ -18,7 +18,9 @@ A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
 def put(root: Path, digest: str, expected: int | None = None) -> Entry:
     expected = len(history(root)) if expected is None else expected
-    return append(root, expected=expected, kind="promote", model=digest[0], digest=digest, reason="because")
+    return append(
+        root, expected=expected, kind="promote", model=digest[0], digest=digest, content=digest, reason="because"
+    )
 
 
 def test_entries_follow_each_other(tmp_path: Path) -> None:
@@ -41,7 +43,9 @@ def test_a_stale_promotion_is_refused_and_leaves_nothing(tmp_path: Path) -> None
 def _race(root: Path, name: int, gate: multiprocessing.Barrier, results: multiprocessing.Queue) -> None:
     gate.wait()
     try:
-        results.put(append(root, expected=1, kind="promote", model=f"m{name}", digest=B, reason="race").model)
+        results.put(
+            append(root, expected=1, kind="promote", model=f"m{name}", digest=B, content=B, reason="race").model
+        )
     except StalePromotion:
         results.put(None)
 
