@@ -73,44 +73,46 @@ class _Sessions:
 
     def _explore(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
         """An item by interest (or without), then by popularity and nearness."""
-        weight, u = self.drawn_to[:, at], self.rng.random((4, len(at)))
+        weight, u = self.drawn_to.take(at, axis=1), self.rng.random((4, len(at)))
         category = self.interest[choose(weight, u[0]), at]
-        freely = (u[1] < rules.OPEN_MIND) | (weight.sum(axis=0) <= 0)
-        slot = self.slot[at[freely]]
+        freely = np.flatnonzero((u[1] < rules.OPEN_MIND) | (weight.max(axis=0) <= 0))
+        slot = self.slot.take(at[freely])
         category[freely] = pick(self.day.base, slot, self.rng.random(len(slot))) - slot * len(rules.CATEGORIES)
-        return self.day.table.draw(category, self.zone[at], u[2], u[3])
+        return self.day.table.draw(category, self.zone.take(at), u[2], u[3])
 
     def first(self) -> NDArray[np.int64]:
         """(S,) the first item of every session."""
-        has = self.role.sum(axis=0) > 0
+        has = self.role.max(axis=0) > 0
         weight = choice.at_start(self.loyalty, has, self.day.pull[self.slot, self.zone])
         way = choose(weight, self.rng.random(len(self.who)))
         item = self.day.social[self.slot]
         habit, free = np.flatnonzero(way == 0), np.flatnonzero(way == 2)
-        item[habit] = self._favourite(habit, self.role[:, habit])
+        item[habit] = self._favourite(habit, self.role.take(habit, axis=1))
         item[free] = self._explore(free)
         return item
 
     def move(self, at: NDArray[np.int64], item: NDArray[np.int64]) -> NDArray[np.int64]:
         """The item that each session `at` goes on to from `item`."""
-        opened, row = self.day.open.ravel(), self.slot[at] * self.city.n_items
-        mine = self.favourite[:, at] == item
-        companion = self.companion[mine.argmax(axis=0), at]
-        successor = self.city.successor[item].T
+        opened, row = self.day.open.ravel(), self.slot.take(at) * self.city.n_items
+        mine = self.favourite.take(at, axis=1) == item
+        companion, has_companion = np.zeros_like(item), np.zeros(len(at), dtype=bool)
+        for role in range(len(mine) - 1, -1, -1):  # the first role counts
+            on = np.flatnonzero(mine[role])
+            companion[on] = self.companion[role, at[on]]
+            has_companion[on] = opened[row[on] + companion[on]]
+        successor = self.city.successor.take(item, axis=0).T
         follows = rules.SUCCESSOR_WEIGHT[:, None] * opened[row + successor]
-        role = self.role[:, at] * ~mine
-        weight = choice.on_move(
-            mine.any(axis=0) & opened[row + companion], follows.sum(axis=0) > 0, role.sum(axis=0) > 0
+        weight = self.role.take(at, axis=1) * ~mine
+        way = choose(
+            choice.on_move(has_companion, follows.max(axis=0) > 0, weight.max(axis=0) > 0), self.rng.random(len(at))
         )
-        way = choose(weight, self.rng.random(len(at)))
         to = companion
-        for chosen, fill in (
-            (1, lambda on: successor[choose(follows[:, on], self.rng.random(len(on))), on]),
-            (2, lambda on: self._favourite(at[on], role[:, on])),
-            (3, lambda on: self._explore(at[on])),
-        ):
-            on = np.flatnonzero(way == chosen)
-            to[on] = fill(on)
+        on = np.flatnonzero(way == 1)
+        to[on] = successor[choose(follows.take(on, axis=1), self.rng.random(len(on))), on]
+        on = np.flatnonzero(way == 2)
+        to[on] = self._favourite(at[on], weight.take(on, axis=1))
+        on = np.flatnonzero(way == 3)
+        to[on] = self._explore(at[on])
         return to
 
 
@@ -134,9 +136,10 @@ def live(city: City, people: People, habits: Habits, day: Day, rng: np.random.Ge
         )
         dwell += rules.MIN_DWELL_S
         found.append((at, item, action, now_s, dwell))
-        goes_on = (rng.random(len(at)) < rules.CONTINUE[action]) & (now_s + dwell < sessions.stop_s[at])
-        at, item, action, now_s = at[goes_on], item[goes_on], action[goes_on], (now_s + dwell)[goes_on]
-        step = choose(funnel[:, city.funnel[item] * len(rules.ACTIONS) + action], rng.random(len(at)))
+        now_s = now_s + dwell
+        on = np.flatnonzero((rng.random(len(at)) < rules.CONTINUE[action]) & (now_s < sessions.stop_s.take(at)))
+        at, item, action, now_s = at.take(on), item.take(on), action.take(on), now_s.take(on)
+        step = choose(funnel.take(city.funnel[item] * len(rules.ACTIONS) + action, axis=1), rng.random(len(at)))
         moving = np.flatnonzero(step == rules.MOVE)
         item[moving] = sessions.move(at[moving], item[moving])
         step[moving] = first_action(city, item[moving], rng)
