@@ -86,9 +86,10 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         An input or a head that does not exist, or nothing to predict.
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
-    if unknown or "item" not in params.heads:
+    lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
+    if unknown or lone or "item" not in params.heads:
         raise ConfigError(
-            f"inputs of {', '.join(INPUTS)} and heads of {', '.join(HEADS)} with `item` among them",
+            f"inputs of {', '.join(INPUTS)} (category only with item) and heads of {', '.join(HEADS)} with item",
             found=f"inputs {params.inputs}, heads {sorted(params.heads)}",
             do="Mend `training.models` in params.yaml.",
         )

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from components.errors import IntegrityError
 from components.models.config import SequenceConfig
 from components.models.tokens import Tokens
 
@@ -29,6 +30,20 @@ class ItemTable(nn.Module):
             nn.Embedding(config.categories, config.width, padding_idx=0) if "category" in config.inputs else None
         )
         self.register_buffer("category", torch.zeros(config.items, dtype=torch.int32))  # code of each item's category
+
+    def check(self) -> None:
+        """Refuse categories that do not exist: a loaded table must not index beyond itself.
+
+        Raises
+        ------
+        IntegrityError
+            A code is out of range.
+        """
+        size = self.categories.num_embeddings if self.categories is not None else 1 << 31
+        if bool(((self.category < 0) | (self.category >= size)).any()):
+            raise IntegrityError(
+                f"category codes below {size}", found="one out of range in the weights", do="Train the model again."
+            )
 
     def forward(self, item: Tensor) -> Tensor:
         """(…) codes → (…, d)."""

@@ -139,7 +139,7 @@ class Trainer:
         if not bool(torch.isfinite(total.detach() + norm)):
             raise TrainingError(
                 "a finite loss and gradient",
-                found=f"loss {float(total):g}, gradient {float(norm):g} at step {state.step} "
+                found=f"loss {float(total.detach()):g}, gradient {float(norm):g} at step {state.step} "
                 f"(epoch {state.epoch}, batch {state.at})",
                 do="Lower `training.loop.optimiser.learning_rate` or `clip_norm`, or look for wild numbers in the log.",
             )

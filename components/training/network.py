@@ -187,13 +187,14 @@ class NetworkPredictor:
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
             with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
                 model = SequenceModel(config)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise IntegrityError(
                 f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
             ) from error
         tensors = load_tensors(folder / "weights.safetensors")
         check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
         model.load_state_dict(tensors, assign=True)
+        model.embedding.table.check()
         found._use(model.to(found.precision.device), encoding)
         return found
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from components.errors import ConfigError
 from components.models.config import SequenceConfig
 
+_LARGEST = 1024  # of layers, heads, multiples: what a file may ask for before its weights are seen
+
 
 def positive_integers(config: SequenceConfig, *names: str) -> tuple[int, ...]:
-    """Values of the options `names`, which must be exactly those given, each an integer ≥ 1.
+    """Values of the options `names`, which must be exactly those given, each an integer in 1..1024.
 
     Raises
     ------
     ConfigError
-        An option is missing, unknown, or not an integer ≥ 1.
+        An option is missing, unknown, or not an integer in 1..1024.
     """
     values = tuple(config.options.get(name) for name in names)
-    sound = all(isinstance(value, int) and not isinstance(value, bool) and value >= 1 for value in values)
+    sound = all(isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST for value in values)
     if set(config.options) != set(names) or not sound:
         raise ConfigError(
-            f"options {', '.join(names)} of the encoder {config.encoder}, integers ≥ 1",
+            f"options {', '.join(names)} of the encoder {config.encoder}, integers in 1..{_LARGEST}",
             found=f"{dict(config.options)}",
             do="Mend `encoder.options` in params.yaml.",
         )
