@@ -19,6 +19,7 @@ from components.params import Params
 #: Flag → its bit in the column `flags`.
 FLAGS: Mapping[str, int] = {"impossible_speed": 0, "bot_like_rate": 1, "outlying_number": 2}
 _EARTH_KM = 6371.0088
+_DEGREE_KM = _EARTH_KM * np.pi / 180
 #: Clocks tick in seconds: two events of one second are taken to be this far apart.
 _TICK_S = 1.0
 _LOCATED = ("user_id", "timestamp", "latitude", "longitude")
@@ -89,48 +90,43 @@ class Flagger:
         (n, …) the same rows with `flags` Int8 (see FLAGS)
         """
         flags = np.zeros(len(events), np.int8)
-        if self._speed:
-            flags |= self._too_fast(events).astype(np.int8) << FLAGS["impossible_speed"]
-        if self._rate:
-            flags |= self._too_many(events).astype(np.int8) << FLAGS["bot_like_rate"]
-        flags |= self._outlying(events).astype(np.int8) << FLAGS["outlying_number"]
+        if len(events):
+            user = events["user_id"].cast(pl.Categorical).to_physical().to_numpy()
+            order = np.argsort(user, kind="stable")  # by user, oldest first
+            if self._speed:
+                flags[self._too_fast(events, order)] |= 1 << FLAGS["impossible_speed"]
+            if self._rate:
+                flags[self._too_many(events["timestamp"], user[order], order)] |= 1 << FLAGS["bot_like_rate"]
+            flags[self._outlying(events)] |= 1 << FLAGS["outlying_number"]
         return events.with_columns(pl.Series("flags", flags, pl.Int8))
 
-    def _too_fast(self, events: pl.DataFrame) -> NDArray[np.bool_]:
-        """(n,) whether the user cannot have come here from the place of the previous located event."""
-        result = np.zeros(len(events), bool)
-        located = events.with_row_index("row").filter(pl.col("latitude").is_not_null()).select("row", *_LOCATED)
-        before = self._last if self._last is not None else located.select(_LOCATED).clear()
-        both = pl.concat([before, located.select(_LOCATED)])
-        if not len(both):
-            return result
-        user = _codes(both["user_id"])
-        order = np.argsort(user, kind="stable")
-        user, both = user[order], both[order]
-        time_s = both["timestamp"].dt.epoch("us").to_numpy() / 1e6
-        lat, lon = both["latitude"].to_numpy(), both["longitude"].to_numpy()
-        hours = np.maximum(np.diff(time_s), _TICK_S) / 3600
-        same = user[1:] == user[:-1]
-        fast = same & (distance_km(lat[:-1], lon[:-1], lat[1:], lon[1:]) > self._limits.max_speed_kmh * hours)
-        by_row = np.zeros(len(both), bool)
-        by_row[order[1:]] = fast
-        result[located["row"].to_numpy()] = by_row[len(before) :]
-        self._last = both.filter(np.append(~same, True))
-        return result
+    def _too_fast(self, events: pl.DataFrame, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows whose user cannot have come there from the place of the previous located event."""
+        by_user = events.select(_LOCATED).with_row_index("row")[order].filter(pl.col("latitude").is_not_null())
+        if self._last is not None:  # each user's last place, before the chunk's
+            both = pl.concat(
+                [self._last.with_columns(pl.lit(None, pl.UInt32).alias("row")).select(by_user.columns), by_user]
+            )
+            by_user = both[np.argsort(both["user_id"].cast(pl.Categorical).to_physical().to_numpy(), kind="stable")]
+        self._last = by_user.filter((pl.col("user_id") != pl.col("user_id").shift(-1)).fill_null(True)).select(_LOCATED)
+        lat, lon = by_user["latitude"].to_numpy(), by_user["longitude"].to_numpy()
+        seconds = np.maximum(np.diff(by_user["timestamp"].dt.epoch("us").to_numpy()) / 1e6, _TICK_S)
+        reach_km = self._limits.max_speed_kmh * seconds / 3600
+        same = by_user.select((pl.col("user_id") == pl.col("user_id").shift(1)).alias("same"))["same"][1:].to_numpy()
+        # No distance is longer than its way along the meridian and the parallel: most pairs need no haversine.
+        turn = np.abs(np.diff(lon))
+        bound_km = _DEGREE_KM * (np.abs(np.diff(lat)) + np.minimum(turn, 360 - turn))
+        pairs = np.flatnonzero(same & (bound_km > reach_km))
+        far = distance_km(lat[pairs], lon[pairs], lat[pairs + 1], lon[pairs + 1]) > reach_km[pairs]
+        return by_user["row"].gather(pairs[far] + 1).to_numpy()
 
-    def _too_many(self, events: pl.DataFrame) -> NDArray[np.bool_]:
-        """(n,) whether the event is beyond the user's allowance of its day."""
-        if not len(events):
-            return np.zeros(0, bool)
-        user = _codes(events["user_id"]).astype(np.int64)
-        day = events["timestamp"].dt.epoch("d").to_numpy().astype(np.int64)
-        key = (day - day.min()) * (user.max() + 1) + user
-        order = np.argsort(key, kind="stable")
-        start = np.append(True, key[order][1:] != key[order][:-1])
-        first = np.maximum.accumulate(np.where(start, np.arange(len(key)), 0))
-        result = np.zeros(len(key), bool)
-        result[order] = np.arange(len(key)) - first >= self._limits.max_events_per_user_day
-        return result
+    def _too_many(self, timestamp: pl.Series, user: NDArray[np.uint32], order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows beyond their user's allowance of the day; `user` is sorted, `order` are the rows."""
+        day = timestamp.dt.epoch("d").to_numpy()[order]
+        start = np.append(True, (user[1:] != user[:-1]) | (day[1:] != day[:-1]))
+        place = np.arange(len(day))
+        before = place - np.maximum.accumulate(np.where(start, place, 0))
+        return order[before >= self._limits.max_events_per_user_day]
 
     def _outlying(self, events: pl.DataFrame) -> NDArray[np.bool_]:
         """(n,) whether value or duration is far from the centre on a robust log scale (Iglewicz and Hoaglin, 1993)."""
@@ -142,8 +138,3 @@ class Flagger:
         if not far:
             return np.zeros(len(events), bool)
         return events.select(pl.any_horizontal(far).fill_null(False).alias("far"))["far"].to_numpy()
-
-
-def _codes(names: pl.Series) -> NDArray[np.uint32]:
-    """(n,) an integer for each distinct string."""
-    return names.cast(pl.Categorical).to_physical().to_numpy()

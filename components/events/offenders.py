@@ -6,6 +6,7 @@ Never here: deciding whether it failed.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 
 import polars as pl
 import polars.selectors as cs
@@ -72,7 +73,7 @@ class Explainer:
             mine = pl.col("action") == name if what == "action" else pl.col(name).is_null()
             if share < shares[name]:  # there is nothing to show but what came instead
                 mine = ~mine
-            return found, events.filter(mine.fill_null(True))
+            return found, events.filter(mine.fill_null(True)).sort(pl.col("rule").is_null(), maintain_order=True)
         if kind == "quarantined":
             bad = events.filter(pl.col("rule").is_not_null())
             return f"{len(bad):,} of {len(events):,} rows on {day}{more}{self._most(bad)}", bad
@@ -114,12 +115,16 @@ class Explainer:
         return self._sieve.quarantine.clear()
 
     def _most(self, bad: pl.DataFrame) -> str:
-        """«, most by `rule`: needed …» and, where times look like another unit, which."""
+        """«, most by `rule` (needed …)» and, where times or actions look like something known, what."""
         if not len(bad):
             return ""
         name = bad["rule"].value_counts(sort=True)["rule"][0]
         needed = next(line.needed for line in self._sieve.suite if line.name == name)
         hint = f", most by {name} (needed {needed})"
+        if name == "action_known":
+            new = bad.filter(pl.col("rule") == name)["action"].value_counts(sort=True)["action"][0]
+            near = difflib.get_close_matches(new, list(self._reference.action_share), n=1, cutoff=0.4)
+            return f"{hint}: `{new}`" + (f", perhaps `{near[0]}`?" if near else "")
         if name != "timestamp_in_span":
             return hint
         middle = bad.filter(pl.col("rule") == name)["timestamp"].dt.epoch("s").median()

@@ -117,7 +117,8 @@ def _write_kept(sieve: Sieve, flagger: Flagger, path: Path) -> tuple[dict[str, i
     seen: dict[str, list[pl.Series]] = {"user_id": [], "item_id": []}
     rows = 0
     schema = pl.DataFrame(schema={**SCHEMA, "flags": pl.Int8}).to_arrow(compat_level=_COMPATIBLE).schema
-    with pq.ParquetWriter(path, schema, compression="zstd", write_statistics=True) as writer:
+    texts = [name for name, kind in SCHEMA.items() if kind == pl.String]
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=texts, write_statistics=False) as writer:
         for chunk in sieve.kept_chunks():
             flagged = flagger.flag(chunk)
             rows += len(flagged)

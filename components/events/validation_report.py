@@ -84,7 +84,9 @@ def render(report: ValidationReport) -> str:
     ]
     caught: dict[str, int] = {name: rule["caught"] for name, rule in report.rules.items() if rule["caught"]}
     if caught:
-        lines.append("  quarantined by rule: " + _pairs(dict(sorted(caught.items(), key=lambda pair: -pair[1]))))
+        lines.append(
+            "  quarantined by rule: " + _pairs(dict(sorted(caught.items(), key=lambda pair: pair[1], reverse=True)))
+        )
     lines.append("  flagged and kept: " + _pairs(report.flags))
     mix = {name: f"{share['judged']:.1%} ({share['reference']:.1%})" for name, share in report.action_mix.items()}
     lines.append(
@@ -96,7 +98,7 @@ def render(report: ValidationReport) -> str:
     return "\n".join(lines)
 
 
-def _pairs(counts: Mapping[str, int | str]) -> str:
+def _pairs(counts: Mapping[str, int] | Mapping[str, str]) -> str:
     shown = (f"{name} {count:,}" if isinstance(count, int) else f"{name} {count}" for name, count in counts.items())
     return ", ".join(shown)
 
