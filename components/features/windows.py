@@ -69,8 +69,8 @@ def edges(time_s: NDArray[np.int64], spans: WindowParams) -> NDArray[np.int64]:
     """
     if not len(time_s):
         raise DataError("events to divide into windows", found="an empty log", do="Ingest some events first.")
-    edge = int(time_s.max()) + 1
-    found = []
+    edge = end = int(time_s.max()) + 1
+    found: list[int] = []
     for name in _LATEST_FIRST:
         amount, unit = float(getattr(spans, name)[:-1]), getattr(spans, name)[-1]
         if unit == "%":
@@ -80,7 +80,8 @@ def edges(time_s: NDArray[np.int64], spans: WindowParams) -> NDArray[np.int64]:
                 edge = int(np.partition(before, max(keep, 0))[max(keep, 0)])
         elif amount > 0:
             length = DAY_S if unit == "d" else HOUR_S
-            edge = -(-edge // length) * length - round(amount * length)
+            whole = -(-edge // length) * length if edge == end else edge
+            edge = whole - round(amount * length)
         found.append(edge)
     starts = np.array(found[::-1], np.int64)
     require(window_of(time_s, starts), spans, int(time_s.min()), int(time_s.max()))

@@ -1,0 +1,95 @@
+"""Places, by hand: distances over the antimeridian and at the poles, H3 cells and their ancestors."""
+
+from __future__ import annotations
+
+import h3
+import numpy as np
+import pytest
+
+from components.features import place
+from components.features.encoding import Vocabulary
+
+DEGREE_KM = np.pi * place.EARTH_KM / 180
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "km"),
+    [
+        ((0, 0), (0, 1), DEGREE_KM),
+        ((0, 179.5), (0, -179.5), DEGREE_KM),  # over the antimeridian, not around the world
+        ((90, 0), (90, 137), 0),  # one pole, whatever the longitude
+        ((89, 0), (89, 180), 2 * DEGREE_KM),  # over the pole
+        ((0, 0), (0, 180), 180 * DEGREE_KM),  # antipodes
+        ((90, 0), (-90, 0), 180 * DEGREE_KM),
+        ((48.8566, 2.3522), (40.7128, -74.006), 5837),  # Paris – New York
+    ],
+)
+def test_haversine(a: tuple[float, float], b: tuple[float, float], km: float) -> None:
+    found = place.haversine_km(*(np.array([x], np.float64) for x in (*a, *b)))
+    assert found[0] == pytest.approx(km, rel=1e-4, abs=1e-6)
+
+
+def test_metres_are_not_lost() -> None:
+    one = np.array([48.8566])
+    found = place.haversine_km(one, np.zeros(1), one + 1e-5, np.zeros(1))
+    assert found[0] == pytest.approx(1e-5 * DEGREE_KM, rel=1e-6)
+
+
+def test_cells_and_parents_are_those_of_the_library() -> None:
+    rng = np.random.default_rng(0)
+    lat, lon = np.round(rng.uniform(-90, 90, 5000), 7), np.round(rng.uniform(-180, 180, 5000), 7)
+    keys = place.point_keys(place.to_e7(lat), place.to_e7(lon))
+    for few in (slice(0, 300), slice(None)):  # the cached way and the plain one
+        cells = place.finest_cells(keys[few], 9)
+        expected = [h3.latlng_to_cell(a, b, 9) for a, b in zip(lat[few], lon[few], strict=True)]
+        assert [place.cell_name(c) for c in cells.tolist()] == expected
+    for resolution in (0, 4, 8, 9):
+        found = [place.cell_name(c) for c in place.parents(cells, resolution).tolist()]
+        assert found == [h3.cell_to_parent(c, resolution) for c in expected]
+
+
+def test_no_place_has_no_cell() -> None:
+    keys = place.point_keys(place.to_e7(np.array([np.nan, 0.0])), place.to_e7(np.array([np.nan, 0.0])))
+    cells = place.finest_cells(keys, 8)
+    assert cells[0] == 0
+    assert cells[1] != 0  # (0, 0) is a place
+    assert place.parents(cells, 6)[0] == 0
+    assert place.cell_codes(cells, Vocabulary.of([place.cell_name(int(cells[1]))])).tolist() == [0, 2]
+    assert place.cell_codes(cells, Vocabulary.of([])).tolist() == [0, 1]
+
+
+def test_coordinates_survive_as_integers() -> None:
+    lat = np.array([90.0, -90.0, np.nan, 48.8566001])
+    lon = np.array([180.0, -180.0, np.nan, -0.0000001])
+    for column in (lat, lon):
+        assert place.degrees(place.to_e7(column)) == pytest.approx(column, abs=5e-8, nan_ok=True)
+    keys = place.point_keys(place.to_e7(lat), place.to_e7(lon))
+    assert ((keys >> 32) == place.to_e7(lat)).all()
+    assert (keys.astype(np.int32) == place.to_e7(lon)).all()
+
+
+def test_unique_points_in_one_block_and_in_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = np.random.default_rng(0).integers(-50, 50, 1000)
+    points, index = place.unique_points(keys)
+    monkeypatch.setattr(place, "_BLOCK", 64)
+    again, index_again = place.unique_points(keys)
+    assert (points[index] == keys).all()
+    assert (points == again).all()
+    assert (index == index_again).all()
+
+
+def test_travel_skips_events_without_a_place_and_stays_with_the_user() -> None:
+    nothing = place.NO_PLACE
+    lat = np.array([0, nothing, 0, 0, 0], np.int32)
+    lon = np.array([0, nothing, place.E7, place.E7, 0], np.int32)
+    time_s = np.array([0, 1800, 3600, 3600, 0])
+    start = np.array([0, 0, 0, 0, 4], np.int32)
+    km, kmh = place.travel(lat, lon, time_s, start)
+    assert km.tolist() == pytest.approx([np.nan, np.nan, DEGREE_KM, 0, np.nan], nan_ok=True)
+    assert kmh.tolist() == pytest.approx([np.nan, np.nan, DEGREE_KM, 0, np.nan], nan_ok=True)
+
+
+def test_speed_at_one_instant_is_over_one_second() -> None:
+    lon = np.array([0, place.E7], np.int32)
+    _, kmh = place.travel(np.zeros(2, np.int32), lon, np.zeros(2, np.int64), np.zeros(2, np.int32))
+    assert kmh[1] == pytest.approx(DEGREE_KM * 3600)
