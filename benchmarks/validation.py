@@ -1,4 +1,4 @@
-"""Seconds and memory of validation: `python -m benchmarks.validation [--rows N] [--days N] [--dirty SHARE] [--json OUT]`.
+"""Seconds and memory of validation: `python -m benchmarks.validation [--rows N] [--days N] [--json OUT]`.
 
 Makes its own log with numpy (clean but for a share of dirty rows), writes it as day files into a temporary workspace,
 and runs the whole stage: columnar checks, quarantine, flags, Great Expectations on all rows, Data Docs, report. The

@@ -113,7 +113,7 @@ def _is_shown(line: Expectation) -> bool:
 
 
 def _columns(rows: pl.DataFrame, lines: list[Expectation]) -> pl.DataFrame:
-    """(n, …) the columns that the expectations read: in types that pandas is fast with, shown verdicts under their names."""
+    """(n, …) the columns that the expectations read, in types that pandas is fast with, and the shown verdicts."""
     plain = {line.column for line in lines if not _is_shown(line)}
     fast = {pl.String: pl.Categorical, pl.Int16: pl.Int64}  # other types are compared value by value
     return rows.select(
