@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components import learners
-from components.errors import ChronotopeError, ConfigError
+from components.errors import ChronotopeError, ConfigError, DataError
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement, same_queries
 from components.evaluation.protocol import Protocol, Split, shuffle_ties
@@ -119,11 +119,11 @@ class BenchmarkResult:
         record, primary = self.record(), self.params.evaluation.primary
         names = [n for n in dict.fromkeys((primary, "hr@1", "hr@10", "mrr")) if n in record["rows"][0]["metrics"]]
         table = Table(title=f"{record['protocol']['split']}, {record['protocol']['queries']:,} questions")
-        table.add_column("model")
+        table.add_column("model", no_wrap=True)
         for name in (*names, "seeds", "train, s"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for row in sorted(record["rows"], key=lambda row: -(row["metrics"][primary]["value"] or 0.0)):
-            figures = [cell(row["metrics"][name]) for name in names]
+            figures = [cell(row["metrics"][name], "\n") for name in names]
             table.add_row(row["model"], *figures, str(row["seeds"]), f"{row['train_seconds']:,.1f}")
         console.print(table)
         rules = " · ".join(f"{name} {value}" for name, value in self.protocol.record().items())
@@ -153,6 +153,8 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     ------
     ConfigError
         Files or models are missing or contradict each other.
+    DataError
+        The protocol finds nothing to ask.
     """
     params, events, items, users = _load(options, say)
     protocol = Protocol.of(params.evaluation, options.protocol)
@@ -163,6 +165,12 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     store = frame_to_store(events, items, users, params, division)
     data = data_record(store)
     say(f"{data['events']:,} events, {data['users']:,} users, {data['items']:,} items, {data['ties']:.1%} ties")
+    if not len(Window(store, "test").targets):
+        raise DataError(
+            "events to be predicted in the test window",
+            found=f"none under the protocol {protocol.split}",
+            do="Widen `windows.test`, or for trajectories set `features.session_gap_s`, with --params.",
+        )
     names = _names(options, params, store, say)
     with tempfile.TemporaryDirectory(prefix="chronotope.") as temporary:
         kept = Path(temporary) if options.json is None else options.json.with_name(options.json.name + ".parts")
@@ -180,20 +188,21 @@ def _load(options: Options, say: Say) -> tuple[Params, pl.DataFrame, pl.DataFram
     if options.mapping:
         changes = merged(changes, {"events": _mapping(_yaml(options.mapping))})
     given = {name: getattr(options, name) for name in RULES if getattr(options, name) is not None}
-    record = preset(options.source, merged(changes, {"evaluation": given}))
+    own_order = {"events": {"source": {"order": "file"}}}  # the order of the rows is part of a published benchmark
+    record = preset(options.source, merged(merged(own_order, changes), {"evaluation": given}))
     parts = {"train": options.train, "tune": options.valid, "test": options.test}
     divided = {name: path for name, path in parts.items() if path is not None}
-    if (options.path is None) == (not divided) or (divided and not {"train", "test"} <= set(divided)):
-        if options.source != "city":
-            raise ConfigError(
-                "either --path, or --train and --test (and --valid)",
-                found=", ".join(f"--{name}" for name, path in (("path", options.path), *parts.items()) if path)
-                or "neither",
-                do="Name the log whole, or all of its parts.",
-            )
-    sources: Mapping[str | None, Path | None] = {None: options.path} if not divided else {**divided}
+    whole = options.path is not None or (options.source == "city" and not divided)
+    if whole == bool(divided) or (divided and not {"train", "test"} <= set(divided)):
+        named = {"path": options.path, "train": options.train, "valid": options.valid, "test": options.test}
+        raise ConfigError(
+            "either --path, or --train and --test (and --valid)",
+            found=", ".join(f"--{name}" for name, path in named.items() if path) or "neither",
+            do="Name the log whole, or all of its parts.",
+        )
+    sources: list[tuple[str | None, Path | None]] = [*divided.items()] if divided else [(None, options.path)]
     frames, items, users = [], None, None
-    for window, path in sources.items():
+    for window, path in sources:
         say(f"reading {path}" if path else f"making {options.source}")
         one = with_source(parse_params(record, "the params of the benchmark"), options.source, path)
         loaded = load_frame(one)
@@ -286,7 +295,8 @@ class _Run:
                 self._judge(predictor, f"{name}, seed {seed}").save(out / "judgement.parquet")
                 write_json(out / "done.json", {"model": name, "seed": seed, "train_seconds": seconds})
         judgement, record = Judgement.load(folder / "judgement.parquet"), read_json(folder / "done.json")
-        value = np.nanmean(judgement.metric(self.params.evaluation.primary))
+        values = judgement.metric(self.params.evaluation.primary)
+        value = float(np.mean(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
         self.say(f"{name}, seed {seed}: {self.params.evaluation.primary} {value:.4f}")
         return judgement, float(record["train_seconds"])
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components import learners
-from components.errors import DataError
+from components.errors import ConfigError, DataError
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
@@ -69,6 +69,8 @@ def contestants(root: Path, store: Store, params: Params) -> Iterator[tuple[Pred
     ------
     DataError
         Nothing was trained.
+    ConfigError
+        A model has the name of a baseline.
     """
     folders = sorted(
         path
@@ -79,6 +81,13 @@ def contestants(root: Path, store: Store, params: Params) -> Iterator[tuple[Pred
     )
     if not folders:
         raise DataError("a trained model", found=f"none in {root / 'models'}", do="Run the train stage.")
+    both = sorted({folder.name for folder in folders} & set(params.evaluation.baselines))
+    if both:
+        raise ConfigError(
+            "different names for models and baselines",
+            found=f"{both[0]} as both",
+            do="Rename the model, or leave the baseline out of `evaluation.baselines`.",
+        )
     for folder in folders:
         yield learners.load(folder), "model", _curves(folder)
     for name in params.evaluation.baselines:

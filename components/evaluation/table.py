@@ -41,14 +41,14 @@ def print_table(record: Record, console: Console) -> None:
     """
     names = shown_metrics(record)
     table = Table(title=f"window {record['protocol'].get('window', 'test')}", title_justify="left")
-    table.add_column("model")
+    table.add_column("model", no_wrap=True)
     for name in names:
-        table.add_column(name, justify="right")
-    table.add_column("against the best baseline", justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("against best baseline", justify="right")
     for row in record["models"]:
         mark = _MARK[row["kind"]]
-        label = f"{row['model']} [dim]{mark}[/]" if mark else f"[bold]{row['model']}[/]"
-        table.add_row(label, *(cell(row["metrics"][name]) for name in names), difference(row))
+        label = f"{row['model']}\n[dim]{mark}[/]" if mark else f"[bold]{row['model']}[/]"
+        table.add_row(label, *(cell(row["metrics"][name], "\n") for name in names), difference(row, "\n"))
     console.print(table)
     console.print(protocol_line(record), style="dim")
 
@@ -63,24 +63,24 @@ def markdown(record: Record) -> str:
     return "\n".join([*lines, "", protocol_line(record), ""])
 
 
-def cell(estimate: Record) -> str:
-    """A figure with its interval, e.g. "0.312 (0.298–0.326)"."""
+def cell(estimate: Record, gap: str = " ") -> str:
+    """A figure with its interval, e.g. "0.312 (0.298–0.326)"; `gap` stands between them."""
     if estimate["value"] is None:
         return "–"
     if estimate["low"] is None:
         return f"{estimate['value']:.4f}"
-    return f"{estimate['value']:.4f} ({estimate['low']:.3f}–{estimate['high']:.3f})"
+    return f"{estimate['value']:.4f}{gap}({estimate['low']:.3f}–{estimate['high']:.3f})"
 
 
-def difference(row: Record) -> str:
+def difference(row: Record, gap: str = " ") -> str:
     """The paired difference to the best baseline; a star where the interval does not hold 0."""
     found = row.get("difference")
     if not found or found["value"] is None:
         return "–"
     if found["low"] is None:
         return f"{found['value']:+.4f}"
-    star = " *" if found["low"] > 0 or found["high"] < 0 else ""
-    return f"{found['value']:+.4f} ({found['low']:+.3f}…{found['high']:+.3f}){star}"
+    star = "*" if found["low"] > 0 or found["high"] < 0 else ""
+    return f"{found['value']:+.4f}{star}{gap}({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Params for a benchmark on data that nobody has described: sensible ones by format, cut to what the data has.
+"""Params for data that nobody has described yet: sensible ones by format, cut to what the data has.
 
 `preset` merges default.yaml, the format's own file and the caller's changes; `fitted_to` takes away what a log has
 no ground for (a place head without places, hours without a clock). Both are shown in full by the benchmark's JSON
@@ -26,7 +26,7 @@ _NEED_TIME = {"recent_popularity"}
 _PLACE_NUMBERS = ("distance_km", "speed_kmh")
 
 
-def preset(source_format: str, changes: Mapping[str, Any]) -> Record:
+def preset(source_format: str, changes: Mapping[str, Any] | None = None) -> Record:
     """Params as a plain record: default.yaml, then `<format>.yaml` where there is one, then `changes`.
 
     Examples
@@ -38,7 +38,7 @@ def preset(source_format: str, changes: Mapping[str, Any]) -> Record:
     own = resources.files(__package__).joinpath(f"{source_format}.yaml")
     if source_format != "default" and own.is_file():
         record = merged(record, _read(source_format))
-    return merged(record, {"events": {"source": {"format": source_format}}} | dict(changes))
+    return merged(merged(record, {"events": {"source": {"format": source_format}}}), changes or {})
 
 
 def _read(name: str) -> Record:

@@ -1,0 +1,134 @@
+"""The benchmark on files of its own making: the shape of its JSON, resuming, divided files, baskets, wrong options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components import benchmark as module
+from components.benchmark import Options, benchmark, main
+from components.errors import ConfigError, DataError
+
+MAPPING = "user_id: who\nitem_id: what\naction: how\ntimestamp: when\n"
+QUICK = "evaluation: {bootstrap: 100}\nmemory: {em_steps: 5}\nfeatures: {session_gap_s: 36000}\n"
+
+
+def write_log(path: Path, first: int = 0, last: int = 60, tied: bool = False) -> Path:
+    """Thirty users who walk along a ring of 12 items, with noise."""
+    rng = np.random.default_rng(0)
+    lines = ["who,what,how,when"]
+    for user in range(30):
+        item = user
+        for step in range(60):
+            item = item + 1 if rng.random() < 0.9 else int(rng.integers(12))
+            if first <= step < last:
+                hour = (step // 3 * 3) if tied else step
+                lines.append(f"u{user},i{item % 12},view,2024-01-{1 + hour // 2:02d}T{hour % 2 * 9:02d}:{user:02d}:00Z")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    (tmp_path / "mapping.yaml").write_text(MAPPING)
+    (tmp_path / "params.yaml").write_text(QUICK)
+    return Options(
+        source="csv",
+        path=write_log(tmp_path / "log.csv"),
+        mapping=tmp_path / "mapping.yaml",
+        params=tmp_path / "params.yaml",
+        models=("memory",),
+        json=tmp_path / "out.json",
+    )
+
+
+def changed(options: Options, **changes: object) -> Options:
+    return Options(**(vars(options) | changes))  # type: ignore[arg-type]
+
+
+def test_the_json_has_exactly_the_promised_shape(options: Options) -> None:
+    benchmark(options)
+    assert options.json is not None
+    record = json.loads(options.json.read_text())
+    assert set(record) == {"protocol", "data", "rows"}
+    assert set(record["data"]) == {"digest", "users", "items", "events", "ties"}
+    assert {"split", "target_time", "history", "seen", "unseen", "ties"} <= set(record["protocol"])
+    assert (record["data"]["users"], record["data"]["items"], record["data"]["events"]) == (30, 12, 1800)
+    assert [row["model"] for row in record["rows"]][-1] == "memory"
+    for row in record["rows"]:
+        assert set(row) == {"model", "metrics", "seeds", "train_seconds"}
+        assert {"ndcg@10", "hr@1", "mrr"} <= set(row["metrics"])
+        for one in row["metrics"].values():
+            assert set(one) == {"value", "low", "high"}
+            assert one["low"] <= one["value"] <= one["high"]
+    by_name = {row["model"]: row["metrics"]["hr@1"]["value"] for row in record["rows"]}
+    assert by_name["markov"] > 0.8 > by_name["popularity"] + 0.5
+
+
+def test_what_is_done_is_not_done_again(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = benchmark(options).record()
+    built: list[str] = []
+    monkeypatch.setattr(module._Run, "_fitted", lambda self, name, seed: built.append(name))
+    assert benchmark(options).record() == first
+    assert built == []
+    with pytest.raises(AttributeError):  # other rules: nothing of it may be taken from what is kept
+        benchmark(changed(options, target_time="given"))
+    assert built == ["popularity"]
+
+
+def test_files_that_come_divided_are_taken_as_they_are(options: Options, tmp_path: Path) -> None:
+    parts = {
+        "train": write_log(tmp_path / "train.csv", 0, 40),
+        "valid": write_log(tmp_path / "valid.csv", 40, 50),
+        "test": write_log(tmp_path / "test.csv", 50, 60),
+    }
+    record = benchmark(changed(options, path=None, **parts)).record()
+    assert record["protocol"]["targets_in_window"] == 300
+    assert record["data"]["events"] == 1800
+    del parts["valid"]
+    assert benchmark(changed(options, path=None, **parts)).record()["protocol"]["targets_in_window"] == 300
+
+
+@pytest.mark.parametrize("protocol", ["leave_one_out", "last_of_trajectory", "temporal"])
+def test_every_split_runs_and_asks_what_it_should(options: Options, protocol: str) -> None:
+    dropped = protocol != "last_of_trajectory"
+    found = benchmark(
+        changed(options, protocol=protocol, history="train_only", unseen="dropped" if dropped else "miss")
+    )
+    asked = found.record()["protocol"]["queries"]
+    assert asked == {"leave_one_out": 30, "last_of_trajectory": 90, "temporal": 180}[protocol]
+    assert all(row.judgements[0].metric("mrr").mean() > 0 for row in found.rows)
+
+
+def test_a_protocol_that_finds_nothing_to_ask_says_so(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "short.yaml").write_text("features: {session_gap_s: 60}\n")
+    with pytest.raises(DataError, match="to be predicted"):
+        benchmark(changed(options, protocol="last_of_trajectory", params=tmp_path / "short.yaml"))
+
+
+def test_ties_can_be_shuffled_or_judged_as_baskets(options: Options, tmp_path: Path) -> None:
+    tied = changed(options, path=write_log(tmp_path / "tied.csv", tied=True), json=None)
+    as_given = benchmark(tied).record()
+    assert as_given["data"]["ties"] == pytest.approx(2 / 3, abs=0.01)
+    shuffled = benchmark(changed(tied, ties="shuffled")).record()
+    markov = {
+        name: {row["model"]: row for row in record["rows"]}["markov"]["metrics"]["hr@1"]["value"]
+        for name, record in (("given", as_given), ("shuffled", shuffled))
+    }
+    assert markov["shuffled"] < markov["given"] - 0.2  # the order within a tie was all that was predictable
+    baskets = benchmark(changed(tied, ties="basket")).record()
+    assert baskets["protocol"]["queries"] * 3 == as_given["protocol"]["queries"]
+
+
+def test_wrong_options_are_told_before_anything_is_trained(options: Options, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(ConfigError, match="either --path"):
+        benchmark(changed(options, test=options.path))
+    with pytest.raises(ConfigError, match="either --path"):
+        benchmark(changed(options, path=None))
+    with pytest.raises(ConfigError, match="'oracle9'"):
+        benchmark(changed(options, models=("oracle9",)))
+    assert main(["--source", "nonsense", "--path", str(options.path)]) == ConfigError.exit_code
+    assert "nonsense" in capsys.readouterr().err

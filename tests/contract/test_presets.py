@@ -1,0 +1,46 @@
+"""Every shipped preset is complete and valid: it knows the same keys as the repository's own params.yaml."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import pytest
+import yaml
+
+from components.params import parse_params
+from components.presets import merged, preset
+from tests.conftest import ROOT
+
+NAMES = sorted(
+    one.name.removesuffix(".yaml")
+    for one in resources.files("components.presets").iterdir()
+    if one.name.endswith(".yaml")
+)
+
+
+def keys(record: Any, path: str = "") -> set[str]:
+    """Dotted names of everything in a record, but of what a user names himself."""
+    if not isinstance(record, dict) or path in {"memory.components", "training.models", "features.numbers"}:
+        return {path}
+    return {path, *(name for key, value in record.items() for name in keys(value, f"{path}.{key}" if path else key))}
+
+
+def test_the_default_preset_has_the_keys_of_the_repositorys_params() -> None:
+    assert keys(preset("default")) == keys(yaml.safe_load((ROOT / "params.yaml").read_text()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_is_valid_and_changes_only_keys_that_exist(name: str) -> None:
+    parse_params(preset(name), name)
+    assert keys(preset(name)) == keys(preset("default"))
+
+
+def test_what_the_caller_says_wins() -> None:
+    found = preset("foursquare", {"features": {"session_gap_s": 60}, "events": {"source": {"path": "x"}}})
+    assert (found["features"]["session_gap_s"], found["features"]["cells"]) == (
+        60,
+        preset("default")["features"]["cells"],
+    )
+    assert found["events"]["source"]["format"] == "foursquare"
+    assert merged({"a": [1, 2]}, {"a": [3]}) == {"a": [3]}
