@@ -122,7 +122,7 @@ def ingest(
 def is_up_to_date(root: Path, params: Params, until: dt.date | None = None) -> bool:
     """Whether an ingest would find nothing new, without reading the source's rows."""
     params = _cut(params, until)
-    source, ledger = format_of(params), Ledger(root)
+    ledger = Ledger(root)
     keys = [part_key(params, path) for path in parts_of(params, root)]
     now = dt.datetime.now(dt.UTC)
     known = all(ledger.find(key, params.events.until, now) is not None for key in keys)

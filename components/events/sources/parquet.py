@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-from pyarrow import parquet
 
 from components.errors import DataError
 from components.events.sources.attributes import attribute_files, attributes
@@ -31,7 +29,7 @@ PATTERNS = ("*.parquet",)
 OPTIONS = (*TIME_OPTIONS, "item_mapping", "user_mapping")
 ACTIONS: tuple[str, ...] = ()
 TIME_KIND = "real"
-_BATCH_ROWS = 500_000
+_BATCH_ROWS = 250_000
 
 
 def files(params: Params, root: Path) -> list[Path]:
@@ -43,15 +41,12 @@ def _chunks(path: Path, params: Params | None) -> Iterator[pl.DataFrame]:
     """Chunks of the file: its mapped columns, or all where params are None."""
     existing(path)
     try:
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            columns = names if params is None else sorted(set(mapping_of(params, names, Layout()).values()))
-            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-                yield pl.DataFrame(pa.Table.from_batches([batch]))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"a whole Parquet file at {path}", found=str(error)[:200], do="Bring the file again."
-        ) from error
+        log = pl.scan_parquet(path, glob=False)
+        names = log.collect_schema().names()
+        columns = names if params is None else sorted(set(mapping_of(params, names, Layout()).values()))
+        yield from log.select(columns).collect_batches(chunk_size=_BATCH_ROWS)
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise DataError(f"a whole Parquet file at {path}", found=str(error)[:200], do="Bring it again.") from error
 
 
 def read(params: Params, root: Path, path: Path | None) -> Iterator[pl.DataFrame]:
