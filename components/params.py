@@ -61,7 +61,7 @@ class SimulationParams(Section):
     items: int = Field(ge=2)
     start: dt.date
     days: int = Field(ge=1)
-    events_per_user_day: float = Field(gt=0)
+    events_per_user_day: float = Field(gt=0)  # of an active user
     drift: float = Fraction  # share of a user's interests that is replaced in 30 days
     widening: float = Fraction
     bots: float = Fraction
