@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from components.errors import DataError
 from components.events.simulator import choice, rules
+from components.events.simulator.day import clock_of
 from components.observers import chances
 from components.observers.ask import Asked, CityPredictor, numbers
 from components.observers.beliefs import MAX_EVENTS, Beliefs, Past, Reader, told_zone
@@ -41,10 +42,10 @@ class CityObserver(CityPredictor):
         item = np.where(there, code_item[np.asarray(store["item"])[row]], -1)
         time_s = np.asarray(store["time_s"])[row]
         number = self.number_of(time_s)
-        days = {one: self._clock(one) for one in np.unique(number).tolist()}
-        keys = np.array(sorted(days))
+        clocks = {one: clock_of(self.simulation.start, one) for one in np.unique(number).tolist()}
+        keys = np.array(sorted(clocks))
         at = np.searchsorted(keys, number)
-        midnight = np.array([days[k][0] for k in keys.tolist()])[at]
+        midnight = np.array([clocks[k].midnight_s for k in keys.tolist()])[at]
         slot = self.slot_of(time_s, midnight)
         session = np.where(there, number * rules.SLOTS + slot, -1)
         same = np.zeros_like(there)
@@ -58,16 +59,11 @@ class CityObserver(CityPredictor):
             item=np.maximum(item, 0),
             before=before,
             slot=slot,
-            free=np.array([days[k][1] for k in keys.tolist()])[at],
+            free=np.array([clocks[k].free for k in keys.tolist()])[at],
             chosen=item != before,
             age=np.maximum((asked.time_s[:, None] - time_s) / 86_400.0, 0.0),
             zone=np.where(there, told_zone(lat, lon, visit), -1),
         )
-
-    def _clock(self, number: int) -> tuple[int, bool]:
-        """Local midnight and kind of a day."""
-        day = self.day(number)
-        return day.midnight_s, day.free
 
     def believe(self, asked: Asked) -> Asked:
         return dataclasses.replace(asked, beliefs=self._reader.read(self._past(asked), asked.item))

@@ -63,6 +63,25 @@ def is_free(date: dt.date) -> bool:
     return date.weekday() >= 5 or date in _public_holidays(date.year)
 
 
+@dataclass(frozen=True)
+class Clock:
+    """A day's date, kind, and local time: what Day says of the same names."""
+
+    date: dt.date
+    free: bool
+    utc_offset_min: int
+    midnight_s: int
+
+
+@lru_cache(maxsize=4096)
+def clock_of(start: dt.date, number: int) -> Clock:
+    """The clock of the day `number` of a log that begins at `start`."""
+    date = start + dt.timedelta(days=number)
+    noon = dt.datetime.combine(date, dt.time(12), ZoneInfo(rules.TIMEZONE))
+    offset = noon.utcoffset() or dt.timedelta(0)
+    return Clock(date, is_free(date), int(offset.total_seconds()) // 60, int(noon.timestamp()) - 12 * 3600)
+
+
 def _planted(city: City, number: int, date: dt.date, free: bool, weight: NDArray[np.float64]) -> NDArray[np.int64]:
     """(SLOTS,) a market on the mornings of free days; concerts in the evening, most of them before free days."""
     social = np.full(rules.SLOTS, -1)
@@ -76,11 +95,8 @@ def _planted(city: City, number: int, date: dt.date, free: bool, weight: NDArray
 
 def build_day(city: City, number: int) -> Day:
     """The day `number` of the city; O(items)."""
-    date = city.simulation.start + dt.timedelta(days=number)
-    free = is_free(date)
-    noon = dt.datetime.combine(date, dt.time(12), ZoneInfo(rules.TIMEZONE))
-    offset = noon.utcoffset()
-    offset_s = int(offset.total_seconds()) if offset else 0
+    clock = clock_of(city.simulation.start, number)
+    date, free = clock.date, clock.free
     age = number - city.launch
     launched = age >= 0
     fresh = 1.0 + rules.NOVELTY * np.exp(-np.minimum(np.maximum(age, 0), 200) / rules.NOVELTY_DAYS)
@@ -94,8 +110,8 @@ def build_day(city: City, number: int) -> Day:
         number=number,
         date=date,
         free=free,
-        utc_offset_min=offset_s // 60,
-        midnight_s=int(noon.timestamp()) - 12 * 3600,
+        utc_offset_min=clock.utc_offset_min,
+        midnight_s=clock.midnight_s,
         open=(appetite[:, city.category] > 0) & (weight > 0),
         appetite=appetite,
         base=flatten_rows(appetite * rules.SHARE),

@@ -7,6 +7,8 @@ here: why somebody wants that category.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,7 @@ def zone_of(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.in
     return np.where(inside, row * rules.GRID + column, rules.ZONES).astype(np.int64)
 
 
+@cache
 def zone_distance_km() -> NDArray[np.float64]:
     """(ZONES, ZONES) kilometres between the zones' middles (flat earth: the city is small)."""
     lat, lon = zone_centres()
@@ -41,6 +44,7 @@ def zone_distance_km() -> NDArray[np.float64]:
     return np.asarray(np.hypot(north, east))
 
 
+@cache
 def reach() -> NDArray[np.float64]:
     """(ZONES, ZONES + 1) how readily people go from a zone to another; 1 for what is online."""
     return np.concatenate([np.exp(-zone_distance_km() / rules.REACH_KM), np.ones((rules.ZONES, 1))], axis=1)

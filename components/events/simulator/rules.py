@@ -104,7 +104,7 @@ CONTINUE = np.array([0.66, 0.62, 0.85, 0.50, 0.70])
 DWELL_S = np.array([[75.0, 20.0, 40.0, 60.0, 1500.0], [150.0, 20.0, 40.0, 60.0, 60.0], [60.0, 20.0, 40.0, 60.0, 60.0]])
 DWELL_SIGMA = 0.7
 MIN_DWELL_S = 2.0
-MEAN_SESSION = 2.55  # events; measured, scales sessions to params.simulation.events_per_user_day
+MEAN_SESSION = 2.7  # events; measured (a test holds it), scales sessions to params.simulation.events_per_user_day
 
 #: A user's interests: BASE_INTERESTS from the start, the rest open one by one (params.simulation.widening).
 INTEREST_WEIGHT = np.array([1.0, 0.7, 0.5, 0.6, 0.5, 0.4])
