@@ -55,7 +55,9 @@ class ActionCounts:
 
     def _by_query(self, ask: Ask, action: NDArray[np.int64], use: Bools) -> Floats:
         key = ask.query[use] * self.n_actions + action[use]
-        return np.bincount(key, minlength=len(ask) * self.n_actions).reshape(len(ask), -1).astype(np.float64)
+        return (
+            np.bincount(key, minlength=len(ask) * self.n_actions).reshape(len(ask), self.n_actions).astype(np.float64)
+        )
 
     def _smooth(self, count: Floats, base: Floats) -> Floats:
         count = np.maximum(count, 0.0)

@@ -58,7 +58,7 @@ class CellCounts:
         cell = ask.column(self.column).astype(np.int64)
         placed = np.flatnonzero(cell > UNKNOWN)
         key = ask.query[placed] * self.n_cells + cell[placed]
-        own = np.bincount(key, minlength=len(ask) * self.n_cells).reshape(len(ask), -1)
+        own = np.bincount(key, minlength=len(ask) * self.n_cells).reshape(len(ask), self.n_cells)
         own = (own + self.prior * everybody) / (own.sum(axis=1, keepdims=True) + self.prior)
         last = np.zeros(len(ask), np.int64)
         last[ask.query[placed]] = cell[placed]

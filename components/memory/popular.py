@@ -39,6 +39,7 @@ class OfLate(Counter):
         super().__init__(options, world)
         self.mass: Floats = np.zeros(world.n_items)  # Σ 2^((t_i - since) / half-life)
         self.since_s = 0.0
+        self.newest_s = 0.0
         self.empty = True
         self._half_life_s = options["half_life_days"] * DAY_S
 
@@ -46,8 +47,10 @@ class OfLate(Counter):
         time_s = events.column("time_s")[events.known].astype(np.float64)
         if not time_s.size:
             return
-        if self.empty or (time_s.max() - self.since_s) / self._half_life_s > self.SPAN:
-            self._move(float(time_s.max()))
+        newest_s = float(time_s.max())
+        self.newest_s = newest_s if self.empty else max(self.newest_s, newest_s)
+        if self.empty or (newest_s - self.since_s) / self._half_life_s > self.SPAN:
+            self._move(newest_s)
         np.add.at(self.mass, events.item[events.known], sign * np.exp2((time_s - self.since_s) / self._half_life_s))
 
     def _move(self, since_s: float) -> None:
@@ -57,9 +60,9 @@ class OfLate(Counter):
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         mass = np.maximum(self.mass, 0.0)  # a forgotten event may leave a rounding error below zero
         total = mass.sum()
-        # log-space: a request may come long after `since_s`, or before it
-        age = (ask.queries.time_s - self.since_s) / self._half_life_s
-        own = np.exp2(np.clip(-age, -1000, 1000)) * total
+        # nobody asks before what was counted; if somebody does, rounding left by `forget` must not be blown up
+        age = (np.maximum(ask.queries.time_s, self.newest_s) - self.since_s) / self._half_life_s
+        own = np.exp2(np.maximum(-age, -1000.0)) * total
         weight = own / (own + self.world.prior)
         vector = mass / total if total > 0 else popularity.share
         return Share(popular=1 - weight, vectors=((vector, weight),))
@@ -67,17 +70,18 @@ class OfLate(Counter):
     def merge(self, other: Self) -> None:
         if other.empty:
             return
+        self.newest_s = other.newest_s if self.empty else max(self.newest_s, other.newest_s)
         if self.empty or other.since_s > self.since_s:
             self._move(other.since_s)
         self.mass += other.mass * np.exp2((other.since_s - self.since_s) / self._half_life_s)
 
     def state(self) -> dict[str, NDArray]:
-        return {"mass": self.mass, "since_s": np.array([self.since_s, float(self.empty)])}
+        return {"mass": self.mass, "since_s": np.array([self.since_s, self.newest_s, float(self.empty)])}
 
     def restore(self, arrays: dict[str, NDArray], where: str) -> None:
         self.mass = checked(arrays["mass"], self.mass.shape, where)
-        since_s, empty = checked(arrays["since_s"], (2,), where)
-        self.since_s, self.empty = float(since_s), bool(empty)
+        since_s, newest_s, empty = checked(arrays["since_s"], (3,), where)
+        self.since_s, self.newest_s, self.empty = float(since_s), float(newest_s), bool(empty)
 
 
 class AtThisHour(Counter):

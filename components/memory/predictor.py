@@ -149,7 +149,7 @@ class MemoryPredictor(_Counting):
 
     def _score(self, queries: Queries) -> Scores:
         weights = self.weights[queries.time_given]
-        used = weights.item.weights.any(axis=0)
+        used = np.atleast_1d((weights.item.weights > 0).any(axis=0))
         answer = self.tables.answer(queries, used)
         ask = answer.ask
         item = answer.mix(weights.item.of(ask.length)[:, used])
