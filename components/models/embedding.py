@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from components.errors import IntegrityError
 from components.models.config import SequenceConfig
+from components.models.dropout import Dropout
 from components.models.tokens import Tokens
 
 _CLOCK = {"hour": 24, "weekday": 7, "holiday": 2}
@@ -81,7 +82,7 @@ class EventEmbedding(nn.Module):
         self.numbers = nn.Linear(2 * config.numbers, d, bias=False) if "numbers" in inputs else None
         self.positions = nn.Embedding(config.max_history, d) if "position" in inputs else None
         self.start = nn.Parameter(torch.empty(d))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset()
 
     def reset(self) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
+from components.models.dropout import Dropout
 from components.models.tokens import Request
 
 _WAVES = 4  # Fourier features of the minute of day: periods of 24, 12, 8, 6 hours
@@ -38,7 +39,7 @@ class RequestConditioning(nn.Module):
         self.film = nn.Linear(d, 2 * d)
         self.up = nn.Linear(2 * d, 4 * d, bias=False)
         self.down = nn.Linear(2 * d, d, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.reset()
 
     def reset(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
+from components.models.dropout import Dropout
 from components.models.encoders.options import positive_integers
 
 
@@ -20,7 +21,7 @@ class GRUEncoder(nn.Module):
         (layers,) = positive_integers(config, "layers")
         d = config.width
         self.gru = nn.GRU(d, d, layers, batch_first=True, dropout=config.dropout if layers > 1 else 0.0)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.norm = nn.LayerNorm(d)
         for name, weight in self.gru.named_parameters():
             if name.startswith("weight"):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from components.errors import ConfigError
 from components.models.config import SequenceConfig
+from components.models.dropout import Dropout
 from components.models.encoders.options import positive_integers
 
 
@@ -30,7 +31,7 @@ class Block(nn.Module):
         self.up = nn.Linear(d, 2 * hidden, bias=False)  # SiLU half and linear half in one product
         self.down = nn.Linear(hidden, d, bias=False)
         self.gate_attention, self.gate_feedforward = nn.Linear(d, d), nn.Linear(d, d)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, d) → (B, L, d)."""
