@@ -114,12 +114,23 @@ def _is_shown(line: Expectation) -> bool:
 
 def _columns(rows: pl.DataFrame, lines: list[Expectation]) -> pl.DataFrame:
     """(n, …) the columns that the expectations read, in types that pandas is fast with, and the shown verdicts."""
-    plain = {line.column for line in lines if not _is_shown(line)}
-    fast = {pl.String: pl.Categorical, pl.Int16: pl.Int64}  # other types are compared value by value
+    rules: dict[str, set[str]] = {}
+    for line in lines:
+        if not _is_shown(line):
+            rules.setdefault(line.column, set()).add(line.rule)
     return rows.select(
-        *(pl.col(name).cast(fast.get(rows.schema[name].base_type(), rows.schema[name])) for name in sorted(plain)),
+        *(_fast(name, rows.schema[name], rules[name]).alias(name) for name in sorted(rules)),
         *(~broken(line) for line in lines if _is_shown(line)),
     )
+
+
+def _fast(name: str, kind: pl.DataType, rules: set[str]) -> pl.Expr:
+    """A column in a type that is not compared value by value; only whether it is there, where nothing else is asked."""
+    if rules == {"present"}:
+        return pl.when(pl.col(name).is_not_null()).then(1.0)
+    if kind == pl.String:
+        return pl.col(name).cast(pl.Categorical)
+    return pl.col(name).cast(pl.Int64) if kind == pl.Int16 else pl.col(name)
 
 
 def _translate(line: Expectation, tolerated: float) -> Any:

@@ -13,6 +13,7 @@ Never here: mending values, or anything that needs a clock.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ def validate(root: Path, params: Params) -> ValidationReport:
     }
     if params.events.time_kind == "ordinal":  # made-up days have nothing to be held to
         del tables["days"]
-    with replace_folder(workspace.validated) as out:
-        flags, users, items = _write_kept(sieve, _flagger(snapshot, reference, params), out / "events.parquet")
+    with replace_folder(workspace.validated) as out, ThreadPoolExecutor(1) as beside:
+        # Writing is native code: it runs beside Great Expectations, which is Python.
+        flagger = _flagger(snapshot, reference, params)
+        writing = beside.submit(_write_kept, sieve, flagger, out / "events.parquet")
         sieve.quarantine.write_parquet(out / "quarantine.parquet")
         broken_lines = [line for line in batch if tables[line.table].select(broken(line).any()).item()]
         explainer = Explainer(snapshot, sieve, reference, catalogue)
@@ -84,6 +87,7 @@ def validate(root: Path, params: Params) -> ValidationReport:
         seen = {"events": sieve.sample, **tables}
         outcomes = run_checkpoint(root, [*sieve.suite, *batch], seen, params.validation.max_quarantined)
         failures += _disagreements(batch, {line.name for line in broken_lines}, outcomes)
+        flags, users, items = writing.result()
         report = ValidationReport(
             rows_in=snapshot.rows,
             kept=sieve.kept,

@@ -107,6 +107,8 @@ def test_no_limit_means_any_finite_number(tmp_path) -> None:
     events = planted(clean_events(days=20), {"value": 1e300})
     assert sift(tmp_path, events, None).caught == {"value_in_range": 1}
     assert sift(tmp_path, events, None, validation__max_value=None).kept == len(events)
+    endless = planted(clean_events(days=20), {"value": float("-inf")})
+    assert sift(tmp_path, endless, None, validation__max_value=None).caught == {"value_in_range": 1}
 
 
 def test_chunks_change_nothing(tmp_path, monkeypatch) -> None:
