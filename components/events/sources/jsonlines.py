@@ -5,17 +5,24 @@ Options: those of time, `encoding`, `item_mapping`, `user_mapping`. Never here: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from components.errors import SchemaError
-from components.events.contract import SCHEMA
 from components.events.rules import MALFORMED
 from components.events.sources.attributes import attribute_files, attributes
-from components.events.sources.common import TIME_OPTIONS, Layout, event_path, files_in, numbered, options_of
+from components.events.sources.common import (
+    TIME_OPTIONS,
+    Layout,
+    event_path,
+    files_in,
+    mapping_of,
+    numbered,
+    options_of,
+)
 from components.events.sources.text import lines
 from components.params import Params
 
@@ -59,16 +66,13 @@ def decoded(text: pl.Series, schema: dict[str, Any]) -> tuple[pl.DataFrame, pl.S
         return text.set(broken, "{}").str.json_decode(kind).struct.unnest(), broken
 
 
-def _wanted(found: Sequence[str], named: Sequence[str]) -> dict[str, Any]:
-    """Schema of the named fields, as text; dots go into nested objects."""
-    tree: dict[str, Any] = {}
+def _wanted(named: Iterable[str]) -> dict[str, Any]:
+    """Schema of the named fields, all text; dots go into nested objects."""
+    tree: dict[str, list[str]] = {}
     for name in named:
         head, _, rest = name.partition(".")
-        if name in found or not rest:
-            tree[name] = None
-        else:
-            tree[head] = {**(tree.get(head) or {}), rest: None}
-    return {name: pl.String if inner is None else pl.Struct(_wanted((), list(inner))) for name, inner in tree.items()}
+        tree.setdefault(head, []).extend([rest] if rest else [])
+    return {name: pl.Struct(_wanted(inner)) if inner else pl.String for name, inner in tree.items()}
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -97,11 +101,9 @@ def _fields(path: Path, encoding: str) -> list[str]:
     return _flat(pl.read_ndjson("\n".join(sound.to_list()).encode(), infer_schema_length=None)).columns
 
 
-def _chunks(path: Path, encoding: str, named: Sequence[str] | None) -> Iterator[pl.DataFrame]:
-    """Chunks of the file: the named fields and those called as in the contract, or all where `named` is None."""
-    found = _fields(path, encoding)
-    wanted = found if named is None else [name for name in found if name in named or name in SCHEMA]
-    schema = _wanted(wanted, wanted)
+def _chunks(path: Path, encoding: str, named: Iterable[str] | None) -> Iterator[pl.DataFrame]:
+    """Chunks of the named fields of the file, all text; of every field where `named` is None."""
+    schema = _wanted(_fields(path, encoding) if named is None else named)
     for text in lines(path, encoding):
         frame, broken = decoded(text, schema)
         frame = _flat(frame)
@@ -112,13 +114,10 @@ def _chunks(path: Path, encoding: str, named: Sequence[str] | None) -> Iterator[
 
 def read(params: Params, root: Path, path: Path | None) -> Iterator[pl.DataFrame]:
     """Chunks of events of one file, under the contract's names."""
-    options = options_of(params, OPTIONS)
+    encoding = options_of(params, OPTIONS).get("encoding", "utf-8")
     file = path or event_path(params, root)
-    named = list(params.events.source.mapping.values())
-    found = _fields(file, options.get("encoding", "utf-8"))
-    missing = set(named) - set(found)
-    chunks = _chunks(file, options.get("encoding", "utf-8"), named if not missing else None)
-    return numbered(chunks, params, Layout())
+    mapping = mapping_of(params, _fields(file, encoding), Layout())
+    return numbered(_chunks(file, encoding, mapping.values()), params, Layout())
 
 
 def items(params: Params, root: Path) -> pl.DataFrame | None:

@@ -10,15 +10,17 @@ import contextlib
 import decimal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import sqlalchemy as sa
 
 from components.errors import ChronotopeError, ConfigError, SchemaError, ServiceError
 from components.events.sources.attributes import attribute_files, attributes
 from components.events.sources.common import TIME_OPTIONS, Layout, expanded, numbered, options_of
 from components.params import Params
+
+if TYPE_CHECKING:  # importing it costs half a second, and few logs are databases
+    import sqlalchemy as sa
 
 __all__ = ["ACTIONS", "OPTIONS", "TIME_KIND", "attribute_files", "files", "items", "read", "users"]
 OPTIONS = (*TIME_OPTIONS, "table", "query", "item_query", "user_query")
@@ -33,6 +35,8 @@ def files(_params: Params, _root: Path) -> list[Path]:
 
 
 def _engine(params: Params, root: Path) -> sa.Engine:
+    import sqlalchemy as sa
+
     text = expanded(params.events.source.path or "")
     try:
         url = sa.make_url(text)
@@ -50,19 +54,16 @@ def _engine(params: Params, root: Path) -> sa.Engine:
 @contextlib.contextmanager
 def _asking(engine: sa.Engine) -> Iterator[None]:
     """Turn the database's refusal into one message; the URL is shown without its password."""
+    import sqlalchemy as sa
+
     shown = engine.url.render_as_string(hide_password=True)
     try:
         yield
     except ChronotopeError:
         raise
-    except (sa.exc.ProgrammingError, sa.exc.NoSuchTableError) as error:
-        raise SchemaError(
-            f"the table or query of `events.source.options` in {shown}",
-            found=_reason(error, engine),
-            do="Mend `table` or `query`.",
-        ) from None
-    except sa.exc.OperationalError as error:
-        if "no such" in str(error):  # how SQLite calls a wrong table or column
+    except (sa.exc.DBAPIError, sa.exc.NoSuchTableError) as error:
+        statement = not isinstance(error, sa.exc.DBAPIError) or (error.statement and not error.connection_invalidated)
+        if statement:
             raise SchemaError(
                 f"the table or query of `events.source.options` in {shown}",
                 found=_reason(error, engine),
@@ -71,8 +72,6 @@ def _asking(engine: sa.Engine) -> Iterator[None]:
         raise ServiceError(
             f"the database {shown}", found=_reason(error, engine), do="Start it, or mend `events.source.path`."
         ) from None
-    except sa.exc.DBAPIError as error:
-        raise ServiceError(f"an answer of {shown}", found=_reason(error, engine), do="Ask again.") from None
 
 
 def _reason(error: Exception, engine: sa.Engine) -> str:
@@ -83,6 +82,8 @@ def _reason(error: Exception, engine: sa.Engine) -> str:
 
 
 def _statement(engine: sa.Engine, options: Any) -> sa.Executable:
+    import sqlalchemy as sa
+
     table, query = options.get("table"), options.get("query")
     if (table is None) == (query is None):
         raise ConfigError(
