@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from components.errors import DataError
 from components.events.simulator import choice
-from components.events.simulator.people import Diary, People, build_people, interests, life
+from components.events.simulator.habits import Diary
+from components.events.simulator.people import People, build_people, life
 from components.events.simulator.sessions import session_chance
 from components.observers import chances
 from components.observers.ask import Asked, CityPredictor, bot_first
@@ -44,7 +45,7 @@ class CityOracle(CityPredictor):
     def _explore(self, asked: Asked) -> Floats:
         """(n, I) what is found by interest, popularity and nearness."""
         day, slot = asked.day, asked.slot
-        category, open_now = interests(self.city, self.people, asked.user, day.number)
+        category, open_now = self._diary.on(day.number).interests_of(asked.user)
         weight = choice.interest_weight(day.appetite, slot, category, open_now)
         by_category = chances.category_chance(day, slot, category.T, weight.T)
         near = day.table.chance()[self.people.anchor(asked.user, slot, day.free)]

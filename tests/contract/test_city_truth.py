@@ -80,7 +80,7 @@ def _log_probability(scores: Scores, target: NDArray[np.int32]) -> NDArray[np.fl
 def test_oracle_beats_observer_beats_popularity(
     answers: dict[str, Scores], asked: tuple[Queries, NDArray[np.int32]], store: Store
 ) -> None:
-    queries, target = asked
+    _, target = asked
     oracle, observer = (_log_probability(answers[name], target) for name in ("city_oracle", "city_observer"))
     # popularity is even allowed to count the answers themselves
     counts = np.bincount(np.asarray(store["item"]), minlength=store.encoding.n_items) + 1e-9

@@ -16,7 +16,8 @@ from components.events.simulator.city import build_city
 from components.events.simulator.day import Day, build_day
 from components.events.simulator.draw import generator
 from components.events.simulator.frame import Names, bot_steps, clean_rows, in_order, numbered, soiled
-from components.events.simulator.people import Diary, Habits, build_people
+from components.events.simulator.habits import Diary, Habits
+from components.events.simulator.people import build_people
 from components.events.simulator.sessions import live
 from components.params import SimulationParams
 

@@ -155,6 +155,7 @@ MONDAY_CLOSED = 0.15  # share of paid venues that close on one day of the week
 #: Users: share who joined before the start, days over which the others come; life cycles.
 FOUNDERS, JOIN_DAYS = 0.7, 120
 CYCLE_DAYS = (50, 140)
+CHURNS, PAUSES = 0.12, 0.55  # chance that a cycle (not the first) is wholly churned; below PAUSES it ends dormant
 STATES = ("unborn", "new", "active", "dormant", "churned", "returning")
 UNBORN, NEW, ACTIVE, DORMANT, CHURNED, RETURNING = range(6)
 NEW_DAYS = 7

@@ -15,7 +15,8 @@ from components.events.simulator import choice, rules
 from components.events.simulator.city import City
 from components.events.simulator.day import Day
 from components.events.simulator.draw import choose, pick
-from components.events.simulator.people import Habits, People, interests, life
+from components.events.simulator.habits import Habits
+from components.events.simulator.people import People, life
 
 _EDGES_S = np.array(rules.SLOT_EDGES_H) * 3600.0
 
@@ -60,7 +61,7 @@ class _Sessions:
         self.companion = habits.companion[:, self.who].astype(np.int64)
         row = self.slot * city.n_items
         self.role = choice.role_weight(day.free, self.slot, day.open.ravel()[row + self.favourite])
-        self.interest, open_now = interests(city, people, self.who, day.number)
+        self.interest, open_now = habits.interests_of(self.who)
         self.drawn_to = choice.interest_weight(day.appetite, self.slot, self.interest, open_now)
         late = people.lateness[self.who]
         when = np.clip(0.1 + 0.65 * rng.beta(2.0, 2.0, len(self.who)) + 0.5 * late, 0.0, 0.95)

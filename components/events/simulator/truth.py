@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from components.events.simulator import rules
 from components.events.simulator.city import City, build_city
 from components.events.simulator.day import build_day
-from components.events.simulator.draw import uniform
 from components.events.simulator.frame import bot_days, item_ids, user_ids
-from components.events.simulator.people import Diary, People, build_people, interests, life
+from components.events.simulator.habits import EARLY, Diary, epochs, phases
+from components.events.simulator.people import People, build_people, life
 from components.params import SimulationParams
 
 
@@ -69,9 +69,9 @@ def _epoch_dates(city: City, people: People, kind: str, slots: int, number: int)
     if rate == 0:
         nothing = pl.repeat(None, len(people) * slots, dtype=pl.Date, eager=True)
         return nothing, nothing
-    phase = uniform(city.seed, f"{kind}/phase", people.id, np.arange(slots)[:, None])
-    now = np.floor((number + 10_000) * rate + phase)
-    edges = [np.ceil((at - phase) / rate - 10_000).astype(np.int64).T.ravel() for at in (now, now + 1)]
+    phase = phases(city, people, kind, slots)
+    now = epochs(city.simulation, phase, number)
+    edges = [np.ceil((at - phase) / rate - EARLY).astype(np.int64).T.ravel() for at in (now, now + 1)]
     return _dates(city, edges[0]), _dates(city, edges[1])
 
 
@@ -83,7 +83,7 @@ def _dates(city: City, number: NDArray[np.int64]) -> pl.Series:
 
 def _interests(city: City, people: People, number: int) -> pl.DataFrame:
     who = np.arange(len(people))
-    category, open_now = interests(city, people, who, number)
+    category, open_now = Diary(city, people).on(number).interests_of(who)
     slots = len(category)
     since, until = _epoch_dates(city, people, "interest", slots, number)
     return pl.DataFrame(

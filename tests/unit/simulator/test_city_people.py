@@ -10,7 +10,8 @@ import pytest
 
 from components.events.simulator import catalogue, rules, truth
 from components.events.simulator.city import build_city
-from components.events.simulator.people import Diary, build_people, interests
+from components.events.simulator.habits import Diary
+from components.events.simulator.people import build_people
 from tests.city import SEED, small_city
 
 
@@ -51,8 +52,7 @@ def test_the_returning_were_away() -> None:
 def test_a_share_drift_of_the_interests_is_replaced_in_30_days(drift: float) -> None:
     city = build_city(small_city(users=4000, drift=drift), SEED)
     people = build_people(city)
-    who = np.arange(len(people))
-    early, late = (interests(city, people, who, day)[0] for day in (10, 40))
+    early, late = (Diary(city, people).on(day).interest for day in (10, 40))
     # a replaced interest draws the same category again with chance 1 / categories
     expected = drift * (1 - 1 / len(rules.CATEGORIES))
     assert np.mean(early != late) == pytest.approx(expected, abs=0.01)
@@ -63,12 +63,13 @@ def test_interests_widen() -> None:
     people = build_people(city)
     newcomers = np.flatnonzero(people.joined == 0)
     assert len(newcomers) > 5
-    opened = [interests(city, people, newcomers, day)[1].mean() for day in (0, 30, 60)]
+    opened = [Diary(city, people).on(day).interests_of(newcomers)[1].mean() for day in (0, 30, 60)]
     assert opened[0] == pytest.approx(0.5, abs=0.03)
     assert opened[1] == pytest.approx(0.75, abs=0.12)
     assert opened[2] == 1.0
     still = build_city(small_city(users=500, widening=0.0), SEED)
-    assert interests(still, build_people(still), np.arange(500), 400)[1].mean() == pytest.approx(0.5, abs=0.01)
+    shut = Diary(still, build_people(still)).on(400).interests_of(np.arange(500))[1]
+    assert shut.mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_state_of_a_day_does_not_depend_on_the_days_before() -> None:
@@ -79,6 +80,7 @@ def test_state_of_a_day_does_not_depend_on_the_days_before() -> None:
     fresh = Diary(city, people).on(59)
     assert np.array_equal(walked[-1].favourite, fresh.favourite)
     assert np.array_equal(walked[-1].companion, fresh.companion)
+    assert np.array_equal(walked[-1].interest, fresh.interest)
     assert not np.array_equal(walked[0].favourite, fresh.favourite)
     assert np.array_equal(diary.on(0).favourite, walked[0].favourite)
 
