@@ -43,11 +43,11 @@ class ActionCounts:
         everybody[: UNKNOWN + 1] = 0.0
         everybody /= everybody.sum()
         action = ask.column("action").astype(np.int64)
-        last = np.zeros(len(ask), np.int64)
+        last = np.zeros(ask.size, np.int64)
         last[ask.query] = action  # of equal indices the last is kept: the newest
         follows: Bools = np.zeros(len(action), bool)
         follows[1:] = (ask.query[1:] == ask.query[:-1]) & (action[:-1] == last[ask.query[:-1]])
-        shared = np.broadcast_to(everybody, (len(ask), self.n_actions))
+        shared = np.broadcast_to(everybody, (ask.size, self.n_actions))
         step = np.where((last > UNKNOWN)[:, None], self.step[last], 0.0)
         after = self._smooth(step, shared)
         own = self._smooth(self._by_query(ask, action, np.ones(len(action), bool)), shared)
@@ -56,7 +56,7 @@ class ActionCounts:
     def _by_query(self, ask: Ask, action: NDArray[np.int64], use: Bools) -> Floats:
         key = ask.query[use] * self.n_actions + action[use]
         return (
-            np.bincount(key, minlength=len(ask) * self.n_actions).reshape(len(ask), self.n_actions).astype(np.float64)
+            np.bincount(key, minlength=ask.size * self.n_actions).reshape(ask.size, self.n_actions).astype(np.float64)
         )
 
     def _smooth(self, count: Floats, base: Floats) -> Floats:

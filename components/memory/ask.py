@@ -49,7 +49,9 @@ class Ask:
             self._made[name] = make()
         return self._made[name]
 
-    def __len__(self) -> int:
+    @cached_property
+    def size(self) -> int:
+        """B."""
         return len(self.queries)
 
     def column(self, name: str) -> NDArray:
@@ -69,7 +71,7 @@ class Ask:
     @cached_property
     def query(self) -> Ints:
         """(n,) which query an event belongs to."""
-        return np.repeat(np.arange(len(self)), self.length)
+        return np.repeat(np.arange(self.size), self.length)
 
     @cached_property
     def row(self) -> Ints:
@@ -122,7 +124,7 @@ class Ask:
     @cached_property
     def last_item(self) -> Ints:
         """(B,) newest known item, 0 where there is none."""
-        last = np.zeros(len(self), np.int64)
+        last = np.zeros(self.size, np.int64)
         last[self.item_query] = self.item_code  # of equal indices the last is kept: the newest
         return last
 
@@ -131,14 +133,14 @@ class Ask:
         """(B, 2) latitude and longitude of the request, else of the last located event, else NaN; degrees."""
         latitude, longitude = self.column("latitude"), self.column("longitude")
         located = np.flatnonzero(~np.isnan(latitude) & ~np.isnan(longitude))
-        here = np.full((len(self), 2), np.nan)
+        here = np.full((self.size, 2), np.nan)
         here[self.query[located]] = np.stack([latitude[located], longitude[located]], axis=1)
         asked = np.stack([self.queries.latitude, self.queries.longitude], axis=1).astype(np.float64)
         return np.where(np.isnan(asked).any(axis=1, keepdims=True), here, asked)
 
     def sum_by_query(self, values: NDArray) -> NDArray:
         """(B, c) sums of values (n, c) over each query's events."""
-        sums = np.zeros((len(self), values.shape[1]))
+        sums = np.zeros((self.size, values.shape[1]))
         full = np.flatnonzero(self.length > 0)
         if full.size:
             sums[full] = np.add.reduceat(values, self.edges[full], axis=0)

@@ -58,9 +58,9 @@ class CellCounts:
         cell = ask.column(self.column).astype(np.int64)
         placed = np.flatnonzero(cell > UNKNOWN)
         key = ask.query[placed] * self.n_cells + cell[placed]
-        own = np.bincount(key, minlength=len(ask) * self.n_cells).reshape(len(ask), self.n_cells)
+        own = np.bincount(key, minlength=ask.size * self.n_cells).reshape(ask.size, self.n_cells)
         own = (own + self.prior * everybody) / (own.sum(axis=1, keepdims=True) + self.prior)
-        last = np.zeros(len(ask), np.int64)
+        last = np.zeros(ask.size, np.int64)
         last[ask.query[placed]] = cell[placed]
         stay = np.broadcast_to(everybody, own.shape).copy()
         known = np.flatnonzero(last)
@@ -73,8 +73,8 @@ class CellCounts:
         total = (np.maximum(self.of_item.total, 0.0) + self.prior).astype(np.float32)
         scaled = np.asarray(item, np.float32) / total
         found = np.outer(scaled.sum(axis=1, dtype=np.float64) * self.prior, everybody)
-        for matrix in self.of_item.matrices():
-            found += scaled @ matrix
+        for matrix in self.of_item.transposed():
+            found += (matrix @ scaled.T).T
         return np.maximum(found, 0.0)
 
     def merge(self, other: Self) -> None:

@@ -99,7 +99,7 @@ class GapCounts:
         everybody = (np.maximum(self.count, 0.0) + 1.0) / (np.maximum(self.count, 0.0) + 1.0).sum()
         gap_s = ask.column("gap_s").astype(np.int64)
         member = self._member(gap_s)
-        last = np.zeros((len(ask), len(self.mean)))
+        last = np.zeros((ask.size, len(self.mean)))
         last[ask.query[ask.is_last]] = member[ask.is_last]
         step = np.maximum(self.step, 0.0) + self.prior * everybody
         after = last @ (step / step.sum(axis=1, keepdims=True))

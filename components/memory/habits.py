@@ -53,7 +53,7 @@ class Trajectory(Counter):
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         session = ask.column("session")
-        current = np.full(len(ask), -1, session.dtype)
+        current = np.full(ask.size, -1, session.dtype)
         current[ask.query] = session  # of equal indices the last is kept: the newest
         steps = ask.edges[1:][ask.query] - 1 - np.arange(len(ask.query))
         weight = np.where(session == current[ask.query], np.power(self.options["decay"], steps), 0.0)

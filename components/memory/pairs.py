@@ -34,11 +34,11 @@ class Run:
         return len(self.key)
 
     @cached_property
-    def matrix(self) -> sparse.csr_array:
-        """(rows, columns) float32 counts as compressed rows."""
+    def transposed(self) -> sparse.csc_array:
+        """(columns, rows) float32 counts."""
         column = self.key % self.columns
         edges = np.concatenate([[0], np.cumsum(np.bincount(self.key // self.columns, minlength=self.rows))])
-        return sparse.csr_array((self.count.astype(np.float32), column, edges), shape=(self.rows, self.columns))
+        return sparse.csc_array((self.count.astype(np.float32), column, edges), shape=(self.columns, self.rows))
 
     def lookup(self, row: Ints) -> tuple[Ints, Ints, Floats]:
         """Index into `row`, column and count of each pair in the rows (B,)."""
@@ -109,9 +109,9 @@ class PairTable:
         which, column, count = (np.concatenate(part) for part in zip(*found, strict=True))
         return which, column, count
 
-    def matrices(self) -> Iterator[sparse.csr_array]:
-        """Matrices (rows, columns) whose sum is the table; made once for each run."""
-        return (run.matrix for run in self._runs)
+    def transposed(self) -> Iterator[sparse.csc_array]:
+        """Matrices (columns, rows) whose sum is the table, float32; made once for each run."""
+        return (run.transposed for run in self._runs)
 
     def merge(self, other: PairTable) -> None:
         """Add everything that `other` counted."""

@@ -21,7 +21,7 @@ class AllTime(Counter):
     kind = "popularity"
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        return Share(popular=np.ones(len(ask)))
+        return Share(popular=np.ones(ask.size))
 
 
 class OfLate(Counter):

@@ -43,19 +43,19 @@ class Share:
             value = value + weight * vector[items]
         if self.habit is not None:
             hit = ask.item_code == items[ask.item_query]
-            value = value + np.bincount(ask.item_query[hit], self.habit[hit], len(ask))
+            value = value + np.bincount(ask.item_query[hit], self.habit[hit], ask.size)
         if self.pairs is not None:
             query, item, weight = self.pairs
             hit = item == items[query]
-            value = value + np.bincount(query[hit], weight[hit], len(ask))
+            value = value + np.bincount(query[hit], weight[hit], ask.size)
         if self.dense is not None:
-            value = value + self.dense[np.arange(len(ask)), items]
+            value = value + self.dense[np.arange(ask.size), items]
         return value
 
 
 def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
     """Share of weights (m,) on the known events, smoothed by `prior` events' worth of popularity."""
-    total = np.bincount(ask.item_query, weight, len(ask)) + prior
+    total = np.bincount(ask.item_query, weight, ask.size) + prior
     return Share(np.asarray(prior / total), habit=weight / total[ask.item_query])
 
 
@@ -74,7 +74,7 @@ def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
-    popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(len(ask)))
+    popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
     out: NDArray[np.float32] = _outer(popular, popularity)
     query, item, value = [], [], []
     habit = np.zeros(len(ask.item_query))

@@ -40,9 +40,9 @@ class Markov(Counter):
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         query, item, count = self.table.lookup(ask.last_item)
-        listed = np.bincount(query, count, len(ask))
+        listed = np.bincount(query, count, ask.size)
         cut = np.maximum(self.table.total[ask.last_item] - listed, 0.0)  # successors beyond the cap
-        return pair_share(len(ask), query, item, count, self.world.prior + cut)
+        return pair_share(ask.size, query, item, count, self.world.prior + cut)
 
     def merge(self, other: Self) -> None:
         self.table.merge(other.table)
@@ -69,12 +69,12 @@ class Habit(Counter):
         query = ask.query[step]
         weight = self.decay(ask.age_d[step])
         if "sigma_gap" in self.options and ask.queries.time_given:
-            last_s = np.zeros(len(ask), np.int64)
+            last_s = np.zeros(ask.size, np.int64)
             last_s[ask.query] = ask.time_s
             now = np.log1p(np.maximum(ask.queries.time_s - last_s, 0))
             then = np.log1p(np.maximum(ask.time_s[step] - ask.time_s[step - 1], 0))
             weight = weight * np.exp(-0.5 * ((then - now[query]) / self.options["sigma_gap"]) ** 2)
-        return pair_share(len(ask), query, ask.item[step], weight, self.world.prior)
+        return pair_share(ask.size, query, ask.item[step], weight, self.world.prior)
 
     def _steps(self, ask: Ask) -> Ints:
         """(p,) positions of events that the same user did just after the query's last item."""

@@ -128,7 +128,7 @@ def _replay_items(tables: Tables, tune: Window, asked: Mapping[bool, Questions])
         for given, questions in asked.items():
             answer = tables.answer(questions.queries[block])
             ask, part = answer.ask, parts[given]
-            of_action = heads.actions.parts(ask)[:, np.arange(len(ask)), action].T
+            of_action = heads.actions.parts(ask)[:, np.arange(ask.size), action].T
             gap_s = np.asarray(store["time_s"][row[block]]) - _last_s(questions.queries[block])
             of_gap = heads.gaps.density(heads.gaps.parts(ask), gap_s)
             part["item"].append(np.where((item > UNKNOWN)[:, None], answer.at(item), np.nan))
@@ -160,6 +160,6 @@ def _with_place(
         answer = tables.answer(questions.queries[block])
         ask = answer.ask
         parts = cells.parts(ask, answer.mix(weights.item.of(ask.length)))
-        at.append(parts[:, np.arange(len(ask)), cell].T[cell > UNKNOWN])
+        at.append(parts[:, np.arange(ask.size), cell].T[cell > UNKNOWN])
         length.append(ask.length[cell > UNKNOWN])
     return replace(weights, place=fit_mixture(np.concatenate(at), np.concatenate(length), edges, steps))

@@ -28,7 +28,7 @@ def test_any_sizes_of_updates_count_the_same(sizes: list[int]) -> None:
         np.add.at(want, (row, column), 1)
     assert np.array_equal(dense(table), want)
     assert np.array_equal(table.total, want.sum(axis=1))
-    assert np.allclose(sum(m.toarray() for m in table.matrices()), want)
+    assert np.allclose(sum(m.toarray() for m in table.transposed()), want.T)
 
 
 def test_runs_stay_few_however_many_single_events_come() -> None:
