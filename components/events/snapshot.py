@@ -24,6 +24,7 @@ from components.events.suite import DAY
 
 #: Rows of one chunk, which is also the largest row group of what validation writes.
 CHUNK_ROWS = 1 << 20
+_FIRST = -(2**63)
 ORDER = ("timestamp", "user_id", "source_seq", "event_key")
 
 
@@ -96,7 +97,7 @@ class Snapshot:
         """(n, …) the rows of some days, sorted by ORDER."""
         parts = [_read(self.files[day]).with_columns(pl.lit(day).alias(DAY)) for day in days]
         rows = pl.concat(parts, rechunk=True)
-        return rows if _is_sorted(rows) else rows.sort(ORDER, maintain_order=True)
+        return rows if is_sorted(rows) else rows.sort(ORDER, maintain_order=True)
 
 
 def _day(path: Path) -> dt.date:
@@ -123,12 +124,13 @@ def _damaged(path: Path, error: Exception) -> IntegrityError:
     )
 
 
-def _is_sorted(rows: pl.DataFrame) -> bool:
+def is_sorted(rows: pl.DataFrame) -> bool:
     """Whether rows are in ORDER; much cheaper than sorting them again."""
     later = pl.lit(True)
     for name in reversed(ORDER):
-        before = pl.col(name).shift(1)
-        later = (pl.col(name) > before) | ((pl.col(name) == before) & later)
+        # A log without an order of its own has no source_seq; sorting puts missing values first.
+        this = pl.col(name).fill_null(_FIRST) if name == "source_seq" else pl.col(name)
+        later = (this > this.shift(1)) | ((this == this.shift(1)) & later)
     return bool(rows.select(later.slice(1).fill_null(False).all().alias("sorted")).item())
 
 

@@ -104,7 +104,7 @@ def row_suite(params: Params) -> list[Expectation]:
     free = {"unless_action": list(events.item_free_actions)} if events.item_free_actions else {}
     suite = [
         _row(f"{name}_present", name, "present", f"a value in `{name}`", **(free if name == "item_id" else {}))
-        for name in ("user_id", "item_id", "action", "timestamp", "source_seq", "event_key")
+        for name in ("user_id", "item_id", "action", "timestamp", "event_key")
     ]
     for name in ("user_id", "item_id"):
         suite += [
