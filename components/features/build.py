@@ -58,15 +58,16 @@ def build(root: Path, params: Params) -> Store:
     n = int(pl.scan_parquet(events).select(pl.len()).collect().item())
     if n == 0:
         raise DataError("events to learn from", found=f"none in {events}", do="Ingest some events first.")
+    finest = max(params.features.cells, default=None)
     with replace_folder(root / _OUT) as out:
         if n <= params.features.max_rows_in_memory:
-            raw = gather(_reader(events))
+            raw = gather(_reader(events), finest)
             _write(lambda: [raw], raw.time_s, items, params, out)
         else:
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=".buckets.") as spill:
                 files = _spill(events, Path(spill), params.features.max_rows_in_memory)
                 times = pl.scan_parquet(events).select(pl.col("timestamp").dt.epoch("s")).collect()["timestamp"]
-                _write(lambda: (gather(_reader(file)) for file in files), times.to_numpy(), items, params, out)
+                _write(lambda: (gather(_reader(file), finest) for file in files), times.to_numpy(), items, params, out)
     return Store.load(root / _OUT, verify=False)
 
 
@@ -145,7 +146,7 @@ def frame_to_store(
         There are no events, or a window that should hold some is empty.
     """
     split = Split(protocol) if isinstance(protocol, str) else protocol  # type: ignore[arg-type]
-    raw = gather_frame(events)
+    raw = gather_frame(events, max(params.features.cells, default=None))
     window, target = divide(raw, params.windows, split, params.features.session_gap_s)
     train = window == WINDOWS["train"]
     tally = Tally(params, int(train.sum()), located_items(items))

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from components.features.encoding import Catalogue, Vocabulary
 from components.features.place import E7
 
+#: Ids, and a table of `item` (index of the id), `latitude`, `longitude` (1e-7 degrees), `n` training events there.
+Places = tuple[Sequence[str], pl.DataFrame]
 _ATTRIBUTES = {
     "category": pl.String,
     "title": pl.String,
@@ -34,7 +36,7 @@ def located_items(items: pl.DataFrame | None) -> list[str]:
 
 
 def catalogue_of(
-    item: Vocabulary, items: pl.DataFrame | None, places: Sequence[pl.DataFrame]
+    item: Vocabulary, items: pl.DataFrame | None, places: Sequence[Places]
 ) -> tuple[Vocabulary, Catalogue]:
     """The vocabulary of categories and the catalogue of V items.
 
@@ -43,9 +45,9 @@ def catalogue_of(
     item : Vocabulary
     items : pl.DataFrame or None
         Columns of the item contract; of several rows of one item the first counts.
-    places : list of pl.DataFrame
-        `item, latitude, longitude` (1e-7 degrees) and `n` training events there, of items that the table does not
-        locate: they get the lower median of each coordinate, so that a venue keeps its place among stray fixes.
+    places : sequence of Places
+        Of items that the table does not locate: they get the lower median of each coordinate, so that a venue
+        keeps its place among stray fixes.
 
     Returns
     -------
@@ -78,17 +80,18 @@ def catalogue_of(
     )
 
 
-def _with_training(
-    name: str, table: pl.DataFrame, item: Vocabulary, places: Sequence[pl.DataFrame]
-) -> NDArray[np.float32]:
+def _with_training(name: str, table: pl.DataFrame, item: Vocabulary, places: Sequence[Places]) -> NDArray[np.float32]:
     """(V,) one coordinate of every item in degrees: the table's, else the lower median of training's."""
     column = table[name].fill_null(np.nan).to_numpy().astype(np.float32)
-    if not places:
-        return column
-    counted = pl.concat(places).group_by("item", name).agg(pl.col("n").sum()).sort("item", name)
-    total, reached = pl.col("n").sum().over("item"), pl.col("n").cum_sum().over("item")
-    medians = counted.filter(reached * 2 >= total).group_by("item", maintain_order=True).agg(pl.col(name).first())
-    codes = item.encode(medians["item"])
-    known = codes > 1
-    column[codes[known]] = medians[name].to_numpy()[known] / E7
+    parts = [np.zeros((3, 0), np.int64)]
+    for names, found in places:
+        code_of = np.array([item.code_of.get(one, 0) for one in names], np.int64)
+        parts.append(np.stack([code_of[found["item"].to_numpy()], found[name].to_numpy(), found["n"].to_numpy()]))
+    code, at_e7, n = np.concatenate(parts, axis=1)
+    order = np.argsort((code << 32) + at_e7)
+    code, at_e7, reached = code[order], at_e7[order], np.cumsum(n[order])
+    known = np.unique(code[code > 1])
+    before = np.concatenate([[0], reached])[np.searchsorted(code, known)]
+    total = reached[np.searchsorted(code, known, side="right") - 1] - before
+    column[known] = at_e7[np.searchsorted(reached, before + (total + 1) // 2)] / E7
     return column

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from components.errors import ConfigError
 from components.features import place
-from components.features.catalogue import catalogue_of, located_items
+from components.features.catalogue import Places, catalogue_of, located_items
 from components.features.context import fit_scale
 from components.features.encoding import Encoding, Vocabulary
 from components.features.measure import NUMBERS, measure
@@ -73,15 +73,14 @@ class Tally:
         self.devices: Counter[str] = Counter()
         self.cells: Counter[int] = Counter()
         self.numbers: list[list[NDArray[np.float32]]] = [[] for _ in params.features.numbers]
-        self.places: list[pl.DataFrame] = []
+        self.places: list[Places] = []
 
     def add(self, raw: Raw, train: NDArray[np.bool_]) -> None:
         """Count the events of `raw` where `train` (N,)."""
         _count(self.items, raw.items, raw.item[train])
         _count(self.devices, raw.devices, raw.device[train])
         if self.settings["cells"]:
-            finest = place.finest_cells(raw.points, max(self.params.features.cells))
-            _count(self.cells, finest.tolist(), raw.point[train])
+            _count(self.cells, raw.cells.tolist(), raw.cell[train])
         self._count_places(raw, train)
         self._sample(raw, train)
         self.users += len(raw.users)
@@ -92,20 +91,9 @@ class Tally:
         rows = np.flatnonzero(train & (raw.lat_e7 != place.NO_PLACE) & lost[raw.item])
         if not len(rows):
             return
-        found = (
-            pl.DataFrame({"item": raw.item[rows], "point": raw.point[rows]}).group_by("item", "point").agg(n=pl.len())
-        )
-        points = raw.points[found["point"].to_numpy()]
-        self.places.append(
-            pl.DataFrame(
-                {
-                    "item": pl.Series(raw.items).gather(found["item"]),
-                    "latitude": (points >> 32).astype(np.int32),
-                    "longitude": points.astype(np.int32),
-                    "n": found["n"],
-                }
-            )
-        )
+        found = pl.DataFrame({"item": raw.item[rows], "latitude": raw.lat_e7[rows], "longitude": raw.lon_e7[rows]})
+        found = found.group_by("item", "latitude", "longitude").agg(n=pl.len())
+        self.places.append((raw.items, found))
 
     def _sample(self, raw: Raw, train: NDArray[np.bool_]) -> None:
         """Keep the numbers of the training events of every `step`-th user of the log."""
@@ -167,15 +155,15 @@ def fit_encoding(
         Items with at least `min_item_events` training events, and cells and devices that training saw, by
         (−count, id); actions in the order of params. Items that training never saw have no code of their own.
     """
-    raw = gather_frame(events.filter(pl.Series(train)))
+    raw = gather_frame(events.filter(pl.Series(train)), max(params.features.cells, default=None))
     tally = Tally(params, len(raw), located_items(items))
     tally.add(raw, np.ones(len(raw), bool))
     return tally.encoding(items)
 
 
-def gather_frame(events: pl.DataFrame) -> Raw:
+def gather_frame(events: pl.DataFrame, resolution: int | None) -> Raw:
     """`raw.gather` of a table in memory."""
-    return gather(lambda name: events[name] if name in events.columns else None)
+    return gather(lambda name: events[name] if name in events.columns else None, resolution)
 
 
 def _count(counter: Counter[_K], names: Iterable[_K], index: NDArray[np.int32]) -> None:

@@ -42,11 +42,9 @@ class Tables:
         words = encoding.vocabularies
         resolutions: Sequence[int] = encoding.settings["cells"]  # type: ignore[assignment]
         cells = {}
-        if resolutions:
-            finest = place.finest_cells(raw.points, max(resolutions))
-            for resolution in resolutions:
-                name = f"cell_{resolution}"
-                cells[name] = place.cell_codes(place.parents(finest, resolution), words[name])
+        for resolution in resolutions:
+            name = f"cell_{resolution}"
+            cells[name] = place.cell_codes(place.parents(raw.cells, resolution), words[name])
         return cls(
             item=_codes(words["item"], raw.items),
             action=_codes(words["action"], raw.actions).astype(np.int8),
@@ -97,7 +95,7 @@ def kernel(raw: Raw, tables: Tables, encoding: Encoding) -> dict[str, NDArray]:
         "distance_km": measures.distance_km,
         "device": tables.device[raw.device],
         "flags": flags(measures.speed_kmh, measures.rank, raw.value, raw.duration_s, settings),  # type: ignore[arg-type]
-        **{name: codes[raw.point] for name, codes in tables.cells.items()},
+        **{name: codes[raw.cell] for name, codes in tables.cells.items()},
         "numbers": numbers,
         "missing": missing,
     }

@@ -19,7 +19,7 @@ from components.features import place
 from components.features.encoding import Encoding
 from components.features.fit import gather_frame
 from components.features.kernel import Tables, kernel, pack_rows
-from components.features.raw import Raw
+from components.features.raw import Raw, cells_at
 from components.features.store import WINDOWS, Store, layout
 from components.features.time import NO_ID, NO_OFFSET, OTHER_ID, SAME_ID
 from components.features.windows import Split, divide
@@ -51,11 +51,16 @@ def pack(events: pl.DataFrame, encoding: Encoding, params: Params, windows: Spli
     DataError
         A window that should hold events is empty.
     """
-    raw = gather_frame(events)
+    raw = gather_frame(events, _finest(encoding))
     found = None
     if windows is not None:
         found = divide(raw, params.windows, windows, int(encoding.settings["session_gap_s"]))  # type: ignore[call-overload]
     return pack_raw(raw, encoding, found)
+
+
+def _finest(encoding: Encoding) -> int | None:
+    resolutions: Sequence[int] = encoding.settings["cells"]  # type: ignore[assignment]
+    return max(resolutions, default=None)
 
 
 def pack_raw(raw: Raw, encoding: Encoding, windows: tuple[NDArray[np.int8], NDArray[np.bool_]] | None = None) -> Store:
@@ -112,7 +117,7 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
         return [event.get(name) for event in events] if name in present else None
 
     lat_e7, lon_e7 = (place.to_e7(_floats(column(name), n)) for name in ("latitude", "longitude"))
-    points, point = place.unique_points(place.point_keys(lat_e7, lon_e7))
+    cells, cell = cells_at(lat_e7, lon_e7, _finest(encoding))
     items, actions, devices = (_index(column(name), n) for name in ("item_id", "action", "device"))
     raw = Raw(
         users=[user_id],
@@ -120,12 +125,12 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
         items=items[1],
         actions=actions[1],
         devices=devices[1],
-        points=points,
+        cells=cells,
         time_s=times[order] // 1_000_000,
         item=items[0],
         action=actions[0],
         device=devices[0],
-        point=point,
+        cell=cell,
         lat_e7=lat_e7,
         lon_e7=lon_e7,
         utc_offset_min=_offsets(column("utc_offset_min"), n),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import repeat
 
 import numpy as np
 from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 from components.features.encoding import Vocabulary
+from components.features.hexagon import hexagons
 
 E7 = 10_000_000
 #: latitude or longitude in 1e-7 degrees of an event without a place.
@@ -23,7 +23,7 @@ NO_PLACE = -(2**31)
 #: Mean radius of the Earth of the H3 library and of the IUGG, km.
 EARTH_KM = 6371.007180918475
 _FEW = 4096
-_BLOCK = 1 << 17
+_BLOCK = 1 << 15
 
 
 def to_e7(degrees: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -42,35 +42,6 @@ def point_keys(lat_e7: NDArray[np.int32], lon_e7: NDArray[np.int32]) -> NDArray[
     return (lat_e7.astype(np.int64) << 32) | (lon_e7.astype(np.int64) & 0xFFFFFFFF)
 
 
-def unique_points(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """(P,) distinct keys ascending, and (N,) int32 the index of each event's key among them.
-
-    Notes
-    -----
-    Blocks that fit the processor's cache are sorted on every core, and the few points that they leave once more:
-    several times faster than sorting ten million keys with their positions.
-    """
-    if len(keys) <= _BLOCK:
-        few, where = np.unique(keys, return_inverse=True)
-        return few, where.astype(np.int32)
-    index = np.empty(len(keys), np.int32)
-    lows = range(0, len(keys), _BLOCK)
-
-    def distinct(low: int) -> NDArray[np.int64]:
-        found, index[low : low + _BLOCK] = np.unique(keys[low : low + _BLOCK], return_inverse=True)
-        return found
-
-    def place_in_all(low: int) -> None:
-        part = slice(low, low + _BLOCK)
-        index[part] = np.searchsorted(points, parts[low // _BLOCK]).astype(np.int32)[index[part]]
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        parts = list(threads.map(distinct, lows))
-        points = np.unique(np.concatenate(parts))
-        list(threads.map(place_in_all, lows))
-    return points, index
-
-
 @lru_cache(maxsize=65_536)
 def _cell(key: int, resolution: int) -> int:
     low = key & 0xFFFFFFFF
@@ -78,32 +49,64 @@ def _cell(key: int, resolution: int) -> int:
 
 
 def finest_cells(points: NDArray[np.int64], resolution: int) -> NDArray[np.uint64]:
-    """(P,) H3 cell of each point; 0 where there is no place.
+    """(P,) H3 cell of each of a few points (`point_keys`), as of a live request, from a cache; 0 for no place."""
+    found = (_cell(key, resolution) if key >> 32 != NO_PLACE else 0 for key in points.tolist())
+    return np.fromiter(found, np.uint64, len(points))
+
+
+def cells_of(
+    lat_e7: NDArray[np.int32], lon_e7: NDArray[np.int32], resolution: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """H3 cells of many points.
 
     Parameters
     ----------
-    points : (P,) int64 keys of `point_keys`
+    lat_e7, lon_e7 : (N,) int32 1e-7 degrees
     resolution : int, 0..15
+
+    Returns
+    -------
+    cells : (C,) uint64
+        The distinct cells, ascending; 0 is no place.
+    index : (N,) int32
+        Each point's cell among them.
 
     Notes
     -----
-    The library is scalar (about 1 µs a point): call it with distinct points. Few points, as of a live request,
-    come from a cache.
+    Hexagons are numbered block by block on every core (`features.hexagon`), and the library names each once, by
+    the first point that fell into it.
     """
-    lat_e7, lon_e7 = points >> 32, points.astype(np.int32)
-    located = lat_e7 != NO_PLACE
-    cells = np.zeros(len(points), np.uint64)
-    if len(points) <= _FEW:
-        found = map(_cell, points[located].tolist(), repeat(resolution))
-    else:
-        found = map(
-            h3.latlng_to_cell,
-            (lat_e7[located] / E7).tolist(),
-            (lon_e7[located] / E7).tolist(),
-            repeat(resolution),
-        )
-    cells[located] = np.fromiter(found, np.uint64, int(located.sum()))
-    return cells
+    if len(lat_e7) <= _FEW:
+        cells, where = np.unique(finest_cells(point_keys(lat_e7, lon_e7), resolution), return_inverse=True)
+        return cells, where.astype(np.int32)
+    index = np.empty(len(lat_e7), np.int32)
+    lows = range(0, len(lat_e7), _BLOCK)
+    named: dict[int, int] = {-1: 0}
+
+    def block(low: int) -> NDArray[np.uint64]:
+        part = slice(low, low + _BLOCK)
+        lat, lon = lat_e7[part], lon_e7[part]
+        located = lat != NO_PLACE
+        numbers = np.full(len(lat), -1, np.int64)
+        numbers[located] = hexagons(lat[located] / E7, lon[located] / E7, resolution)
+        distinct, first, index[part] = np.unique(numbers, return_index=True, return_inverse=True)
+        for number, row in zip(distinct.tolist(), first.tolist(), strict=True):
+            if number not in named:
+                named[number] = int(h3.latlng_to_cell(lat[row] / E7, lon[row] / E7, resolution))
+        return np.array([named[number] for number in distinct.tolist()], np.uint64)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        parts = list(threads.map(block, lows))
+        cells = np.array(sorted(set(named.values())), np.uint64)
+
+        def place_in_all(low: int) -> None:
+            part = slice(low, low + _BLOCK)
+            index[part] = np.searchsorted(cells, parts[low // _BLOCK]).astype(np.int32)[index[part]]
+
+        list(threads.map(place_in_all, lows))
+    if not (index == 0).any():  # every point has a place
+        return cells[1:], index - np.int32(1)
+    return cells, index
 
 
 def parents(cells: NDArray[np.uint64], resolution: int) -> NDArray[np.uint64]:

@@ -27,7 +27,7 @@ from components.features.time import NO_ID, NO_OFFSET, OTHER_ID, SAME_ID
 Reader = Callable[[str], pl.Series | None]
 _BLOCK = 1 << 18
 _BY_EVENT = (
-    *("time_s", "item", "action", "device", "point", "lat_e7", "lon_e7"),
+    *("time_s", "item", "action", "device", "cell", "lat_e7", "lon_e7"),
     *("utc_offset_min", "duration_s", "value", "link", "window"),
 )
 _REQUIRED = ("user_id", "item_id", "action", "timestamp")
@@ -42,10 +42,10 @@ class Raw:
     users : (U,) ids, ascending
     offsets : (U+1,) int64; user u owns the rows offsets[u]:offsets[u+1]
     items, actions, devices : distinct ids, by the index that the columns hold
-    points : (P,) int64 distinct places (`place.point_keys`)
+    cells : (C,) uint64 distinct H3 cells of the finest resolution, 0 = no place
     time_s : (N,) int64 UTC seconds
     item, action, device : (N,) int32 index, -1 = none
-    point : (N,) int32 index; events without a place share one point
+    cell : (N,) int32 index into `cells`
     lat_e7, lon_e7 : (N,) int32 1e-7 degrees, place.NO_PLACE = none
     utc_offset_min : (N,) int16 minutes, time.NO_OFFSET = none
     duration_s, value : (N,) float32, NaN = none
@@ -58,12 +58,12 @@ class Raw:
     items: Sequence[str]
     actions: Sequence[str]
     devices: Sequence[str]
-    points: NDArray[np.int64]
+    cells: NDArray[np.uint64]
     time_s: NDArray[np.int64]
     item: NDArray[np.int32]
     action: NDArray[np.int32]
     device: NDArray[np.int32]
-    point: NDArray[np.int32]
+    cell: NDArray[np.int32]
     lat_e7: NDArray[np.int32]
     lon_e7: NDArray[np.int32]
     utc_offset_min: NDArray[np.int16]
@@ -111,13 +111,15 @@ def first_rows(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
     return first
 
 
-def gather(read: Reader) -> Raw:
+def gather(read: Reader, resolution: int | None) -> Raw:
     """Sort and compact events.
 
     Parameters
     ----------
     read : Reader
         Columns of the event contract; a column `window` (names of WINDOWS) may give each event's window.
+    resolution : int or None
+        The finest H3 resolution; None: no cells.
 
     Raises
     ------
@@ -144,7 +146,7 @@ def gather(read: Reader) -> Raw:
     action, actions = coded("action")
     device, devices = coded("device")
     lat_e7, lon_e7 = (take(place.to_e7(_floats(read(name), len(row))), row) for name in ("latitude", "longitude"))
-    points, point = place.unique_points(place.point_keys(lat_e7, lon_e7))
+    cells, cell = cells_at(lat_e7, lon_e7, resolution)
     offset, window = read("utc_offset_min"), read("window")
     return Raw(
         users=users,
@@ -152,12 +154,12 @@ def gather(read: Reader) -> Raw:
         items=items,
         actions=actions,
         devices=devices,
-        points=points,
+        cells=cells,
         time_s=time_s,
         item=item,
         action=action,
         device=device,
-        point=point,
+        cell=cell,
         lat_e7=lat_e7,
         lon_e7=lon_e7,
         utc_offset_min=(
@@ -170,6 +172,15 @@ def gather(read: Reader) -> Raw:
         link=_links(read("session_id"), row, first_rows(offsets)),
         window=None if window is None else take(_windows(window), row),
     )
+
+
+def cells_at(
+    lat_e7: NDArray[np.int32], lon_e7: NDArray[np.int32], resolution: int | None
+) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """`place.cells_of`, or no cells at all where there is no resolution."""
+    if resolution is None:
+        return np.zeros(1, np.uint64), np.zeros(len(lat_e7), np.int32)
+    return place.cells_of(lat_e7, lon_e7, resolution)
 
 
 def take(column: NDArray, row: NDArray[np.uint32]) -> NDArray:

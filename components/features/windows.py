@@ -75,9 +75,9 @@ def edges(time_s: NDArray[np.int64], spans: WindowParams) -> NDArray[np.int64]:
         amount, unit = float(getattr(spans, name)[:-1]), getattr(spans, name)[-1]
         if unit == "%":
             before = time_s[time_s < edge]
-            keep = len(before) - round(amount / 100 * len(time_s))
-            if keep < len(before):
-                edge = int(np.partition(before, max(keep, 0))[max(keep, 0)])
+            share = min(round(amount / 100 * len(time_s)), len(before))
+            if share:
+                edge = int(np.partition(before, len(before) - share)[len(before) - share])
         elif amount > 0:
             length = DAY_S if unit == "d" else HOUR_S
             whole = -(-edge // length) * length if edge == end else edge

@@ -35,17 +35,37 @@ def test_metres_are_not_lost() -> None:
     assert found[0] == pytest.approx(1e-5 * DEGREE_KM, rel=1e-6)
 
 
-def test_cells_and_parents_are_those_of_the_library() -> None:
+@pytest.mark.parametrize("resolution", [0, 1, 5, 8, 9])
+@pytest.mark.parametrize("where", ["the world", "a city", "a pole", "a pentagon", "the antimeridian"])
+def test_cells_of_many_points_are_those_of_the_library(where: str, resolution: int) -> None:
     rng = np.random.default_rng(0)
-    lat, lon = np.round(rng.uniform(-90, 90, 5000), 7), np.round(rng.uniform(-180, 180, 5000), 7)
-    keys = place.point_keys(place.to_e7(lat), place.to_e7(lon))
-    for few in (slice(0, 300), slice(None)):  # the cached way and the plain one
-        cells = place.finest_cells(keys[few], 9)
-        expected = [h3.latlng_to_cell(a, b, 9) for a, b in zip(lat[few], lon[few], strict=True)]
-        assert [place.cell_name(c) for c in cells.tolist()] == expected
+    south, north, west, east = {
+        "the world": (-90, 90, -180, 180),
+        "a city": (48.6, 49.1, 1.9, 2.8),
+        "a pole": (89.9, 90, -180, 180),
+        "a pentagon": (64.2, 65.2, 10.0, 11.1),  # a vertex of the icosahedron, in Norway
+        "the antimeridian": (-17.0, -16.0, 180, 181),
+    }[where]
+    lat, lon = rng.uniform(south, north, 6000), (rng.uniform(west, east, 6000) + 180) % 360 - 180
+    lat[:9] = np.nan
+    lat_e7, lon_e7 = place.to_e7(lat), place.to_e7(np.where(np.isnan(lat), np.nan, lon))
+    cells, index = place.cells_of(lat_e7, lon_e7, resolution)
+    expected = [
+        h3.latlng_to_cell(a / place.E7, b / place.E7, resolution) for a, b in zip(lat_e7[9:], lon_e7[9:], strict=True)
+    ]
+    assert [place.cell_name(c) for c in cells[index[9:]].tolist()] == expected
+    assert (cells[index[:9]] == 0).all()
+    assert (np.diff(cells.astype(np.int64)) > 0).all()
+    few, few_index = place.cells_of(lat_e7[:50], lon_e7[:50], resolution)
+    assert (few[few_index] == cells[index[:50]]).all()
+
+
+def test_parents_are_those_of_the_library() -> None:
+    cells = [h3.latlng_to_cell(lat, lon, 9) for lat, lon in ((48.85, 2.35), (-33.9, 151.2), (64.7, 10.5))]
+    codes = np.array([int(cell, 16) for cell in cells], np.uint64)
     for resolution in (0, 4, 8, 9):
-        found = [place.cell_name(c) for c in place.parents(cells, resolution).tolist()]
-        assert found == [h3.cell_to_parent(c, resolution) for c in expected]
+        found = [place.cell_name(c) for c in place.parents(codes, resolution).tolist()]
+        assert found == [h3.cell_to_parent(cell, resolution) for cell in cells]
 
 
 def test_no_place_has_no_cell() -> None:
@@ -68,14 +88,10 @@ def test_coordinates_survive_as_integers() -> None:
     assert (keys.astype(np.int32) == place.to_e7(lon)).all()
 
 
-def test_unique_points_in_one_block_and_in_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = np.random.default_rng(0).integers(-50, 50, 1000)
-    points, index = place.unique_points(keys)
-    monkeypatch.setattr(place, "_BLOCK", 64)
-    again, index_again = place.unique_points(keys)
-    assert (points[index] == keys).all()
-    assert (points == again).all()
-    assert (index == index_again).all()
+def test_cells_without_a_point_that_has_none() -> None:
+    lat = np.full(5000, 48 * place.E7, np.int32)
+    cells, index = place.cells_of(lat, lat, 8)
+    assert (len(cells), index.max()) == (1, 0)
 
 
 def test_travel_skips_events_without_a_place_and_stays_with_the_user() -> None:

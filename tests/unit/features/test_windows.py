@@ -25,7 +25,7 @@ def spans(tune: str = "7d", blend: str = "7d", test: str = "7d") -> WindowParams
 def raw_of(users: str, seconds: list[int], **columns: object) -> windows.Raw:
     """One letter per event: its user. Rows come sorted already."""
     table = {"user_id": list(users), "item_id": ["a"] * len(users), "action": ["view"] * len(users)}
-    return gather_frame(pl.DataFrame(table | {"timestamp": times(seconds)} | columns))
+    return gather_frame(pl.DataFrame(table | {"timestamp": times(seconds)} | columns), None)
 
 
 def test_days_are_whole_and_counted_from_the_end_of_the_last() -> None:
@@ -66,6 +66,11 @@ def test_a_gap_in_the_log_leaves_an_empty_window() -> None:
     seconds = START_S + np.array([0, 1, 2, 9]) * DAY_S
     with pytest.raises(DataError, match="blend window"):
         windows.edges(seconds, spans("5d", "2d", "1d"))
+
+
+def test_a_share_of_nothing_left_is_an_empty_window() -> None:
+    with pytest.raises(DataError, match="train window"):
+        windows.edges(np.full(5, START_S), spans("0d", "25%", "3d"))
 
 
 def test_no_events() -> None:
