@@ -110,9 +110,7 @@ def write_day(path: Path, events: pl.DataFrame) -> int:
     whole = events.select(list(SCHEMA)).rechunk()
     write_with(
         path,
-        lambda temporary: whole.write_parquet(
-            temporary, compression="zstd", compression_level=1, statistics=True, row_group_size=_ROW_GROUP
-        ),
+        lambda temporary: whole.write_parquet(temporary, compression="lz4", statistics=True, row_group_size=_ROW_GROUP),
     )
     return rows_in(path)
 

@@ -77,7 +77,7 @@ def _block_keys(events: pl.DataFrame, identity: Collection[str]) -> NDArray[np.u
 def has_control_characters(column: pl.Series) -> bool:
     """Whether any text of a string column holds a character below 0x20 or 0x7f."""
     data, _ = _buffers(column)
-    return bool(((data < 0x20) | (data == 0x7F)).any())
+    return len(data) > 0 and bool(data.min() < 0x20 or (data == 0x7F).any())
 
 
 def _add(total: NDArray[np.uint64], column: pl.Series) -> None:

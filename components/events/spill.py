@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 #: Rows that are held in memory (some 150 bytes each) before they go to the disk.
@@ -56,8 +58,7 @@ class Spill:
         frame = pl.concat(self._buffer).with_columns(pl.col("timestamp").dt.date().alias("day"))
         self._buffer, self._held = [], 0
         self._keys.append(frame.select("event_key", "day"))
-        parts = frame.partition_by("day", as_dict=True, include_key=False)
-        return {day: part for (day,), part in parts.items()}
+        return _by_day(frame)
 
     def _flush(self) -> None:
         for day, part in self._split().items():
@@ -85,3 +86,14 @@ class Spill:
     def clear(self) -> None:
         """Remove what is on the disk."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _by_day(frame: pl.DataFrame) -> dict[dt.date, pl.DataFrame]:
+    """Parts by column `day`, without it; of rows in time order they are slices and nothing is copied."""
+    if not frame["day"].is_sorted():
+        parts = frame.partition_by("day", as_dict=True, include_key=False)
+        return {day: part for (day,), part in parts.items()}
+    number = frame["day"].to_physical().to_numpy()
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), frame.height]
+    events = frame.drop("day")
+    return {frame["day"][start]: events[start:stop] for start, stop in pairwise(edges)}

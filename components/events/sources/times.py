@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
@@ -78,12 +78,14 @@ def _check(unit: str | None, zone: str) -> None:
             found=f"{unit!r} at `events.source.options.time_unit`",
             do="Mend it.",
         )
-    if zone not in available_timezones():
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
         raise ConfigError(
             "an IANA time zone such as Europe/Paris",
             found=f"{zone!r} at `events.source.options.time_zone`",
             do="Mend it.",
-        )
+        ) from error
 
 
 def _refuse_bare_numbers(column: pl.Series) -> None:
