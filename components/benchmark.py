@@ -43,6 +43,11 @@ from components.ranking.blend import BlendPredictor
 
 Say = Callable[[str], None]
 Record = dict[str, Any]
+#: What published benchmarks have in common: the order of the rows counts, and everybody is asked.
+_PUBLISHED: Mapping[str, Any] = {
+    "events": {"source": {"order": "file"}},
+    "evaluation": {"max_queries": 100_000},
+}
 #: The rules that the command line may change, and what they may be.
 RULES: Mapping[str, tuple[str, str] | tuple[str, str, str]] = {
     "target_time": ("hidden", "given"),
@@ -117,10 +122,11 @@ class BenchmarkResult:
     def print(self, console: Console) -> None:
         """The table, best first, under its protocol."""
         record, primary = self.record(), self.params.evaluation.primary
-        names = [n for n in dict.fromkeys((primary, "hr@1", "hr@10", "mrr")) if n in record["rows"][0]["metrics"]]
+        wanted = (primary, "hr@10", "hr@1") if console.width < 100 else (primary, "hr@10", "hr@1", "mrr")
+        names = [name for name in dict.fromkeys(wanted) if name in record["rows"][0]["metrics"]]
         table = Table(title=f"{record['protocol']['split']}, {record['protocol']['queries']:,} questions")
         table.add_column("model", no_wrap=True)
-        for name in (*names, "seeds", "train, s"):
+        for name in (*names, "seeds", "fit, s"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in sorted(record["rows"], key=lambda row: -(row["metrics"][primary]["value"] or 0.0)):
             figures = [cell(row["metrics"][name], "\n") for name in names]
@@ -188,8 +194,7 @@ def _load(options: Options, say: Say) -> tuple[Params, pl.DataFrame, pl.DataFram
     if options.mapping:
         changes = merged(changes, {"events": _mapping(_yaml(options.mapping))})
     given = {name: getattr(options, name) for name in RULES if getattr(options, name) is not None}
-    own_order = {"events": {"source": {"order": "file"}}}  # the order of the rows is part of a published benchmark
-    record = preset(options.source, merged(merged(own_order, changes), {"evaluation": given}))
+    record = preset(options.source, merged(merged(_PUBLISHED, changes), {"evaluation": given}))
     parts = {"train": options.train, "tune": options.valid, "test": options.test}
     divided = {name: path for name, path in parts.items() if path is not None}
     whole = options.path is not None or (options.source == "city" and not divided)

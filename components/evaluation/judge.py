@@ -41,8 +41,8 @@ def judge(
 ) -> Judgement:
     """Judge one predictor on one window.
 
-    The predictor learns the events of the window while it is judged (history: online), so it is not the same
-    afterwards; judge a fresh copy elsewhere.
+    The predictor learns the events of the window while it is judged (history: online, but for leave-one-out, where
+    windows are not in time order), so it is not the same afterwards; judge a fresh copy elsewhere.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def judge(
         hidden, _ = make_queries(window, replace(protocol, target_time="hidden"), rows)
     if online and replay:
         teach(predictor, store, between(store, window.name))
-    lessons = window.events if online else np.empty(0, np.int64)
+    # leave-one-out has no order among users: what others did last is nobody's past there
+    lessons = window.events if online and protocol.split != "leave_one_out" else np.empty(0, np.int64)
     lesson_day = np.asarray(store["time_s"])[lessons] // DAY_S
     places = Places.of(store)
     parts: list[Columns] = []

@@ -21,7 +21,12 @@ NAMES = sorted(
 
 def keys(record: Any, path: str = "") -> set[str]:
     """Dotted names of everything in a record, but of what a user names himself."""
-    if not isinstance(record, dict) or path in {"memory.components", "training.models", "features.numbers"}:
+    if not isinstance(record, dict) or path in {
+        "memory.components",
+        "training.models",
+        "features.numbers",
+        "validation.region",
+    }:
         return {path}
     return {path, *(name for key, value in record.items() for name in keys(value, f"{path}.{key}" if path else key))}
 

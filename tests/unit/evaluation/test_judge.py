@@ -58,6 +58,12 @@ def test_a_frozen_history_teaches_nothing() -> None:
     assert all(kind == "ask" for kind, _ in spy.log)
 
 
+def test_leave_one_out_teaches_what_precedes_its_window_and_nothing_of_it() -> None:
+    store, spy = toy_store(), Spy()
+    judged(spy, store, dataclasses.replace(HIDDEN, split="leave_one_out"))
+    assert set(store["window"][spy.taught()].tolist()) == {WINDOWS["tune"], WINDOWS["blend"]}
+
+
 def test_time_is_always_predicted_without_the_time_of_the_answer() -> None:
     store, spy = toy_store(), Spy(heads=True)
     judgement = judged(spy, store, dataclasses.replace(HIDDEN, target_time="given"))
