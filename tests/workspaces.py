@@ -30,7 +30,7 @@ def small_params(**memory: Any) -> dict[str, Any]:
     record["events"]["source"]["format"] = "csv"
     record["training"]["models"] = {"memory": record["training"]["models"]["memory"]}
     record["training"]["blend"] |= {"parts": [], "candidate": False}
-    record["evaluation"] |= {"bootstrap": 200, "max_queries": 4000}
+    record["evaluation"] |= {"bootstrap": 200, "max_queries": 2000}
     record["windows"] = {"tune": "5d", "blend": "5d", "test": "5d"}
     record["memory"] |= memory
     record["evaluation"]["baselines"] = ["popularity", "markov"]
@@ -49,7 +49,7 @@ def run_stages(root: Path, record: dict[str, Any], days: int) -> Params:
     root.mkdir(parents=True, exist_ok=True)
     workspace.params.write_text(yaml.safe_dump(record))
     params = parse_params(record, "test")
-    city = small_city()
+    city = small_city(users=100, items=200, events_per_user_day=2.5)
     log = clean_log(city).filter(pl.col("timestamp").dt.date() < FIRST_DAY + dt.timedelta(days=days))
     for folder in (workspace.events, workspace.validated, workspace.catalogue):
         folder.mkdir(parents=True, exist_ok=True)

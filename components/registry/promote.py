@@ -104,7 +104,8 @@ def run_gate(root: Path, params: Params) -> Decision:
     store = Store.load(Workspace(root).features)
     entries = promotions.history(root)
     chosen, values = contest.choose(contest.candidates(root, params), store, params)
-    manifest = pack(root, params, store, chosen)
+    run_id = runs.find(root, params.workspace.name, _training(root, params, chosen).key)
+    manifest = pack(root, params, store, chosen, run_id)
     window = {**window_record(store, contest.PROMOTION), "chosen_by": dict(values)}
     champion = _champion(root, params, entries)
     settled = _settled(root, entries, champion, manifest, window)
@@ -134,12 +135,11 @@ def run_gate(root: Path, params: Params) -> Decision:
     return decision
 
 
-def pack(root: Path, params: Params, store: Store, one: contest.Contestant) -> Manifest:
-    """Pack a candidate model as an artifact of the workspace."""
+def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_id: str | None) -> Manifest:
+    """Pack a candidate model, trained in the run `run_id`, as an artifact of the workspace."""
     workspace = Workspace(root)
-    run = runs.find(root, params.workspace.name, _training(root, params, one).key)
     entry = params.training.models.get(one.name)
-    origin = lineage(root, store, run)
+    origin = lineage(root, store, run_id)
     evaluation = read_json(workspace.reports / "evaluation.json")
     text = card(params.workspace.name, one.name, _KINDS[entry.kind if entry else "blend"], evaluation, origin)
     return compose(
