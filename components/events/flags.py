@@ -20,8 +20,8 @@ from components.params import Params
 FLAGS: Mapping[str, int] = {"impossible_speed": 0, "bot_like_rate": 1, "outlying_number": 2}
 _EARTH_KM = 6371.0088
 _DEGREE_KM = _EARTH_KM * np.pi / 180
-#: Clocks tick in seconds: two events of one second are taken to be this far apart.
-_TICK_S = 1.0
+#: What the clocks of logs tick in, seconds; two events of one tick are taken to be a tick apart.
+_TICKS_S = (3600.0, 60.0)
 _LOCATED = ("user_id", "timestamp", "latitude", "longitude")
 
 
@@ -50,6 +50,12 @@ def spread_of(values: pl.DataFrame, column: str) -> Spread | None:
     return Spread(centre, 1.4826 * deviation)
 
 
+def tick_of(timestamps: pl.Series) -> float:
+    """Seconds of the clock that wrote a log: an hour or a minute where all its times are whole ones, else 1."""
+    micros = timestamps.drop_nulls().dt.epoch("us")
+    return next((tick for tick in _TICKS_S if len(micros) and (micros % int(tick * 1e6) == 0).all()), 1.0)
+
+
 def distance_km(
     latitude: NDArray[np.float64],
     longitude: NDArray[np.float64],
@@ -70,10 +76,11 @@ class Flagger:
     ----------
     params : Params
     spreads : `value` and `duration_s` → their spread in the reference span, or None
+    tick_s : of the log's clock, see `tick_of`
     """
 
-    def __init__(self, params: Params, spreads: Mapping[str, Spread | None]) -> None:
-        self._limits, self._spreads = params.validation, spreads
+    def __init__(self, params: Params, spreads: Mapping[str, Spread | None], tick_s: float) -> None:
+        self._limits, self._spreads, self._tick_s = params.validation, spreads, tick_s
         self._speed = params.events.time_kind == "real"
         self._rate = params.events.time_kind != "ordinal"
         self._last: pl.DataFrame | None = None
@@ -110,7 +117,7 @@ class Flagger:
             by_user = both[np.argsort(both["user_id"].cast(pl.Categorical).to_physical().to_numpy(), kind="stable")]
         self._last = by_user.filter((pl.col("user_id") != pl.col("user_id").shift(-1)).fill_null(True)).select(_LOCATED)
         lat, lon = by_user["latitude"].to_numpy(), by_user["longitude"].to_numpy()
-        seconds = np.maximum(np.diff(by_user["timestamp"].dt.epoch("us").to_numpy()) / 1e6, _TICK_S)
+        seconds = np.maximum(np.diff(by_user["timestamp"].dt.epoch("us").to_numpy()) / 1e6, self._tick_s)
         reach_km = self._limits.max_speed_kmh * seconds / 3600
         same = by_user.select((pl.col("user_id") == pl.col("user_id").shift(1)).alias("same"))["same"][1:].to_numpy()
         # No distance is longer than its way along the meridian and the parallel: most pairs need no haversine.

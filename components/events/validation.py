@@ -25,7 +25,7 @@ from components.events.batch import batch_row, batch_suite, judged_days
 from components.events.catalogue_check import FAULTS, check_catalogue
 from components.events.contract import SCHEMA
 from components.events.expectations import Outcome, run_checkpoint
-from components.events.flags import FLAGS, Flagger, spread_of
+from components.events.flags import FLAGS, Flagger, spread_of, tick_of
 from components.events.offenders import Explainer
 from components.events.reference import Reference, fit
 from components.events.sieve import Sieve
@@ -142,10 +142,10 @@ def _write_kept(sieve: Sieve, flagger: Flagger, path: Path) -> tuple[dict[str, i
 
 
 def _flagger(snapshot: Snapshot, reference: Reference, params: Params) -> Flagger:
-    """Flags by the spread of the reference span."""
+    """Flags by the spread and the clock of the reference span."""
     span = [path for day, path in snapshot.files.items() if reference.first_day <= str(day) <= reference.last_day]
-    values = pl.scan_parquet(span, hive_partitioning=False).select(OUTLYING).collect()
-    return Flagger(params, {name: spread_of(values, name) for name in OUTLYING})
+    values = pl.scan_parquet(span, hive_partitioning=False).select("timestamp", *OUTLYING).collect()
+    return Flagger(params, {name: spread_of(values, name) for name in OUTLYING}, tick_of(values["timestamp"]))
 
 
 def _disagreements(batch: list[Expectation], found: set[str], outcomes: dict[str, Outcome]) -> list[Failure]:
@@ -176,7 +176,14 @@ def _rules(sieve: Sieve, batch: list[Expectation], tables: dict[str, pl.DataFram
     }
     for line in batch:
         count = int(tables[line.table].select(broken(line).sum()).item())
-        rows[line.name] = {"needed": line.needed, "severity": line.severity, "broken": count, "caught": 0}
+        furthest = tables[line.table].select(pl.col(line.column).max()).item()
+        rows[line.name] = {
+            "needed": line.needed,
+            "severity": line.severity,
+            "broken": count,
+            "caught": 0,
+            "largest": None if furthest is None else float(furthest),
+        }
     return rows
 
 

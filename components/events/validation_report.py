@@ -37,7 +37,7 @@ class ValidationReport:
     rows_in, kept, quarantined : rows_in = kept + quarantined, asserted before the report exists
     users, items : distinct among kept rows
     rules : name → needed, severity, `caught` (rows that it sent to quarantine), `broken` (rows or days that break
-        it), passed
+        it) and, of days and batches, the `largest` number that was held to the limit
     days : one record a day: day, rows, kept, users, sha256 of its file, judged
     action_mix : action → share in the reference and among the judged days
     flags : flag → kept rows that carry it

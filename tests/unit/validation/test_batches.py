@@ -141,7 +141,9 @@ def test_a_day_without_events(tmp_path) -> None:
     error, _ = refused(tmp_path, events)
     assert "at most 0 days in a row without a valid event" in error.needed
     assert f"after {gone - dt.timedelta(days=1)} and before {gone + dt.timedelta(days=1)}" in error.found
-    assert validate(write_days(tmp_path, events), params_with(validation__max_empty_days=1)).passed
+    report = validate(write_days(tmp_path, events), params_with(validation__max_empty_days=1))
+    assert report.passed
+    assert report.rules["days_without_events"]["largest"] == 1
 
 
 def test_a_doubled_day(tmp_path) -> None:

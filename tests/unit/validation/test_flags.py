@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.events.flags import FLAGS, Flagger, distance_km, spread_of
+from components.events.flags import FLAGS, Flagger, distance_km, spread_of, tick_of
 from tests.unit.validation.snapshots import clean_events, params_with
 
 BIT = {name: 1 << bit for name, bit in FLAGS.items()}
 
 
-def flags_of(events: pl.DataFrame, chunks: int = 1, **changes) -> np.ndarray:
+def flags_of(events: pl.DataFrame, chunks: int = 1, tick_s: float = 1.0, **changes) -> np.ndarray:
     spreads = {name: spread_of(clean_events(days=10), name) for name in ("value", "duration_s")}
-    flagger = Flagger(params_with(**changes), spreads)
+    flagger = Flagger(params_with(**changes), spreads, tick_s)
     days = events["timestamp"].dt.date()
     groups = np.array_split(np.array(days.unique().sort().to_list(), object), chunks)
     parts = [flagger.flag(events.filter(days.is_in(list(group)))) for group in groups]
@@ -48,6 +48,20 @@ def test_impossible_speed_is_flagged_at_its_arrival() -> None:
     assert flags_of(events).tolist() == [0, 0, BIT["impossible_speed"], 0, 0]
     assert flags_of(events, validation__max_speed_kmh=3000).tolist() == [0] * 5
     assert flags_of(events, events__time_kind="day").tolist() == [0] * 5
+
+
+def test_two_places_in_one_tick_of_a_coarse_clock_are_possible() -> None:
+    events = journey([(48.8566, 2.3522), (48.90, 2.40)], [0, 0])
+    assert flags_of(events).tolist() == [0, BIT["impossible_speed"]]
+    assert flags_of(events, tick_s=60.0).tolist() == [0, 0]
+
+
+def test_the_tick_of_a_clock() -> None:
+    times = journey([(0.0, 0.0)] * 3, [0, 60, 180])["timestamp"]
+    assert tick_of(times) == 3600
+    assert tick_of(times + dt.timedelta(minutes=7)) == 60
+    assert tick_of(times + dt.timedelta(milliseconds=1)) == 1
+    assert tick_of(times.clear()) == 1
 
 
 def test_another_user_elsewhere_is_no_speed() -> None:
