@@ -43,7 +43,7 @@ def even(memory: MemoryPredictor) -> MemoryPredictor:
 def report(store: Store, params: MemoryParams, block: int, times: int) -> None:
     """Print the cost of scoring `block` queries, whole and by counter."""
     train, tune, test = (Window(store, name) for name in ("train", "tune", "test"))
-    memory = MemoryPredictor(params, [0, 5, 20])
+    memory = MemoryPredictor(params)
     begin = time.process_time()
     memory.fit(train, tune, NoTracker())
     fit_s = time.process_time() - begin

@@ -42,7 +42,7 @@ def build(name: str, params: Params) -> Predictor:
         return NetworkPredictor.of(name, params)
     if entry is not None or name == "memory":
         asker = judges_asker(Protocol.of(params.evaluation))
-        return MemoryPredictor(params.memory, params.training.blend.history_buckets, asker, name)
+        return MemoryPredictor(params.memory, asker, name)
     if name == "blend":
         parts = {part: build(part, params) for part in params.training.blend.parts if part != name}
         return BlendPredictor(parts, params.training.blend, Protocol.of(params.evaluation))

@@ -125,6 +125,7 @@ class ComponentParams(Section):
 
 class MemoryParams(Section):
     components: dict[str, ComponentParams]
+    history_buckets: list[int]  # edges of history length; each bucket may have its own weights
     em_steps: int = Field(ge=1)
     max_history: int = Field(ge=1)  # events of a user that habits are computed from
     max_pairs: int = Field(ge=1)  # successors kept per item

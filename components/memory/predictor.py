@@ -103,31 +103,24 @@ class MemoryPredictor(_Counting):
     Parameters
     ----------
     params : the counters and their constants
-    edges : smallest history length of each bucket that may have weights of its own
     asker : what a window asks; the judge's own where histories are restricted
     name : of the candidate model
     """
 
     with_heads = True
 
-    def __init__(
-        self,
-        params: MemoryParams,
-        edges: Sequence[int] = (),
-        asker: Asker = ask_online,
-        name: str = "memory",
-    ) -> None:
+    def __init__(self, params: MemoryParams, asker: Asker = ask_online, name: str = "memory") -> None:
         super().__init__(params)
         self.name = name
         self.capabilities: frozenset[Capability] = frozenset({"item", "action", "time"})
-        self.edges, self.asker = tuple(edges), asker
+        self.asker = asker
         self.weights = {given: Weights.even(len(params.components)) for given in (True, False)}
 
     def fit(self, train: Window, tune: Window, tracker: Tracker) -> None:
         """Count `train`; fit the weights on `tune`."""
         self.count(train)
         self._know_capabilities(self.tables)
-        self.weights, likelihood = fit_weights_of(self.tables, tune, self.asker, self.edges, self.params.em_steps)
+        self.weights, likelihood = fit_weights_of(self.tables, tune, self.asker, self.params)
         tracker.log({f"tune_log_likelihood_{name}": value for name, value in likelihood.items()}, 0)
 
     def _know_capabilities(self, tables: Tables) -> None:
@@ -190,14 +183,14 @@ class MemoryPredictor(_Counting):
     def save(self, folder: Path) -> None:
         """Write `config.json` and the tables; the same memory gives the same bytes."""
         weights = {"given": self.weights[True].record(), "hidden": self.weights[False].record()}
-        more = {"kind": "memory", "name": self.name, "edges": list(self.edges), "weights": weights}
+        more = {"kind": "memory", "name": self.name, "weights": weights}
         write_memory(folder, self.params, self.tables, more)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; shapes and weights are checked."""
         params, tables, more = read_memory(folder)
-        memory = cls(params, [int(edge) for edge in more.get("edges", [])], name=str(more.get("name")))
+        memory = cls(params, name=str(more.get("name")))
         memory._tables = tables
         memory._know_capabilities(tables)
         read = more.get("weights", {})

@@ -21,6 +21,7 @@ from components.memory.gaps import PARTS as GAP_PARTS
 from components.memory.mixture import Mixture, fit_mixture, log_likelihood
 from components.memory.replay import Asker, Learn, Questions, replay
 from components.memory.tables import Tables
+from components.params import MemoryParams
 from components.predictor import Queries, Window
 
 #: Queries of the tune window that weights are fitted on, evenly spread in time; the few weights of a place need few.
@@ -60,7 +61,7 @@ def _sizes(counters: int) -> tuple[int, ...]:
 
 
 def fit_weights_of(
-    tables: Tables, tune: Window, asker: Asker, edges: Sequence[int], steps: int
+    tables: Tables, tune: Window, asker: Asker, params: MemoryParams
 ) -> tuple[dict[bool, Weights], dict[str, float]]:
     """Weights of both regimes, and the mean log-likelihood of items in each; the tables do not change.
 
@@ -69,9 +70,9 @@ def fit_weights_of(
     tables : what was counted on the training window
     tune : the window to fit on; its events are learned day by day when its history is online
     asker : what the window asks
-    edges : smallest history length of each bucket
-    steps : EM steps
+    params : buckets of history length, EM steps
     """
+    edges, steps = params.history_buckets, params.em_steps
     asked = {given: _thin(asker(tune, given), MAX_QUERIES) for given in (True, False)}
     found: dict[bool, Weights] = {}
     value: dict[str, float] = {}

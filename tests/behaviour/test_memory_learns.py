@@ -149,8 +149,8 @@ def test_published_magnitudes_on_new_york(new_york: Store) -> None:
     hidden = Protocol("last_of_trajectory", "hidden", "online", "kept", "dropped", "source")
     given = replace(hidden, target_time="given")
     counts = ranks(CounterPredictor("user_frequency", PARAMS.memory), new_york, hidden)
-    blind = ranks(MemoryPredictor(PARAMS.memory, (0, 5, 20), judges_asker(hidden)), new_york, hidden)
-    timed = ranks(MemoryPredictor(PARAMS.memory, (0, 5, 20), judges_asker(given)), new_york, given)
+    blind = ranks(MemoryPredictor(PARAMS.memory, judges_asker(hidden)), new_york, hidden)
+    timed = ranks(MemoryPredictor(PARAMS.memory, judges_asker(given)), new_york, given)
     assert len(counts) == pytest.approx(1350, abs=60)
 
     def at(found: np.ndarray, k: int) -> float:

@@ -32,7 +32,7 @@ MEMORY: MemoryParams = _PARAMS.model_copy(
     }
 )
 LOG = toy_store(n_users=8, n_items=9, events_per_user=25, pattern="random", seed=4)
-FITTED = MemoryPredictor(MEMORY, [0, 5, 20])
+FITTED = MemoryPredictor(MEMORY)
 FITTED.fit(Window(LOG, "train"), Window(LOG, "tune"), NoTracker())
 
 

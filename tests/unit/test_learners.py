@@ -55,7 +55,7 @@ def test_every_baseline_of_the_params_is_a_counter(name: str) -> None:
 def test_names_of_the_params() -> None:
     memory = learners.build("memory", PARAMS)
     assert isinstance(memory, MemoryPredictor)
-    assert memory.edges == tuple(PARAMS.training.blend.history_buckets)
+    assert memory.params == PARAMS.memory
     blend = learners.build("blend", PARAMS)
     assert isinstance(blend, BlendPredictor)
     assert list(blend.parts) == PARAMS.training.blend.parts

@@ -90,7 +90,9 @@ def asking(
 
 def memory_params(**components: ComponentParams) -> MemoryParams:
     """Params with the given counters and a smoothing of one event."""
-    return MemoryParams(components=components, em_steps=30, max_history=500, max_pairs=500, prior=1.0)
+    return MemoryParams(
+        components=components, history_buckets=[], em_steps=30, max_history=500, max_pairs=500, prior=1.0
+    )
 
 
 def counter(kind: str, store: Store, **options: float) -> Counter:

@@ -27,8 +27,8 @@ def windows(store: Store) -> tuple[Window, Window]:
     return Window(store, "train"), Window(store, "tune")
 
 
-def fitted(store: Store, edges: tuple[int, ...] = (0, 5, 20)) -> MemoryPredictor:
-    memory = MemoryPredictor(MEMORY, edges)
+def fitted(store: Store) -> MemoryPredictor:
+    memory = MemoryPredictor(MEMORY)
     memory.fit(*windows(store), NoTracker())
     return memory
 
@@ -191,7 +191,7 @@ def test_items_that_training_never_saw_do_no_harm(log: Store) -> None:
 
 def test_one_user_and_one_event() -> None:
     store = store_of([(0, 2, 0)], n_users=1)
-    memory = MemoryPredictor(MEMORY, [5])
+    memory = MemoryPredictor(MEMORY)
     memory.fit(Window(store, "train"), Window(store, "tune"), NoTracker())
     scores = memory.score(asking(store))
     assert np.exp(scores.item).sum() == pytest.approx(1, abs=1e-4)
