@@ -15,9 +15,8 @@ import polars as pl
 from components.errors import SchemaError
 from components.events.keys import event_keys, has_control_characters
 from components.events.rules import MALFORMED, RAW, UNREAD_TIME, Rule, rules_of
+from components.events.times import TIMESTAMP, from_text
 from components.params import EventParams
-
-TIMESTAMP = pl.Datetime("us", "UTC")
 
 #: Column → type of the event table, in the order of the day files.
 SCHEMA: Mapping[str, Any] = {
@@ -120,7 +119,7 @@ def _typed(chunk: pl.DataFrame, params: EventParams) -> pl.DataFrame:
         if wanted == pl.String:
             columns[name] = _text(name, chunk)
         elif wanted == TIMESTAMP:
-            columns[name] = _moment(name, found)
+            columns[name] = pl.lit(from_text(chunk[name])) if found == pl.String else _moment(name, found)
         else:
             columns[name] = _number(name, found, wanted)
         if found == pl.String and wanted != pl.String:
@@ -159,8 +158,6 @@ def _number(name: str, found: pl.DataType, wanted: Any) -> pl.Expr:
 
 def _moment(name: str, found: pl.DataType) -> pl.Expr:
     expression = pl.col(name)
-    if found == pl.String:
-        return expression.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
     if found == pl.Date or (isinstance(found, pl.Datetime) and found.time_zone is None):
         return expression.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if isinstance(found, pl.Datetime):

@@ -24,6 +24,7 @@ from components.events.merge import Window, merge_days
 from components.events.quarantine import Quarantine
 from components.events.sources import Format, format_of, parts_of
 from components.events.spill import BUFFER_ROWS, Spill
+from components.events.times import from_text
 from components.events.units import UnitWatch
 from components.params import Params
 from components.workspace import Workspace
@@ -190,7 +191,7 @@ class _Job:
         """When the first of the chunk's future rows ceases to be refused, in seconds since 1970."""
         moments = chunk["timestamp"]
         if moments.dtype == pl.String:
-            moments = moments.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+            moments = from_text(moments)
         seconds = moments.dt.epoch("ms").cast(pl.Float64) / 1e3 - self._params.events.future_tolerance_s
         return float(seconds.filter(seconds > self._now.timestamp()).min())  # type: ignore[arg-type]
 

@@ -18,7 +18,7 @@ import polars as pl
 from components.errors import ConfigError, DataError, SchemaError
 from components.events.contract import REQUIRED, SCHEMA
 from components.events.rules import MALFORMED
-from components.events.sources.times import Positions, read_times
+from components.events.times import Positions, read_times
 from components.params import Params
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import polars as pl
 
 from components.errors import ConfigError
-from components.events.contract import TIMESTAMP
 from components.events.rules import MALFORMED
 from components.events.sources.common import Layout, event_path, files_in, numbered, options_of
 from components.events.sources.jsonlines import decoded
 from components.events.sources.text import lines
+from components.events.times import TIMESTAMP
 from components.params import Params
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.json", "*.json.gz")

@@ -92,6 +92,14 @@ def test_sound_rows_at_the_edge_are_kept(change: dict[str, Any]) -> None:
     assert kept.height == 1
 
 
+def test_texts_that_are_no_times_at_all_are_rejected_one_by_one() -> None:
+    kept, rejected = conform(rows({"timestamp": "noon"}, {"timestamp": "12"}), PARAMS, NOW)
+    assert kept.is_empty()
+    assert rejected["rule"].to_list() == ["timestamp_not_a_time"] * 2
+    mixed, _ = conform(rows({"timestamp": "2025-03-01"}, {"timestamp": "2025-03-01 02:00:00+02:00"}), PARAMS, NOW)
+    assert mixed["timestamp"].n_unique() == 1
+
+
 def test_nan_is_missing_in_numeric_columns() -> None:
     kept, rejected = conform(toy_log(), PARAMS, NOW)
     assert rejected.is_empty()

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 
 from components.errors import ConfigError, SchemaError
-from components.events.contract import TIMESTAMP
 from components.events.rules import UNREAD_TIME
 
+#: The type of every moment.
+TIMESTAMP = pl.Datetime("us", "UTC")
 #: Unit → microseconds in it.
 UNITS: Mapping[str, float] = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 #: What ISO 8601 looks like in logs, commonest first; `%#z` reads +00, +0000, +00:00 and Z.
@@ -55,7 +56,7 @@ def read_times(frame: pl.DataFrame, unit: str | None, zone: str, pattern: str | 
     if isinstance(column.dtype, pl.Datetime) or column.dtype == pl.Date:
         moments = _localised(column.cast(pl.Datetime("us")), zone)
     elif column.dtype == pl.String and (pattern is not None or unit in {None, "iso"}):
-        moments = _from_text(column, pattern, zone)
+        moments = from_text(column, pattern, zone)
         if pattern is None and len(column) and moments.null_count() == len(column):
             _refuse_bare_numbers(column)
     else:
@@ -118,7 +119,8 @@ def _from_number(column: pl.Series, unit: str) -> pl.Series:
     return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _from_text(column: pl.Series, pattern: str | None, zone: str) -> pl.Series:
+def from_text(column: pl.Series, pattern: str | None = None, zone: str = "UTC") -> pl.Series:
+    """Moments (n,) of texts by a strptime pattern, or of any mix of ISO 8601 forms; null where there is none."""
     if pattern is not None:
         if "%z" in pattern or "%#z" in pattern:
             return column.str.to_datetime(pattern, time_unit="us", strict=False).cast(TIMESTAMP)
