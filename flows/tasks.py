@@ -88,9 +88,9 @@ def gate(root: str) -> dict[str, Any]:
 
 def verdict(record: dict[str, Any]) -> str:
     """The decision as Markdown."""
-    head = "**Promoted**" if record["promote"] else "**Not promoted**"
+    head = {"promote": "**Promoted**", "refuse": "**Refused**"}.get(record["outcome"], "**Nothing to promote**")
     lines = [f"- {'✓' if check['passed'] else '✗'} {check['sentence']}" for check in record["checks"]]
-    return f"{head}: {record['challenger']}\n\n" + "\n".join(lines)
+    return f"{head}: {record['summary']}\n\n" + "\n".join(lines)
 
 
 @task(name="promote", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)

@@ -54,7 +54,8 @@ def _allowed(encoding: Encoding, question: Question, history: NDArray[np.int32])
     if question.max_price is not None:
         allowed &= items.price <= question.max_price  # NaN compares as False: an unknown price is no low price
     if question.radius_km is not None and question.latitude is not None and question.longitude is not None:
-        away = haversine_km(question.latitude, question.longitude, items.latitude, items.longitude)
+        latitude, longitude = (np.full(encoding.n_items, degree) for degree in (question.latitude, question.longitude))
+        away = haversine_km(latitude, longitude, items.latitude.astype(float), items.longitude.astype(float))
         allowed &= away <= question.radius_km
     return allowed
 

@@ -73,14 +73,12 @@ def _stage(workspace: Path, names: list[str], force: bool, as_json: bool) -> Non
     with hold(root, names[0]):
         stages.stamp_code(root)
         ran = [stages.reproduce(root, name, upstream=True, force=force) for name in names]
-    show(
-        [dataclasses.asdict(one) for one in ran],
-        as_json,
-        lambda: (
-            [console.print(f"{one.stage}: {'ran' if one.ran else 'up to date'} ({one.seconds:.1f} s)") for one in ran]
-            and None
-        ),
-    )
+
+    def render() -> None:
+        for one in ran:
+            console.print(f"{one.stage}: {'ran' if one.ran else 'up to date'} ({one.seconds:.1f} s)")
+
+    show([dataclasses.asdict(one) for one in ran], as_json, render)
 
 
 def validate(workspace: WorkspaceOption = Path(), force: ForceOption = False, as_json: JsonOption = False) -> None:

@@ -13,7 +13,13 @@ from components.workspace import hold
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
 
 
-def promote(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) -> None:
+def promote(
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over the version that someone moved MLflow's champion alias to.")
+    ] = False,
+    workspace: WorkspaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
     """Judge the newest models against the champion, and promote the better one.
 
     Example: `chronotope promote --json`
@@ -23,6 +29,10 @@ def promote(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) ->
     root = enter(workspace)
     params = load_params(root / "params.yaml")
     with hold(root, "promote"):
+        if adopt:
+            taken = registry.adopt(root, params)
+            show(taken.as_record(), as_json, lambda: console.print(f"Adopted {taken.model} as entry {taken.sequence}."))
+            return
         registry.log_runs(root, params)
         decision = registry.run_gate(root, params)
         entry = registry.promote(root, params, decision) if decision.promote else None
@@ -32,8 +42,8 @@ def promote(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) ->
 
 def print_decision(record: dict) -> None:
     """The gate's decision, check by check."""
-    title = f"[bold green]Promoted {record['challenger']}[/]" if record["promote"] else "[bold]Nothing promoted[/]"
-    console.print(title)
+    head = {"promote": "[bold green]Promoted[/]", "refuse": "[bold yellow]Refused[/]"}
+    console.print(f"{head.get(record['outcome'], '[bold]Nothing to promote[/]')}: {record['summary']}")
     for check in record["checks"]:
         console.print(f"  {'[green]✓[/]' if check['passed'] else '[red]✗[/]'} {check['sentence']}")
 
