@@ -8,6 +8,8 @@ Never here: which items are asked about, or what a rank is worth (`evaluation.me
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,11 +18,14 @@ from components.features.encoding import UNKNOWN
 
 #: Rows × columns compared at once: what fits the second-level cache beside its scores.
 _ROWS, _COLUMNS = 64, 2048
+_WORTH_A_THREAD = 1 << 20  # scores
 _FIRST = UNKNOWN + 1  # codes below are not items
 
 
 def _count(block: NDArray[np.float32], target: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many of each row are at most, and below, the row's target.
+
+    Tiles of the block are compared on as many threads as torch may use: comparing costs as much as multiplying.
 
     Parameters
     ----------
@@ -31,20 +36,33 @@ def _count(block: NDArray[np.float32], target: NDArray[np.float32]) -> tuple[NDA
     -------
     (B,) at most, (B,) below
     """
-    rows, columns = block.shape
-    counts = np.zeros((2, rows), np.int64)
-    width = min(columns, _COLUMNS)
-    mark = np.zeros((_ROWS, -(-width // 8) * 8), np.bool_)  # whole words: the marks are added 8 at a time
-    for top in range(0, rows, _ROWS):
-        edge = target[top : top + _ROWS, None]
-        for left in range(0, columns, _COLUMNS):
-            part = block[top : top + _ROWS, left : left + _COLUMNS]
-            seen = mark[: len(part)]
-            seen[:, part.shape[1] :] = False
-            for kind, compare in enumerate((np.less_equal, np.less)):
-                compare(part, edge, out=seen[:, : part.shape[1]])
-                counts[kind, top : top + len(part)] += _add_marks(seen)
+    starts = range(0, len(block), _ROWS)
+    counts = np.zeros((2, len(block)), np.int64)
+
+    def one(top: int) -> None:
+        part = slice(top, top + _ROWS)
+        _count_tile(block[part], target[part, None], counts[:, part])
+
+    threads = min(torch.get_num_threads(), len(starts))
+    if threads > 1 and block.size > _WORTH_A_THREAD:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, starts))
+    else:
+        for top in starts:
+            one(top)
     return counts[0], counts[1]
+
+
+def _count_tile(block: NDArray[np.float32], edge: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+    """Add to counts (2, B) how many of each row of the block (B, V) are at most, and below, the edge (B, 1)."""
+    columns = block.shape[1]
+    mark = np.zeros((len(block), -(-min(columns, _COLUMNS) // 8) * 8), np.bool_)  # whole words: added 8 at a time
+    for left in range(0, columns, _COLUMNS):
+        part = block[:, left : left + _COLUMNS]
+        mark[:, part.shape[1] :] = False
+        for kind, compare in enumerate((np.less_equal, np.less)):
+            compare(part, edge, out=mark[:, : part.shape[1]])
+            counts[kind] += _add_marks(mark)
 
 
 def _add_marks(mark: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -132,7 +150,7 @@ def _take_out(
 
 
 def rank_by_dot(
-    states: NDArray[np.float32], table: NDArray[np.float32], target: NDArray[np.integer], rows: int = 256
+    states: NDArray[np.float32], table: NDArray[np.float32], target: NDArray[np.integer], rows: int = 1024
 ) -> NDArray[np.float64]:
     """Rank of each target where score = state · item, without ever holding all scores.
 
