@@ -96,9 +96,8 @@ def verdict(record: dict[str, Any]) -> str:
 @task(name="promote", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
 def promote(root: str, decision: dict[str, Any]) -> dict[str, Any]:
     """Verify, pack and promote: the log's next entry, then the registry's aliases."""
-    from components.registry.promote import promote as put
-
     from components.registry.gate import Decision
+    from components.registry.promote import promote as put
 
     workspace = Path(root)
     entry = put(workspace, load_params(workspace / "params.yaml"), Decision.from_record(decision))

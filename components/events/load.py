@@ -6,6 +6,7 @@ The same rules and the same order as in the day files; nothing is written. Never
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,13 @@ def found_actions(params: Params, root: Path = Path()) -> list[str]:
     return sorted(names - {""})
 
 
-def load_frame(params: Params, *files: Path | str, root: Path = Path(), now: dt.datetime | None = None) -> Loaded:
+def load_frame(
+    params: Params,
+    *files: Path | str,
+    root: Path = Path(),
+    now: dt.datetime | None = None,
+    rows: int | None = None,
+) -> Loaded:
     """Read a source into memory.
 
     Parameters
@@ -81,6 +88,8 @@ def load_frame(params: Params, *files: Path | str, root: Path = Path(), now: dt.
         What relative paths are relative to.
     now : datetime, optional
         Aware; else the clock.
+    rows : int, optional
+        Stop after about so many rows of each file (whole chunks); else read all.
 
     Returns
     -------
@@ -97,16 +106,16 @@ def load_frame(params: Params, *files: Path | str, root: Path = Path(), now: dt.
     rejected: list[pl.DataFrame] = [pl.DataFrame(schema=dict(REJECTED_SCHEMA))]
     items: list[pl.DataFrame] = []
     users: list[pl.DataFrame] = []
-    rows = 0
+    taken = 0
     for one in [_at(params, file) for file in files] or [params]:
         source = format_of(one)
         for path in parts_of(one, root):
-            for chunk in source.read(one, root, path):
+            for chunk in _first(source.read(one, root, path), rows):
                 good, bad = conform(chunk, one.events, now)
                 watch.add(chunk, not bad.is_empty())
                 kept.append(good)
                 rejected.append(bad)
-                rows += chunk.height
+                taken += chunk.height
         items += [frame for frame in [source.items(one, root)] if frame is not None]
         users += [frame for frame in [source.users(one, root)] if frame is not None]
     watch.check()
@@ -115,7 +124,7 @@ def load_frame(params: Params, *files: Path | str, root: Path = Path(), now: dt.
     if events.is_empty():
         raise DataError(
             f"events in {', '.join(str(file) for file in files) or params.events.source.path}",
-            found=f"{rows:,} rows, none of them sound{_commonest_rule(refused)}",
+            found=f"{taken:,} rows, none of them sound{_commonest_rule(refused)}",
             do="Check `events.source` and `events.actions`.",
         )
     loaded = Loaded(
@@ -127,13 +136,24 @@ def load_frame(params: Params, *files: Path | str, root: Path = Path(), now: dt.
         if users
         else pl.DataFrame(schema={"user_id": pl.String}),
         rejected=refused,
-        rows_in=rows,
+        rows_in=taken,
         quarantined=refused.height,
         duplicates=sound.height - events.height,
     )
-    if rows != events.height + loaded.quarantined + loaded.duplicates:
-        raise ConservationError(f"{rows:,} rows accounted for", found=f"{events.height:,} events", do="Report this.")
+    if taken != events.height + loaded.quarantined + loaded.duplicates:
+        raise ConservationError(f"{taken:,} rows accounted for", found=f"{events.height:,} events", do="Report this.")
     return loaded
+
+
+def _first(chunks: Iterator[pl.DataFrame], rows: int | None) -> Iterator[pl.DataFrame]:
+    """Chunks until `rows` rows have come; all of them when it is None."""
+    left = rows
+    for chunk in chunks:
+        yield chunk
+        if left is not None:
+            left -= chunk.height
+            if left <= 0:
+                return
 
 
 def _at(params: Params, file: Path | str) -> Params:

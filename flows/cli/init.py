@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from components.presets import preset
 
 from components.errors import ConfigError
+from components.events.load import load_frame, with_source
 from components.events.sources import FORMATS
 from components.files import write_text
 from components.params import parse_params
+from components.presets import fitted_to, merged, preset
 from flows.cli.edge import console
 from flows.environment import prepare
 
+_LOOK_ROWS = 1_000_000
 _IGNORED = ".chronotope/\ndata/raw/\ndata/quarantine/\nreports/data_docs/\ncode.json\n"
 
 
@@ -46,6 +48,7 @@ def init(
     record = preset(source)
     record["workspace"]["name"] = name or folder.resolve().name.lower()
     record["events"]["source"] |= {"path": _absolute(path), "mapping": dict(map(_pair, mapping or []))}
+    record = fitted(record) if path is not None or source == "city" else record
     parse_params(record, "the preset")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "params.yaml", _yaml(record))
@@ -61,6 +64,18 @@ def init(
         f"  2. chronotope run --workspace {folder}\n"
         f"  3. chronotope serve --workspace {folder}"
     )
+
+
+def fitted(record: dict[str, Any]) -> dict[str, Any]:
+    """The preset without what the log has no ground for: its actions, whether it has places, what its times are worth.
+
+    Looks at the first rows of the log (at most `_LOOK_ROWS`), so that a large one is not read twice.
+    """
+    source = record["events"]["source"]
+    params = with_source(parse_params(record, "the preset"), source["format"], source["path"])
+    found = load_frame(params, rows=_LOOK_ROWS)
+    changed = merged(record, {"events": params.events.model_dump(mode="json")})
+    return fitted_to(changed, found.events, found.items, "the preset").model_dump(mode="json")
 
 
 def _absolute(path: str | None) -> str | None:
