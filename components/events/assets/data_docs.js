@@ -5,3 +5,9 @@ function toggleSucceeded(hidden) {
     cell.parentElement.hidden = hidden;
   });
 }
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[data-toggle="collapse"]');
+  if (!link) return;
+  event.preventDefault();
+  document.getElementById(link.getAttribute("href").slice(1))?.classList.toggle("open");
+});
