@@ -157,6 +157,21 @@ def test_the_time_head_does_not_see_the_time_of_the_answer() -> None:
     assert np.abs(np.exp(a.item) - np.exp(b.item)).max() > 1e-4
 
 
+def test_the_time_head_does_not_learn_from_the_time_of_the_answer() -> None:
+    store = toy_store()
+    one = predictor("gru", GIVEN, dropout=0.0)
+    config = config_of(one.network, store.encoding)
+    corpus = Corpus(Window(store, "train"), config, "chunks", 256, 0)
+    model = initial_model(config, store.encoding, corpus, 0)
+    batch = corpus.batch(corpus.plan(0)[0])
+    request = batch.targets.request
+    assert request is not None
+    other = replace(batch.targets, request=replace(request, log_gap=request.log_gap + 3, hour=23 - request.hour))
+    a, b = (model.losses(batch.tokens, targets, 0.0, torch.float32) for targets in (batch.targets, other))
+    assert a["time"].equal(b["time"])
+    assert not a["item"].equal(b["item"])
+
+
 def test_the_place_of_a_request_is_used() -> None:
     store = toy_store(n_users=60, pattern="random")
     one = fitted(store, predictor("gru", loop={"epochs": 4}, query_place=True))
