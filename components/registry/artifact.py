@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ FORMAT = "chronotope-artifact/1"
 MANIFEST = "MANIFEST"
 #: Files that tell about the model and do not answer queries: they are not part of its content digest.
 ABOUT = ("lineage.json", "card.md")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_MANIFEST_BYTES = 8 << 20
 _DO = "Do not use this artifact; fetch it again from the registry, or train again."
 
@@ -176,7 +178,7 @@ def verify(folder: Path, digest: str | None = None) -> Manifest:
     Parameters
     ----------
     folder : the artifact
-    digest : that its MANIFEST must have; None: any (a folder whose origin is trusted)
+    digest : that its MANIFEST must have; default: that of the folder's name, if it is one
 
     Raises
     ------
@@ -192,6 +194,8 @@ def verify(folder: Path, digest: str | None = None) -> Manifest:
         raise UnsafeFileError(f"a {MANIFEST} of at most {_MAX_MANIFEST_BYTES:,} bytes", found="more", do=_DO)
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
+    if digest is None and _DIGEST.fullmatch(folder.name):
+        digest = folder.name
     if digest is not None and found != digest:
         raise IntegrityError(f"a {MANIFEST} of digest {digest}", found=f"{found} in {folder}", do=_DO)
     expected, content = _read_manifest(data)

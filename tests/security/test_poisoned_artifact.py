@@ -74,7 +74,7 @@ def seal(folder: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
-    return Workspace(tmp_path).artifact(pack(tmp_path).digest)
+    return Workspace(tmp_path).artifact(pack(tmp_path).digest).rename(tmp_path / "poisoned")
 
 
 POISONS: dict[str, Callable[[Path], None]] = {
@@ -147,6 +147,14 @@ def test_paths_of_the_manifest_stay_inside(folder: Path, tmp_path: Path, path: s
     (folder.parent / "secret.json").write_bytes((folder / "config.json").read_bytes())
     with pytest.raises(UnsafeFileError, match="relative paths"):
         verify(folder)
+
+
+def test_another_artifact_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    one, other = (Workspace(tmp_path).artifact(pack(tmp_path, shift=shift).digest) for shift in (0.0, 1.0))
+    one.rename(tmp_path / "old")
+    other.rename(one)
+    with pytest.raises(IntegrityError, match=f"MANIFEST of digest {one.name}"):
+        load_artifact(one, load=Popular.load)
 
 
 def test_an_extra_file_is_refused(folder: Path) -> None:

@@ -52,7 +52,7 @@ def _race(root: Path, name: int, gate: multiprocessing.Barrier, results: multipr
 
 def test_of_many_racers_exactly_one_wins(tmp_path: Path) -> None:
     put(tmp_path, A)
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
     racers = 40
     gate, results = context.Barrier(racers), context.Queue()
     crowd = [context.Process(target=_race, args=(tmp_path, n, gate, results)) for n in range(racers)]
