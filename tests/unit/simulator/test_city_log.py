@@ -186,7 +186,7 @@ def test_visits_have_a_place_in_the_city(people: pl.DataFrame) -> None:
 def test_smallest_city_lives() -> None:
     city = small_city(users=1, items=2, days=30, bots=0.0, events_per_user_day=20.0)
     log = clean_log(city, 3)
-    assert len(log) > 50
+    assert len(log) > 5
     assert set(log["item_id"]) <= {"i000000", "i000001"}
     assert catalogue(city, 3)[0]["category"][0] == rules.NAMES[0], "something is always open"
     assert (rules.APPETITE[:, 0] > 0).all()
