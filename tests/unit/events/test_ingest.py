@@ -140,6 +140,16 @@ def test_a_backfill_replaces_whole_days_and_no_others(tmp_path: Path) -> None:
     assert events.height == report.kept
 
 
+def test_a_replaced_day_without_events_goes(tmp_path: Path) -> None:
+    log = toy_log(300)
+    ingest(tmp_path, written(tmp_path / "raw", log), now=NOW)
+    gone, days = dt.date(2025, 1, 8), (dt.date(2025, 1, 7), dt.date(2025, 1, 8))
+    params = written(tmp_path / "corrected", log.filter(pl.col("timestamp").dt.date() != gone))
+    report = ingest(tmp_path, params, now=NOW, replace=days)
+    assert gone not in day_files(tmp_path / "data" / "events")
+    assert report.days_written == 2
+
+
 def test_a_backfill_without_a_row_replaces_nothing(tmp_path: Path) -> None:
     params = written(tmp_path / "raw", toy_log())
     ingest(tmp_path, params, now=NOW)
