@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from components.errors import ConfigError
+from components.memory.ask import Ask
+from components.memory.counter import Popularity
 from tests.unit.memory.logs import DAY_S, HOUR_S, asking, counter, distribution, store_of
 
 EVEN = [0, 0, 0, 0, 0, 0]  # nobody was ever anywhere: each of four items has a quarter
@@ -75,6 +79,25 @@ def test_user_markov_prefers_steps_with_the_same_pause() -> None:
     assert distribution(made, asking(store, hour=14, given=False), EVEN) == pytest.approx(smoothed([0, 1, 1, 0]))
 
 
+def test_users_in_one_block_do_not_mix() -> None:
+    store = store_of([(0, 3, 0), (0, 2, 1), (1, 4, 0), (1, 2, 1), (1, 5, 2), (1, 2, 3)])
+    made = counter("user_markov", store)
+    both = replace(
+        asking(store),
+        user=np.array([0, 1], np.int32),
+        start=store.offsets[:2],
+        stop=store.offsets[1:],
+        time_s=np.repeat(asking(store).time_s, 2),
+        latitude=np.full(2, np.nan, np.float32),
+        longitude=np.full(2, np.nan, np.float32),
+    )
+    popularity = Popularity(np.zeros(6), np.array([0, 0, 0.25, 0.25, 0.25, 0.25]))
+    ask = Ask(both, 500)
+    shared = made.share(ask, popularity)
+    found = np.stack([shared.at(ask, np.full(2, code), popularity.share) for code in range(6)], axis=1)
+    assert found == pytest.approx(np.stack([smoothed([0, 0, 0, 0]), smoothed([0, 0, 0, 1])]))
+
+
 def test_user_frequency_counts_the_users_events() -> None:
     store = store_of([(0, 2, 0), (0, 2, 1), (0, 3, 2), (1, 5, 0)])
     assert distribution(counter("user_frequency", store), asking(store), EVEN) == pytest.approx(smoothed([2, 1, 0, 0]))
@@ -123,6 +146,19 @@ def test_the_place_of_the_request_counts_more_than_the_last_event() -> None:
     store = store_of([(0, 3, 0)])
     found = distribution(counter("near", store, scale_km=10), asking(store, place=(0.0, 3.0)), EVEN)
     assert found.argmax() == 5
+
+
+def test_an_item_without_a_place_is_never_near() -> None:
+    store = store_of([(0, 3, 0)])
+    store.encoding.catalogue.latitude[2] = np.nan
+    found = distribution(counter("near", store, scale_km=1e6), asking(store), EVEN)
+    assert found == pytest.approx(smoothed([0, 1, 1, 1]), rel=1e-3)
+
+
+def test_who_is_nowhere_is_near_nothing() -> None:
+    store = store_of([(0, 3, 0)])
+    found = distribution(counter("near", store, scale_km=10), asking(store, user=1), [0, 0, 3, 0, 0, 0])
+    assert found == pytest.approx([0, 0, 4 / 7, 1 / 7, 1 / 7, 1 / 7])
 
 
 def test_gravity_falls_off_with_the_square() -> None:
