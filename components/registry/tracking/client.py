@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,14 +63,15 @@ def connect(root: Path) -> Iterator[MlflowClient]:
         if error.error_code == "INVALID_PARAMETER_VALUE":  # a defect of ours: trying again cannot help
             raise
         raise ServiceError(
-            "MLflow to answer", found=f"{str(error)[:300]} ({_shown(uri)})", do="See that it runs, and run again."
+            "MLflow to answer",
+            found=f"{_shown(str(error))[:300]} ({_shown(uri)})",
+            do="See that it runs, and run again.",
         ) from error
 
 
-def _shown(uri: str) -> str:
-    """The address without a password."""
-    scheme, _, rest = uri.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+def _shown(text: str) -> str:
+    """A text without the names and passwords of its addresses."""
+    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 def experiment(client: MlflowClient, root: Path, name: str) -> str:
