@@ -221,5 +221,4 @@ def divide(
 def _seen(item: NDArray[np.int32], train: NDArray[np.bool_], n_items: int) -> NDArray[np.bool_]:
     known = np.zeros(n_items + 1, bool)
     known[item[train]] = True
-    known[-1] = False
     return known[item]
