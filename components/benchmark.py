@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import yaml
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -124,12 +125,16 @@ class BenchmarkResult:
         record, primary = self.record(), self.params.evaluation.primary
         wanted = (primary, "hr@10", "hr@1") if console.width < 100 else (primary, "hr@10", "hr@1", "mrr")
         names = [name for name in dict.fromkeys(wanted) if name in record["rows"][0]["metrics"]]
-        table = Table(title=f"{record['protocol']['split']}, {record['protocol']['queries']:,} questions")
+        table = Table(
+            title=f"{record['protocol']['split']}, {record['protocol']['queries']:,} questions",
+            title_justify="left",
+            box=SIMPLE_HEAD,
+        )
         table.add_column("model", no_wrap=True)
         for name in (*names, "seeds", "fit, s"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in sorted(record["rows"], key=lambda row: -(row["metrics"][primary]["value"] or 0.0)):
-            figures = [cell(row["metrics"][name], "\n") for name in names]
+            figures = [cell(row["metrics"][name], stacked=True) for name in names]
             table.add_row(row["model"], *figures, str(row["seeds"]), f"{row['train_seconds']:,.1f}")
         console.print(table)
         rules = " · ".join(f"{name} {value}" for name, value in self.protocol.record().items())

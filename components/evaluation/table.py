@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -39,16 +40,18 @@ def print_table(record: Record, console: Console) -> None:
     record : as `summary.record_of` makes it
     console : where to
     """
-    names = shown_metrics(record)
-    table = Table(title=f"window {record['protocol'].get('window', 'test')}", title_justify="left")
+    names = shown_metrics(record)[: 3 if console.width < 100 else None]
+    table = Table(title=f"window {record['protocol'].get('window', 'test')}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("model", no_wrap=True)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("against best baseline", justify="right")
+    table.add_column("against best\nbaseline", justify="right", no_wrap=True)
     for row in record["models"]:
         mark = _MARK[row["kind"]]
         label = f"{row['model']}\n[dim]{mark}[/]" if mark else f"[bold]{row['model']}[/]"
-        table.add_row(label, *(cell(row["metrics"][name], "\n") for name in names), difference(row, "\n"))
+        table.add_row(
+            label, *(cell(row["metrics"][name], stacked=True) for name in names), difference(row, stacked=True)
+        )
     console.print(table)
     console.print(protocol_line(record), style="dim")
 
@@ -63,16 +66,16 @@ def markdown(record: Record) -> str:
     return "\n".join([*lines, "", protocol_line(record), ""])
 
 
-def cell(estimate: Record, gap: str = " ") -> str:
-    """A figure with its interval, e.g. "0.312 (0.298–0.326)"; `gap` stands between them."""
+def cell(estimate: Record, stacked: bool = False) -> str:
+    """A figure with its interval, e.g. "0.3120 (0.298–0.326)"; `stacked` puts the interval on a line of its own."""
     if estimate["value"] is None:
         return "–"
     if estimate["low"] is None:
         return f"{estimate['value']:.4f}"
-    return f"{estimate['value']:.4f}{gap}({estimate['low']:.3f}–{estimate['high']:.3f})"
+    return _with(f"{estimate['value']:.4f}", f"{estimate['low']:.3f}–{estimate['high']:.3f}", stacked)
 
 
-def difference(row: Record, gap: str = " ") -> str:
+def difference(row: Record, stacked: bool = False) -> str:
     """The paired difference to the best baseline; a star where the interval does not hold 0."""
     found = row.get("difference")
     if not found or found["value"] is None:
@@ -80,7 +83,11 @@ def difference(row: Record, gap: str = " ") -> str:
     if found["low"] is None:
         return f"{found['value']:+.4f}"
     star = "*" if found["low"] > 0 or found["high"] < 0 else ""
-    return f"{found['value']:+.4f}{star}{gap}({found['low']:+.3f} to {found['high']:+.3f})"
+    return _with(f"{found['value']:+.4f}{star}", f"{found['low']:+.3f} to {found['high']:+.3f}", stacked)
+
+
+def _with(figure: str, interval: str, stacked: bool) -> str:
+    return f"{figure}\n[dim]{interval}[/]" if stacked else f"{figure} ({interval})"
 
 
 def _line(cells: Sequence[str]) -> str:

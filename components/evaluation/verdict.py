@@ -46,9 +46,10 @@ def verdict(record: Record) -> Record:
         sentences.append(_against(winner, baselines[0], primary, record["confidence"]))
     sentences.append(_meaning(winner))
     for one in observers:
-        sentences.append(
-            f"For scale: {_label(one)}, who knows how the log was made, reaches {_value(one, primary)} in {name}."
+        knows = (
+            "sees what is hidden" if "oracle" in one["model"] else "knows how the log was made but sees only the log"
         )
+        sentences.append(f"For scale: the {_label(one)}, who {knows}, reaches {_value(one, primary)} in {name}.")
     return {
         "winner": winner["model"],
         "baseline": baselines[0]["model"] if baselines else None,
