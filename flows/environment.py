@@ -35,6 +35,7 @@ def prepare(root: Path) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    (home / "prefect").mkdir(parents=True, exist_ok=True)  # Prefect makes only the last folder of it
     here = str(Path(sys.executable).parent)
     if os.environ.get("PATH", "").split(os.pathsep)[0] != here:
         os.environ["PATH"] = here + os.pathsep + os.environ.get("PATH", "")
