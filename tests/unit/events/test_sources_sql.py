@@ -177,6 +177,10 @@ def test_postgresql(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (report.kept, report.duplicates) == (100, 500)
     with pytest.raises(SchemaError, match="absent"):
         load_frame(log_params({"format": "sql", "path": postgres, "options": {"table": "absent"}}), now=NOW)
+    secret_column = params.events.source.model_copy(update={"options": {"query": "SELECT hunter2 FROM clicks"}})
+    events = params.events.model_copy(update={"source": secret_column})
+    with pytest.raises(SchemaError, match=r'column "\*\*\*" does not exist'):
+        load_frame(params.model_copy(update={"events": events}), now=NOW)
     monkeypatch.setenv("SHOP_PASSWORD", "wrong-word")
     with pytest.raises(ServiceError, match="password authentication failed") as raised:
         load_frame(params, now=NOW)

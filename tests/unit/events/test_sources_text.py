@@ -314,6 +314,16 @@ def test_a_log_may_have_only_an_order(tmp_path: Path) -> None:
     assert found.rejected["rule"].to_list() == ["user_id_missing"]
 
 
+def test_positions_go_on_from_block_to_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.events.sources.text._BLOCK", 1 << 10)
+    path = tmp_path / "log.csv"
+    path.write_text("user_id,item_id\n" + "".join(f"u{k % 3},{k}\n" for k in range(900)))
+    found = load(log_params({"path": str(path), "constants": {"action": "view"}}, time_kind="ordinal"))
+    for _, events in found.events.group_by("user_id"):
+        assert events["item_id"].cast(pl.Int64).is_sorted()
+        assert events["timestamp"].n_unique() == 300
+
+
 def test_actions_are_found_and_several_files_are_one_log(tmp_path: Path) -> None:
     one, two = tmp_path / "1.csv", tmp_path / "2.csv"
     one.write_text(CSV)
