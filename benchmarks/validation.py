@@ -11,6 +11,7 @@ import argparse
 import datetime as dt
 import json
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -84,15 +85,17 @@ def measure(rows: int, days: int, dirty: float, params: Params) -> dict[str, flo
         validate(small, params)
         first_s, before_mb = time.perf_counter() - started, _peak_mb()
         _made(large, rows, days, dirty)
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         report = validate(large, params)
-        seconds = time.perf_counter() - started
+        seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     return {
         "rows": report.rows_in,
         "quarantined": report.quarantined,
         "expectations": report.expectations["evaluated"],
         "great_expectations_rows": report.expectations["rows"],
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu_s, 2),
+        "load_average": round(os.getloadavg()[0], 1),
         "rows_per_s": round(rows / seconds),
         "first_run_with_imports_s": round(first_s, 2),
         "peak_mb": round(_peak_mb()),

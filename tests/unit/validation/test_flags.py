@@ -50,6 +50,13 @@ def test_impossible_speed_is_flagged_at_its_arrival() -> None:
     assert flags_of(events, events__time_kind="day").tolist() == [0] * 5
 
 
+def test_speed_along_a_parallel_and_over_the_antimeridian() -> None:
+    east = journey([(48.8566, 2.35), (48.8566, 20.0)], [0, 30])
+    assert flags_of(east).tolist() == [0, BIT["impossible_speed"]]
+    over_the_line = journey([(-17.0, 179.95), (-17.0, -179.95)], [0, 30])  # eleven kilometres
+    assert flags_of(over_the_line).tolist() == [0, 0]
+
+
 def test_two_places_in_one_tick_of_a_coarse_clock_are_possible() -> None:
     events = journey([(48.8566, 2.3522), (48.90, 2.40)], [0, 0])
     assert flags_of(events).tolist() == [0, BIT["impossible_speed"]]
