@@ -18,13 +18,14 @@ import components
 from components.errors import BusyError, ChronotopeError, ConfigError
 from components.files import read_json, sha256_file, write_json
 
+_LEARNERS = ("features", "evaluation", "memory", "models", "predictor.py", "learners.py")
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
     "validate": ("events", "validate.py"),
     "features": ("features",),
-    "train": ("features", "memory", "models", "training", "predictor.py", "train.py"),
-    "blend": ("features", "memory", "models", "ranking", "training/network.py", "predictor.py", "blend.py"),
-    "evaluate": ("evaluation", "features", "memory", "models", "ranking", "predictor.py", "evaluate.py"),
+    "train": (*_LEARNERS, "training", "train.py"),
+    "blend": (*_LEARNERS, "ranking", "training", "blend.py"),
+    "evaluate": (*_LEARNERS, "ranking", "training", "observers", "evaluate.py"),
 }
 
 

@@ -47,6 +47,10 @@ def toy_encoding(n_items: int = 20, n_actions: int = 3, n_categories: int = 4, s
             "country": None,
             "time_kind": "real",
             "numbers": list(NUMBERS),
+            "max_speed_kmh": 1000.0,
+            "max_events_per_user_day": 200,
+            "max_value": None,
+            "max_duration_s": None,
         },
     )
 

@@ -22,7 +22,8 @@ LAYERS = [
     {"ranking"},
     {"learners"},
     {"registry"},
-    {"serving", "monitoring", "benchmark", "presets"},
+    {"serving", "monitoring", "presets"},
+    {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
 EDGES = {"validate", "train", "blend", "evaluate"}

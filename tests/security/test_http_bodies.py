@@ -1,0 +1,108 @@
+"""Bodies that a service meets in the wild: refused with one clear message, at once, and without harm."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from bento.app import make_app
+from components.params import load_params
+from tests.serving import ROOT, Holder, toy_champion
+
+SERVING = load_params(ROOT / "params.yaml").serving
+JSON = {"content-type": "application/json"}
+GOOD = {"user_id": "user00001", "time": "2025-03-01T12:00:00Z"}
+EVENT = {"item_id": "item00001", "action": "view", "timestamp": "2025-02-28T10:00:00Z"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    champion = toy_champion()
+    app = make_app(lambda: Holder(champion), SERVING)  # type: ignore[arg-type, return-value]
+    with TestClient(app, raise_server_exceptions=True) as one:
+        yield one
+        assert one.post("/v1/predict", json=GOOD).status_code == 200, "the service outlives all of it"
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({}, None),
+        ({"user_id": ""}, "user_id"),
+        ({"user_id": "u" * 257}, "user_id"),
+        ({"user_id": 7}, "user_id"),
+        (GOOD | {"surprise": 1}, "surprise"),
+        (GOOD | {"k": 0}, "k"),
+        (GOOD | {"k": SERVING.max_k + 1}, "k"),
+        (GOOD | {"k": "many"}, "k"),
+        (GOOD | {"time": "2025-03-01T12:00:00"}, "time"),
+        (GOOD | {"time": "yesterday"}, "time"),
+        (GOOD | {"latitude": 91, "longitude": 0}, "latitude"),
+        (GOOD | {"latitude": 48.0}, None),
+        (GOOD | {"filters": {"radius_km": 5}}, None),
+        (GOOD | {"filters": {"radius_km": -1}, "latitude": 1, "longitude": 1}, "filters.radius_km"),
+        ({"history": [EVENT | {"duration_s": -1}]}, "history.0.duration_s"),
+        ({"history": [EVENT | {"value": 1e400}]}, None),
+        ({"history": [EVENT | {"utc_offset_min": 10_000}]}, "history.0.utc_offset_min"),
+        ({"history": [{"item_id": "a"}]}, "history.0.action"),
+        ({"history": "all"}, "history"),
+        ({"history": [EVENT] * (SERVING.max_inline_events + 1)}, "history"),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_body_that_breaks_the_schema(client: TestClient, body: object, where: str | None) -> None:
+    answer = client.post("/v1/predict", content=json.dumps(body), headers=JSON)
+    assert answer.status_code in {400, 422}
+    found = answer.json()
+    assert found["error"]
+    if where is not None:
+        assert found["where"] == where
+
+
+@pytest.mark.parametrize("text", ["", "{", "nonsense", '{"user_id": "a", "time": NaN}', "[" * 100_000, b"\xff\xfe{}"])
+def test_a_body_that_is_not_json(client: TestClient, text: str | bytes) -> None:
+    answer = client.post("/v1/predict", content=text, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/vnd.bentoml+pickle", "application/x-www-form-urlencoded", ""]
+)
+def test_another_content_type(client: TestClient, kind: str) -> None:
+    assert client.post("/v1/predict", content=json.dumps(GOOD), headers={"content-type": kind}).status_code == 415
+
+
+def test_a_compressed_body_is_not_unpacked(client: TestClient) -> None:
+    bomb = gzip.compress(b"0" * 10_000_000)
+    assert client.post("/v1/predict", content=bomb, headers=JSON | {"content-encoding": "gzip"}).status_code == 415
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(client: TestClient) -> None:
+    answer = client.post("/v1/predict", content=b"x" * (SERVING.max_body_bytes + 1), headers=JSON)
+    assert answer.status_code == 413
+
+    def endless() -> Iterator[bytes]:  # no content-length: counted as it comes
+        for _ in range(2 * SERVING.max_body_bytes // 65_536):
+            yield b"x" * 65_536
+
+    assert client.post("/v1/predict", content=endless(), headers=JSON).status_code == 413
+
+
+def test_nothing_of_the_input_comes_back(client: TestClient) -> None:
+    secret = "a-very-private-name"
+    answer = client.post("/v1/predict", json={"user_id": secret * 30})
+    assert answer.status_code == 422
+    assert secret not in answer.text
+
+
+def test_ids_that_are_paths_or_code_are_only_strings(client: TestClient) -> None:
+    for name in ("../../etc/passwd", "'; DROP TABLE users; --", "${HOME}", "\x00padding", "\x01unknown"):
+        answer = client.post("/v1/predict", json=GOOD | {"user_id": name, "history": [EVENT | {"item_id": name}]})
+        assert answer.status_code == 200
+        assert name not in {item["item_id"] for item in answer.json()["items"]}

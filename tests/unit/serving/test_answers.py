@@ -1,0 +1,102 @@
+"""What the service answers: known, unknown and inline users, filters, and the shape of every part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from bento.app import make_app
+from components.params import load_params
+from components.serving.champion import Champion
+from tests.serving import ROOT, Holder, toy_champion
+
+
+@pytest.fixture(scope="module")
+def champion() -> Champion:
+    return toy_champion()
+
+
+@pytest.fixture(scope="module")
+def client(champion: Champion) -> Iterator[TestClient]:
+    app = make_app(lambda: Holder(champion), load_params(ROOT / "params.yaml").serving)  # type: ignore[arg-type, return-value]
+    with TestClient(app) as one:
+        yield one
+
+
+def ask(client: TestClient, **body: object) -> dict:
+    answer = client.post("/v1/predict", json={"time": "2025-03-01T12:00:00Z", **body})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_known_user_is_answered_from_history(client: TestClient, champion: Champion) -> None:
+    found = ask(client, user_id="user00003", k=3)
+    store = champion.artifact.histories
+    start, stop = store.offsets[3], store.offsets[4]
+    mine = {str(store.encoding.vocabularies["item"].ids[code]) for code in store["item"][start:stop]}
+    assert {item["item_id"] for item in found["items"]} == mine  # three habits, three best items
+    assert found["history_events"] == 40
+    assert "stored history" in found["reason"]
+    assert found["model"]["version"] == 1
+    assert found["model"]["lineage"] == {"git_sha": "abc", "params": "def"}
+
+
+def test_every_part_is_a_distribution(client: TestClient) -> None:
+    found = ask(client, user_id="user00000", k=20)
+    probabilities = [item["probability"] for item in found["items"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1.0, abs=1e-3)  # k is the whole catalogue
+    assert sum(found["actions"].values()) == pytest.approx(1.0, abs=1e-3)
+    times = found["next_event"]
+    assert times["quantiles_s"]["p10"] < times["quantiles_s"]["p50"] < times["quantiles_s"]["p90"]
+    assert 0 <= times["within"]["1h"] <= times["within"]["1d"] <= times["within"]["7d"] <= 1
+    assert times["no_return"]["90d"] <= times["no_return"]["30d"]
+
+
+def test_an_unknown_user_is_told_so(client: TestClient) -> None:
+    found = ask(client, user_id="nobody")
+    assert found["history_events"] == 0
+    assert "not known" in found["reason"]
+    assert len(found["items"]) == 10
+
+
+def test_an_inline_history_stands_in_for_the_stored_one(client: TestClient) -> None:
+    event = {"item_id": "item00007", "action": "view", "timestamp": "2025-02-28T10:00:00Z"}
+    found = ask(client, user_id="user00003", history=[event, event | {"timestamp": "2025-02-28T11:00:00Z"}], k=1)
+    assert found["history_events"] == 2
+    assert found["items"][0]["item_id"] == "item00007"
+
+
+def test_what_is_dated_after_the_request_has_not_happened(client: TestClient) -> None:
+    past = {"item_id": "item00001", "action": "view", "timestamp": "2025-02-28T10:00:00Z"}
+    future = {"item_id": "item00002", "action": "view", "timestamp": "2025-03-02T10:00:00Z"}
+    with_future, without = ask(client, history=[past, future]), ask(client, history=[past])
+    assert with_future["history_events"] == 1
+    assert with_future["items"] == without["items"]
+
+
+def test_filters_pick_from_the_ranking(client: TestClient, champion: Champion) -> None:
+    catalogue = champion.encoding.catalogue
+    names = champion.encoding.vocabularies["item"].ids
+    unseen = ask(client, user_id="user00003", k=20, filters={"seen": False})
+    habits = {item["item_id"] for item in ask(client, user_id="user00003", k=3)["items"]}
+    assert not habits & {item["item_id"] for item in unseen["items"]}
+    only = ask(client, user_id="user00003", k=20, filters={"categories": ["category1"]})
+    assert {item["category"] for item in only["items"]} == {"category1"}
+    cheap = ask(client, user_id="user00003", k=20, filters={"max_price": 20.0})
+    prices = dict(zip(names, catalogue.price, strict=True))
+    assert cheap["items"]
+    assert all(prices[item["item_id"]] <= 20 for item in cheap["items"])
+    near = ask(client, user_id="user00003", k=20, latitude=48.85, longitude=2.37, filters={"radius_km": 3.0})
+    assert 0 < len(near["items"]) < 20
+    none = ask(client, user_id="user00003", filters={"categories": ["no such"]})
+    assert none["items"] == []
+
+
+def test_the_model_route_names_the_champion(client: TestClient) -> None:
+    found = client.get("/v1/model").json()
+    assert found["champion"]["name"] == "memory"
+    assert found["previous"] is None
+    assert found["refused"] is None
