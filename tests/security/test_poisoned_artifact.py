@@ -170,3 +170,11 @@ def test_a_manifest_of_another_kind_is_refused(folder: Path, record: object) -> 
     write_json(folder / "MANIFEST", record)
     with pytest.raises(IntegrityError, match="MANIFEST"):
         verify(folder)
+
+
+@pytest.mark.parametrize("kind", ["os:system", "builtins.eval", "../memory", None, 7, ["memory"]])
+def test_a_config_names_a_kind_of_a_fixed_table_and_never_a_class(folder: Path, kind: object) -> None:
+    write_json(folder / "config.json", {"kind": kind})
+    seal(folder)
+    with pytest.raises(IntegrityError, match="a kind among"):
+        load_artifact(folder)
