@@ -297,9 +297,7 @@ class _Run:
         if not (folder / "done.json").is_file():
             self.say(f"{name}, seed {seed}: fitting")
             with replace_folder(folder) as out:
-                begin = time.monotonic()
-                predictor = self._fitted(name, seed)
-                seconds = time.monotonic() - begin
+                predictor, seconds = self._fitted(name, seed)
                 if name != "blend":
                     predictor.save(out / "model")
                 self._judge(predictor, f"{name}, seed {seed}").save(out / "judgement.parquet")
@@ -314,20 +312,22 @@ class _Run:
         workspace = self.params.workspace.model_copy(update={"seed": self.params.workspace.seed + seed})
         return self.params.model_copy(update={"workspace": workspace})
 
-    def _fitted(self, name: str, seed: int) -> Predictor:
+    def _fitted(self, name: str, seed: int) -> tuple[Predictor, float]:
+        """The predictor and the seconds that fitting took; a blend costs its parts too."""
         history = self.protocol.history
         if name == "blend":
             wanted = self.params.training.blend
-            for part in wanted.parts:
-                self._one(part, seed if self._draws(part) else 0)
-            folders = {part: self._folder(part, seed if self._draws(part) else 0) for part in wanted.parts}
-            parts = {part: learners.load(folder / "model") for part, folder in folders.items()}
+            seeds = {part: seed if self._draws(part) else 0 for part in wanted.parts}
+            spent = sum(self._one(part, drawn)[1] for part, drawn in seeds.items())
+            parts = {part: learners.load(self._folder(part, drawn) / "model") for part, drawn in seeds.items()}
+            begin = time.monotonic()
             blend = BlendPredictor(parts, wanted, self.protocol)
             blend.fit_weights(Window(self.store, "blend", history))
-            return blend
+            return blend, spent + time.monotonic() - begin
         predictor = learners.build(name, self._seeded(seed))
+        begin = time.monotonic()
         predictor.fit(Window(self.store, "train", history), Window(self.store, "tune", history), NoTracker())
-        return predictor
+        return predictor, time.monotonic() - begin
 
     def _judge(self, predictor: Predictor, label: str) -> Judgement:
         last = [time.monotonic()]

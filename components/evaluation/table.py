@@ -83,7 +83,7 @@ def difference(row: Record, stacked: bool = False) -> str:
     if found["low"] is None:
         return f"{found['value']:+.4f}"
     star = "*" if found["low"] > 0 or found["high"] < 0 else ""
-    return _with(f"{found['value']:+.4f}{star}", f"{found['low']:+.3f} to {found['high']:+.3f}", stacked)
+    return _with(f"{found['value']:+.4f}{star}", f"{found['low']:+.3f}…{found['high']:+.3f}", stacked)
 
 
 def _with(figure: str, interval: str, stacked: bool) -> str:

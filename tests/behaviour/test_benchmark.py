@@ -74,7 +74,7 @@ def test_what_is_done_is_not_done_again(options: Options, monkeypatch: pytest.Mo
     monkeypatch.setattr(module._Run, "_fitted", lambda self, name, seed: built.append(name))
     assert benchmark(options).record() == first
     assert built == []
-    with pytest.raises(AttributeError):  # other rules: nothing of it may be taken from what is kept
+    with pytest.raises(TypeError):  # other rules: nothing of it may be taken from what is kept
         benchmark(changed(options, target_time="given"))
     assert built == ["popularity"]
 
