@@ -73,7 +73,8 @@ def measure(folder: Path) -> None:
             begin, busy = time.perf_counter(), time.process_time()
             report = ingest(Path(workspace), params)
             seconds, cpu = time.perf_counter() - begin, time.process_time() - busy
-            print(f"{name:8} {report.rows_in / seconds:12,.0f} rows/s  {seconds:6.2f} s wall  {cpu:6.2f} s CPU  {report}")
+            rate = report.rows_in / seconds
+            print(f"{name:8} {rate:12,.0f} rows/s  {seconds:6.2f} s wall  {cpu:6.2f} s CPU  {report.kept:,} kept")
         size = sum(path.stat().st_size for path in Path(workspace, "data/events").iterdir())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"peak     {peak / 2**30:8.2f} GiB  day files {size / 2**20:,.0f} MiB")

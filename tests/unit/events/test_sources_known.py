@@ -27,8 +27,7 @@ def test_recbole_with_attributes_beside(tmp_path: Path) -> None:
         "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t3\t4\t881250949\n7\t4\t2.5\t881250950\n"
     )
     (tmp_path / "toy.item").write_text(
-        "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
-        '3\tA "quoted" film\t1995\tDrama War\n'
+        'item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n3\t"Quoted" film\t1995\tDrama War\n'
     )
     (tmp_path / "toy.user").write_text("user_id:token\tage:token\n7\t24\n")
     for path in (tmp_path, tmp_path / "toy.inter"):
@@ -37,7 +36,7 @@ def test_recbole_with_attributes_beside(tmp_path: Path) -> None:
             "7", "3", "rate", utc(1997, 12, 4, 15, 55, 49), 4.0,
         )  # fmt: skip
         assert found.items.select("item_id", "title", "category", "tags").rows() == [
-            ("3", 'A "quoted" film', "Drama", ["Drama", "War"])
+            ("3", '"Quoted" film', "Drama", ["Drama", "War"])
         ]
         assert found.users.rows() == [("7", "24")]
     (tmp_path / "toy.inter").write_text("user_id:token\titem_id:token\n7\t3\n")
