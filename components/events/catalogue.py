@@ -37,9 +37,7 @@ def conform_items(items: pl.DataFrame) -> pl.DataFrame:
     """
     if "item_id" not in items.columns:
         raise SchemaError("a column item_id of items", found=", ".join(items.columns), do="Map one to it.")
-    frame = items.select(
-        _column(items, name).alias(name) for name in ITEM_SCHEMA if name in items.columns
-    )
+    frame = items.select(_column(items, name).alias(name) for name in ITEM_SCHEMA if name in items.columns)
     frame = frame.filter(pl.col("item_id").is_not_null())
     out = frame.select("item_id").unique().sort("item_id")
     for name, kind in ITEM_SCHEMA.items():
