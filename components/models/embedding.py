@@ -40,7 +40,7 @@ class ItemTable(nn.Module):
         IntegrityError
             A code is out of range.
         """
-        size = self.categories.num_embeddings if self.categories is not None else 1 << 31
+        size = self.categories.num_embeddings if self.categories is not None else (1 << 31) - 1
         if bool(((self.category < 0) | (self.category >= size)).any()):
             raise IntegrityError(
                 f"category codes below {size}", found="one out of range in the weights", do="Train the model again."

@@ -293,6 +293,14 @@ def test_what_was_saved_answers_the_same(kind: str, tmp_path: Path) -> None:
     assert sha256_tree(tmp_path / "m") == sha256_tree(tmp_path / "n")
 
 
+def test_an_item_only_network_is_loaded_too(tmp_path: Path) -> None:
+    store = toy_store()
+    one = fitted(store, predictor("gru", inputs=["item"], heads={"item": 1.0}))
+    one.save(tmp_path / "m")
+    queries = queries_of(store, one)
+    np.testing.assert_array_equal(NetworkPredictor.load(tmp_path / "m").score(queries).item, one.score(queries).item)
+
+
 def test_another_encoding_is_refused(tmp_path: Path) -> None:
     one = fitted(toy_store(), predictor("gru"))
     other = toy_store(n_items=25)
