@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import components
 from components.errors import BusyError, ChronotopeError, ConfigError
 from components.files import read_json, sha256_file, write_json
 
+logger = logging.getLogger(__name__)
 _LEARNERS = ("features", "evaluation", "memory", "models", "predictor.py", "learners.py")
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
@@ -78,6 +80,7 @@ def _repo(root: Path) -> Iterator:
     from dvc.repo import Repo
     from dvc.stage.exceptions import StageCmdFailedError
 
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # `reproduce` says what happens
     before = Path.cwd()
     os.chdir(root)
     try:
@@ -136,9 +139,12 @@ def reproduce(root: Path, stage: str, *, upstream: bool = False, force: bool = F
         Another DVC command holds the files.
     """
     started = time.monotonic()
+    logger.info("%s …", stage)
     with _repo(root) as repo:
         done = repo.reproduce([stage], single_item=not upstream, force=force)
-    return StageRun(stage, any(one.addressing == stage for one in done), time.monotonic() - started)
+    run = StageRun(stage, any(one.addressing == stage for one in done), time.monotonic() - started)
+    logger.info("%s: %s (%.1f s)", stage, "done" if run.ran else "up to date", run.seconds)
+    return run
 
 
 def stale(root: Path) -> list[str]:

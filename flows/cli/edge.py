@@ -7,6 +7,7 @@ result, or the error, is one JSON object on stdout.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
 from typer.main import get_command
 
 from components.errors import ChronotopeError, ConfigError
@@ -55,6 +57,7 @@ def main() -> None:
     from flows.cli.app import app
 
     as_json = "--json" in sys.argv
+    _show_progress()
     try:
         get_command(app).main(standalone_mode=False, prog_name="chronotope")
     except ChronotopeError as error:
@@ -74,6 +77,15 @@ def main() -> None:
             1,
             as_json,
         )
+
+
+def _show_progress() -> None:
+    """Steps of the flows on stderr, so that stdout holds the result alone."""
+    handler = RichHandler(console=errors, show_path=False, show_level=False, markup=False, log_time_format="%H:%M:%S")
+    logger = logging.getLogger("flows")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def _leave(error: ChronotopeError | None, message: str, code: int, as_json: bool) -> None:
