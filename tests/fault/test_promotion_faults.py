@@ -151,7 +151,7 @@ def test_two_promotions_at_once_have_one_winner(judged: tuple[Path, Decision]) -
     racers = [CONTEXT.Process(target=_race, args=(root, one, gate, results)) for one in (decision, other)]
     for racer in racers:
         racer.start()
-    found = sorted(results.get(timeout=120) for _ in racers)
+    found = sorted(results.get(timeout=300) for _ in racers)
     for racer in racers:
         racer.join()
     assert found.count("stale") == 1
