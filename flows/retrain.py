@@ -7,6 +7,8 @@ The middle is the graph of dvc.yaml, stage by stage; the ends are tasks of their
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from components.params import load_params
-from components.workspace import hold
+from components.workspace import Settings, Workspace, hold
 from flows import reconcile, stages, tasks
 from flows.environment import prepare
 
@@ -59,11 +61,26 @@ def retrain(
             "retries": params.flow.retries,
             "retry_delay_seconds": params.flow.retry_delay_s,
         }
+        registry = registry_ahead(root, params.workspace.name)
         taken = tasks.ingest.with_options(**limits)(str(root), until, replace)
         ran = [tasks.run_stage.with_options(**limits)(str(root), stage) for stage in stages.stage_names(root)]
+        if registry is not None:
+            registry.wait()
         tasks.log_runs.with_options(**limits)(str(root))
         decision = tasks.gate.with_options(timeout_seconds=params.flow.timeout_s)(str(root))
         entry = tasks.promote.with_options(**limits)(str(root), decision) if decision["promote"] else None
         built = tasks.package(str(root)) if entry and package else None
         stages.mark_finished(root)
     return {"ingest": taken, "stages": ran, "decision": decision, "entry": entry, "bento": built}
+
+
+def registry_ahead(root: Path, name: str) -> subprocess.Popen[bytes] | None:
+    """Make the schema of a new embedded MLflow store in another process, beside the first stages: it takes ten seconds.
+
+    When that process fails, the first use makes the schema, or says what is wrong.
+    """
+    if Workspace(root).mlflow_db.exists() or Settings().mlflow_tracking_uri is not None:
+        return None
+    make = "import sys, pathlib; from components.registry.tracking.client import migrate; "
+    command = [sys.executable, "-c", make + "migrate(pathlib.Path(sys.argv[1]), sys.argv[2])", str(root), name]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
