@@ -51,7 +51,7 @@ def reconcile(root: Path) -> list[str]:
     if moved:
         return found + [
             f"the alias {alias} was moved by hand to {to[:12]}; the promotion log says otherwise and counts. Adopt it "
-            "with `registry.promote.adopt`, or the next promotion will set it right"
+            "with `chronotope promote --adopt`, or the next promotion will set it right"
             for alias, to in moved.items()
         ]
     if here.applied != last.sequence or last.digest not in here.versions:
