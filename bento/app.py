@@ -1,22 +1,28 @@
 """The HTTP face as a plain ASGI app: guard, `POST /v1/predict`, `GET /v1/model`. It knows nothing of BentoML.
 
-The guard refuses before it reads: a body over the limit, a content type that is not JSON, JSON with NaN.
+The guard refuses before it reads: a body over the limit, a content type that is not JSON, JSON with NaN. An error is
+one JSON object; what went wrong inside stays in the log.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
 from pydantic import ValidationError
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
 
+from bento.envelope import error
 from bento.schemas import (
     ErrorResponse,
     ModelInfo,
+    ModelState,
     NextTime,
     PredictRequest,
     PredictResponse,
@@ -31,28 +37,24 @@ from components.serving.question import Question
 from components.serving.watch import Watch
 
 _JSON = "application/json"
-
-
-def _error(status: int, message: str, where: str | None = None) -> Response:
-    body = ErrorResponse(error=message, where=where)
-    return Response(body.model_dump_json(exclude_none=True), status, media_type=_JSON)
+_SCHEMAS = "#/components/schemas/{model}"
 
 
 async def _body(request: Request, limit: int) -> bytes | Response:
     """The whole body, or the refusal of one that is too large or is not JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _JSON:
-        return _error(415, f"needed the content type {_JSON}, found {kind[:80] or 'none'}")
+        return error(415, f"needed the content type {_JSON}, found {kind[:80] or 'none'}")
     if request.headers.get("content-encoding", "identity") != "identity":
-        return _error(415, "needed an uncompressed body")
+        return error(415, "needed an uncompressed body")
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared) > limit:
-        return _error(413, f"needed a body of at most {limit} bytes")
+        return error(413, f"needed a body of at most {limit} bytes")
     read = bytearray()
     async for block in request.stream():
         read += block
         if len(read) > limit:
-            return _error(413, f"needed a body of at most {limit} bytes")
+            return error(413, f"needed a body of at most {limit} bytes")
     return bytes(read)
 
 
@@ -102,44 +104,77 @@ def predict(champion: Champion, asked: PredictRequest) -> PredictResponse:
     )
 
 
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The description of the routes; the request's schema is added, since the guard and not FastAPI reads the body."""
+    if app.openapi_schema is None:
+        described = get_openapi(title=app.title, version=app.version, routes=app.routes, description=app.description)
+        _, shapes = models_json_schema([(PredictRequest, "validation")], ref_template=_SCHEMAS)
+        described.setdefault("components", {}).setdefault("schemas", {}).update(shapes["$defs"])
+        app.openapi_schema = described
+    return app.openapi_schema
+
+
+async def _refused(_: Request, found: Exception) -> Response:
+    status = found.status_code if isinstance(found, HTTPException) else 500
+    refusal = error(status, str(found.detail) if isinstance(found, HTTPException) else "the service failed")
+    refusal.headers.update(getattr(found, "headers", None) or {})
+    return refusal
+
+
+async def _asked(request: Request, params: ServingParams) -> PredictRequest | Response:
+    """The request as it should be, or why it is not."""
+    body = await _body(request, params.max_body_bytes)
+    if isinstance(body, Response):
+        return body
+    try:
+        asked = PredictRequest.model_validate(orjson.loads(body))
+    except orjson.JSONDecodeError as found:
+        return error(400, f"needed JSON (NaN and infinity are not): {found}")
+    except ValidationError as found:
+        first = found.errors(include_input=False, include_url=False)[0]
+        return error(422, str(first["msg"]), ".".join(str(part) for part in first["loc"]) or None)
+    if asked.k > params.max_k:
+        return error(422, f"needed k of at most {params.max_k}", "k")
+    if asked.history is not None and len(asked.history) > params.max_inline_events:
+        return error(422, f"needed at most {params.max_inline_events} events", "history")
+    return asked
+
+
 def make_app(watch: Callable[[], Watch], params: ServingParams) -> FastAPI:
     """The app; `watch` gives the holder of the champion at the time of each request."""
-    app = FastAPI(title="Chronotope", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
-    schema = {"requestBody": {"required": True, "content": {_JSON: {"schema": PredictRequest.model_json_schema()}}}}
+    app = FastAPI(
+        title="Chronotope", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
+        description="What each user does next, when and where.",
+        exception_handlers={HTTPException: _refused, Exception: _refused},
+    )  # fmt: skip
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    schema = {"required": True, "content": {_JSON: {"schema": {"$ref": _SCHEMAS.format(model="PredictRequest")}}}}
 
-    @app.post("/v1/predict", response_model=PredictResponse, openapi_extra=schema,
-              responses={code: {"model": ErrorResponse} for code in (400, 413, 415, 422)})  # fmt: skip
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": ErrorResponse} for code in (400, 413, 415, 422, 500)}
+
+    @app.post("/v1/predict", response_model=PredictResponse, openapi_extra={"requestBody": schema}, summary="Predict",
+              operation_id="predict", responses=refusals)  # fmt: skip
     async def predict_route(request: Request) -> Response:
         """What this user does next: items, actions, time and place, with their probabilities."""
-        body = await _body(request, params.max_body_bytes)
-        if isinstance(body, Response):
-            return body
-        try:
-            asked = PredictRequest.model_validate(orjson.loads(body))
-        except orjson.JSONDecodeError as error:
-            return _error(400, f"needed JSON (NaN and infinity are not): {error}")
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            return _error(422, str(first["msg"]), ".".join(str(part) for part in first["loc"]) or None)
-        if asked.k > params.max_k:
-            return _error(422, f"needed k of at most {params.max_k}", "k")
-        if asked.history is not None and len(asked.history) > params.max_inline_events:
-            return _error(422, f"needed at most {params.max_inline_events} events", "history")
+        asked = await _asked(request, params)
+        if isinstance(asked, Response):
+            return asked
         try:
             found = predict(watch().champion, asked)
-        except ChronotopeError as error:
-            return _error(422, str(error))
+        except ChronotopeError as refusal:
+            return error(422, str(refusal))
         return Response(found.model_dump_json(), media_type=_JSON)
 
-    @app.get("/v1/model", response_model=None)
+    @app.head("/v1/model", include_in_schema=False)
+    @app.get("/v1/model", response_model=ModelState, summary="Model", operation_id="model")
     async def model_route() -> Response:
         """The model that serves, the one before it, and why a newer one was refused, if one was."""
         holder = watch()
-        record: dict[str, Any] = {
-            "champion": model_info(holder.champion).model_dump(),
-            "previous": model_info(holder.previous).model_dump() if holder.previous else None,
-            "refused": holder.last_error,
-        }
-        return Response(json.dumps(record), media_type=_JSON)
+        state = ModelState(
+            champion=model_info(holder.champion),
+            previous=model_info(holder.previous) if holder.previous else None,
+            refused=holder.last_error,
+        )
+        return Response(state.model_dump_json(), media_type=_JSON)
 
     return app

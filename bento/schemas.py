@@ -92,6 +92,14 @@ class ModelInfo(BaseModel):
     lineage: dict[str, str | int | float | None]
 
 
+class ModelState(BaseModel):
+    """The model that serves, the one before it, and why the newest promotion was refused, if it was."""
+
+    champion: ModelInfo
+    previous: ModelInfo | None
+    refused: str | None
+
+
 class PredictResponse(BaseModel):
     items: list[RankedItem]
     actions: dict[str, float] | None

@@ -16,6 +16,7 @@ _QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 _WITHIN_S = {"1h": 3_600.0, "1d": 86_400.0, "7d": 604_800.0}
 _NO_RETURN_S = {"30d": 2_592_000.0, "90d": 7_776_000.0}
 _PLACES = 5
+_BISECTIONS = 30  # quantiles to a part in 10⁷, at 0.5 ms each
 
 
 def answer(champion: Champion, question: Question) -> Answer:
@@ -92,7 +93,7 @@ def _next_time(time: TimeDistribution) -> NextTime:
         return float(time.cdf(np.array([seconds]))[0])
 
     return NextTime(
-        quantiles_s={name: float(time.quantile(p)[0]) for name, p in _QUANTILES.items()},
+        quantiles_s={name: float(time.quantile(p, _BISECTIONS)[0]) for name, p in _QUANTILES.items()},
         within={name: within(seconds) for name, seconds in _WITHIN_S.items()},
         no_return={name: 1.0 - within(seconds) for name, seconds in _NO_RETURN_S.items()},
     )

@@ -87,4 +87,4 @@ def load_champion(entry: Entry, folder: Path) -> Champion:
     IntegrityError, UnsafeFileError
         The artifact is not what was promoted, or asks for something that a model file may not.
     """
-    return Champion(entry, load_artifact(folder))
+    return Champion(entry, load_artifact(folder, entry.digest))

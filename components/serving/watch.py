@@ -27,8 +27,8 @@ def warm(champion: Champion) -> None:
     users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
     for user in users:
         question = Question(
-            user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None, latitude=None,
-            longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
+            user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
+            latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
         )  # fmt: skip
         answer(champion, question)
 
@@ -62,18 +62,23 @@ class Watch:
         warm(champion)
         return champion
 
+    def _newest(self) -> int:
+        """Number of the last entry, by the names of the files alone: the log is read only when it has grown."""
+        return max((int(path.stem) for path in Workspace(self._root).promotions.glob("[0-9]*.json")), default=0)
+
     def check(self) -> bool:
         """Take over a new entry of the log if there is one; whether it did."""
-        entry = current(self._root)
-        if entry is None or entry.sequence in {self.champion.entry.sequence, self._refused}:
+        newest = self._newest()
+        if newest in {self.champion.entry.sequence, self._refused}:
             return False
         try:
+            entry = current(self._root)
+            if entry is None:
+                raise PromotionError("the promotion log", found="nothing", do="Bring promotions/ back from git.")
             fresh = self._load(entry)
-        except ChronotopeError as error:
-            self._refused, self.last_error = entry.sequence, str(error)
-            logger.error(
-                "promotion %d cannot be served, %d goes on: %s", entry.sequence, self.champion.entry.sequence, error
-            )
+        except (ChronotopeError, OSError) as error:
+            self._refused, self.last_error = newest, str(error)
+            logger.error("promotion %d cannot be served, %d goes on: %s", newest, self.champion.entry.sequence, error)
             return False
         self.previous, self.champion, self.last_error = self.champion, fresh, None
         logger.info("promotion %d serves: %s %s", entry.sequence, entry.model, entry.digest[:12])
