@@ -15,7 +15,7 @@ import yaml
 from components.files import read_json, sha256_tree
 from tests.e2e import story
 
-pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
