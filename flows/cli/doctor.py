@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 from packaging.requirements import Requirement
+from rich.markup import escape
 from rich.table import Table
 
 from components.errors import ChronotopeError
@@ -48,7 +49,7 @@ def _print(found: list[Finding]) -> None:
     table = Table(box=None, show_header=False)
     for one in found:
         mark = "[green]✓[/]" if one.ok else "[red]✗[/]"
-        table.add_row(mark, one.check, one.found + ("" if one.ok else f" — {one.do}"))
+        table.add_row(mark, one.check, escape(one.found + ("" if one.ok else f" — {one.do}")))
     console.print(table)
 
 
@@ -96,7 +97,7 @@ def _probe(check: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, look(), "")
     except ChronotopeError as error:
-        return Finding(check, False, f"needed {error.needed}, found {error.args[0].partition('found ')[2]}", "Mend it.")
+        return Finding(check, False, f"needed {error.needed}; found {error.found}", error.do)
 
 
 def _pipeline(root: Path) -> Finding:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from typer.main import get_command
 
 from components.errors import ChronotopeError, ConfigError
@@ -27,6 +28,7 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
 
+_INTERRUPTED = 130
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -59,16 +61,15 @@ def main() -> None:
     as_json = "--json" in sys.argv
     _show_progress()
     try:
-        get_command(app).main(standalone_mode=False, prog_name="chronotope")
+        # Leaving by typer.Exit, or by Ctrl-C (130), comes back as a value.
+        code = get_command(app).main(standalone_mode=False, prog_name="chronotope")
     except ChronotopeError as error:
         _leave(error, str(error), error.exit_code, as_json)
-    except KeyboardInterrupt:
-        _leave(None, "Interrupted; nothing half-written is left.", 130, as_json)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a wrong command line
-            _leave(None, error.format_message(), int(error.exit_code), as_json)
-        if type(error).__name__ in {"Exit", "Abort"}:
-            sys.exit(getattr(error, "exit_code", 1))
+            _leave(None, _told(error), int(error.exit_code), as_json)
+        if type(error).__name__ == "Abort":
+            sys.exit(1)
         if os.environ.get("CHRONOTOPE_DEBUG") == "1":
             raise
         _leave(
@@ -77,6 +78,18 @@ def main() -> None:
             1,
             as_json,
         )
+    if code == _INTERRUPTED:
+        _leave(None, "Interrupted; nothing half-written is left.", code, as_json)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: Any) -> str:
+    """What is wrong with the command line, and where its options are listed; empty when the help has been shown."""
+    message = str(error.format_message()).rstrip(".")
+    if not message:
+        return ""
+    context = getattr(error, "ctx", None)
+    return f"{message}. See `{context.command_path if context else 'chronotope'} --help`."
 
 
 def _show_progress() -> None:
@@ -94,6 +107,6 @@ def _leave(error: ChronotopeError | None, message: str, code: int, as_json: bool
         if error is not None:
             record["kind"] = type(error).__name__
         sys.stdout.write(json.dumps(record) + "\n")
-    else:
-        errors.print(f"[bold red]✗[/] {message}", soft_wrap=True)
+    elif message:
+        errors.print(f"[bold red]✗[/] {escape(message)}", soft_wrap=True)
     sys.exit(code)

@@ -43,8 +43,9 @@ def ingest(
     from components.events.ingest import ingest as take
 
     root = enter(workspace)
+    before, days = day(until), _days(replace)
     with hold(root, "ingest"):
-        report = take(root, load_params(root / "params.yaml"), until=day(until), replace=_days(replace))
+        report = take(root, load_params(root / "params.yaml"), until=before, replace=days)
         stages.stamp_code(root)
         stages.snapshot(root)
     record = dataclasses.asdict(report)

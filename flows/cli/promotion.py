@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from components.params import load_params
@@ -43,9 +44,9 @@ def promote(
 def print_decision(record: dict) -> None:
     """The gate's decision, check by check."""
     head = {"promote": "[bold green]Promoted[/]", "refuse": "[bold yellow]Refused[/]"}
-    console.print(f"{head.get(record['outcome'], '[bold]Nothing to promote[/]')}: {record['summary']}")
+    console.print(f"{head.get(record['outcome'], '[bold]Nothing to promote[/]')}: {escape(record['summary'])}")
     for check in record["checks"]:
-        console.print(f"  {'[green]✓[/]' if check['passed'] else '[red]✗[/]'} {check['sentence']}")
+        console.print(f"  {'[green]✓[/]' if check['passed'] else '[red]✗[/]'} {escape(check['sentence'])}")
 
 
 def rollback(
@@ -87,7 +88,7 @@ def history(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) ->
         table = Table("", "when", "kind", "model", "artifact", "why", box=None, header_style="bold")
         for entry in reversed(found):
             table.add_row(
-                str(entry.sequence), entry.time[:16], entry.kind, entry.model, entry.digest[:12], entry.reason
+                str(entry.sequence), entry.time[:16], entry.kind, entry.model, entry.digest[:12], escape(entry.reason)
             )
         console.print(table if found else "Nothing was promoted yet.")
 

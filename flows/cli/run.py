@@ -29,13 +29,13 @@ def run(
 
     Example: `chronotope run --until 2025-03-24`
     """
-    root = enter(workspace)
+    root, before = enter(workspace), day(until)
     if not force and nothing_new(root, until):
         show({"changed": False}, as_json, lambda: nothing(root))
         return
     from flows.retrain import retrain
 
-    result = retrain(str(root), until=day(until), wait_s=wait, package=package)
+    result = retrain(str(root), until=before, wait_s=wait, package=package)
     show({"changed": True} | result, as_json, lambda: report(root, result))
 
 
@@ -63,7 +63,6 @@ def nothing(root: Path) -> None:
 def report(root: Path, result: dict[str, Any]) -> None:
     """The table, the decision, and where to look."""
     from components.evaluation.table import print_table
-
     from components.files import read_json
 
     taken = result["ingest"]
