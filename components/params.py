@@ -289,3 +289,28 @@ def parse_params(record: Any, where: str) -> Params:
         raise ConfigError(
             f"a valid value at `{key}`", found=f"{first['msg']} (got {first['input']!r:.80}) in {where}", do="Mend it."
         ) from error
+
+
+def check_agreement(params: Params) -> None:
+    """What is trained, judged and served in a workspace must be the same question.
+
+    Raises
+    ------
+    ConfigError
+        A network is trained for another `target_time` than it is judged by, or ties are shuffled outside a benchmark.
+    """
+    asked = params.evaluation.target_time
+    for name, model in params.training.models.items():
+        if model.network is not None and model.network.target_time != asked:
+            key = f"training.models.{name}.network.target_time"
+            raise ConfigError(
+                f"`{key}` to be evaluation.target_time",
+                found=f"{model.network.target_time}, not {asked}",
+                do="Set both alike.",
+            )
+    if params.evaluation.ties == "shuffled":
+        raise ConfigError(
+            "evaluation.ties `source` or `basket` in a workspace",
+            found="shuffled",
+            do="Use `chronotope benchmark --ties shuffled`.",
+        )

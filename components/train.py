@@ -13,7 +13,7 @@ import logging
 from pathlib import Path
 
 from components.errors import ConfigError
-from components.params import Params
+from components.params import Params, check_agreement
 from components.predictor import NoTracker
 from components.stage import run_stage
 
@@ -28,6 +28,7 @@ def main(root: Path, params: Params, options: argparse.Namespace) -> str:
             found=f"`{name}`",
             do="Name one that `training.models` in params.yaml describes.",
         )
+    check_agreement(params)
     from components.training.train import fit_and_save, train
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -29,7 +29,7 @@ def toy_champion(sequence: int = 1) -> Champion:
         predictor=memory,
         encoding=store.encoding,
         histories=store,
-        lineage={"git_sha": "abc", "params": "def", "windows": {"test": 1}},
+        lineage={"git_sha": "abc", "params": "def", "windows": {"test": 1}, "protocol": {"target_time": "given"}},
     )
     nothing = dict.fromkeys(("previous", "returns_to", "decision", "window", "dvc_lock", "params", "git_sha"))
     told = {"kind": "promote", "reason": "a test", "time": "2025-01-01T00:00:00+00:00", "chain": "0" * 64}

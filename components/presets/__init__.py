@@ -113,13 +113,15 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
         "device": not devices,
         "category": not categories,
     }
+    if kind == "ordinal":
+        out["evaluation"]["target_time"] = "hidden"
     heads = {"action": not several, "time": kind == "ordinal", "place": not placed}
     for model in out["training"]["models"].values():
         if model["network"] is not None:
             network = model["network"]
             network["inputs"] = [name for name in network["inputs"] if not lacking.get(name, False)]
             network["heads"] = {name: weight for name, weight in network["heads"].items() if not heads.get(name, False)}
-            network["target_time"] = "hidden" if kind == "ordinal" else out["evaluation"]["target_time"]
+            network["target_time"] = out["evaluation"]["target_time"]
     return parse_params(out, where)
 
 

@@ -144,7 +144,8 @@ def rescore(root: Path, params: Params, store: Store, champion: LoadedArtifact) 
         The validated events are not those of the store.
     """
     own = recode(pl.read_parquet(Workspace(root).validated / "events.parquet"), store, champion, params)
-    teach(champion.predictor, own, missed(own, champion))
+    if params.evaluation.history == "online":
+        teach(champion.predictor, own, missed(own, champion))
     judged = judge(
         champion.predictor,
         Window(own, PROMOTION, params.evaluation.history),

@@ -14,6 +14,7 @@ import yaml
 
 import components
 from components.errors import IntegrityError
+from components.evaluation.protocol import Protocol
 from components.features.store import WINDOWS, Store
 from components.files import digest_of, sha256_file
 from components.workspace import Workspace, data_digest, environment, git_sha, params_digest
@@ -81,7 +82,8 @@ def lineage(root: Path, store: Store, run_id: str | None) -> Mapping[str, Any]:
     mapping
         `git_sha` of the workspace and `code` of the program (both None without git), `dvc` (stage → outputs' md5)
         and `dvc_lock` (digest), `params`, `data`, `environment` (digests), `packages`, `windows`, `run_id`. The
-        artifact adds `model` and `content`, the digest of what answers queries.
+        artifact adds `model` and `content`, the digest of what answers queries. `protocol` is how it was judged,
+        which the service keeps to (target_time, history, seen, unseen, ties).
     """
     installed = environment()
     lock = Workspace(root).dvc_lock
@@ -91,6 +93,7 @@ def lineage(root: Path, store: Store, run_id: str | None) -> Mapping[str, Any]:
         "dvc": dvc_record(root),
         "dvc_lock": sha256_file(lock) if lock.is_file() else None,
         "params": params_digest(root),
+        "protocol": Protocol.of(Workspace(root).load_params().evaluation).record(),
         "data": data_digest(root),
         "windows": windows_of(store),
         "run_id": run_id,

@@ -8,6 +8,7 @@ finishes. Callers hold the workspace (`workspace.hold`); two who do not still ha
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import itertools
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from components.errors import IntegrityError, PromotionError
 from components.evaluation.judgement import Judgement
 from components.features.store import Store
 from components.files import digest_of, fault, read_json, sha256_file, sha256_tree
-from components.params import Params
+from components.params import GateParams, Params
 from components.registry import contest, decisions, promotions
 from components.registry.artifact import Manifest, compose, load_artifact, verify
 from components.registry.card import card
@@ -108,7 +109,7 @@ def run_gate(root: Path, params: Params) -> Decision:
     manifest = pack(root, params, store, chosen, run_id)
     window = {**window_record(store, contest.PROMOTION), "chosen_by": dict(values)}
     champion = _champion(root, params, entries)
-    settled = _settled(root, entries, champion, manifest, window)
+    settled = _settled(root, entries, champion, manifest, window, params.gate)
     judged = contest.judgement_of(root, chosen.name)
     case = Case(
         user=judged.user,
@@ -176,6 +177,7 @@ def _settled(
     champion: tuple[Entry, Manifest] | None,
     manifest: Manifest,
     window: Mapping[str, Any],
+    bounds: GateParams,
 ) -> str | None:
     """Why there is nothing to decide, if there is not."""
     if champion is not None and champion[1].content == manifest.content:
@@ -189,10 +191,27 @@ def _settled(
                 f"The promotion window was already judged for entry {entry.sequence}: without new events there is "
                 "nothing to promote."
             )
-    earlier = decisions.recall(root, str(window["digest"]), manifest.content)
+    if champion is not None:
+        cut = _cut_off(root, champion[1])
+        if int(window["start_s"]) <= cut:
+            return (
+                f"The promotion window begins before the champion's own windows ended ({_utc(cut)}): it cannot be "
+                "judged there. Take newer days."
+            )
+    earlier = decisions.recall(root, str(window["digest"]), manifest.content, bounds)
     if earlier is not None and earlier.outcome == "refuse":
         return f"The same challenger was refused on the same window before: {earlier.summary}"
     return None
+
+
+def _cut_off(root: Path, champion: Manifest) -> int:
+    """The last second (UTC) that the champion was fitted or chosen on."""
+    windows = read_json(Workspace(root).artifact(champion.digest) / "lineage.json")["windows"]
+    return max((int(span["stop_s"]) for name, span in windows.items() if name in {"train", "tune", "blend"}), default=0)
+
+
+def _utc(time_s: int) -> str:
+    return dt.datetime.fromtimestamp(time_s, dt.UTC).isoformat(" ", "minutes")
 
 
 def _named(champion: tuple[Entry, Manifest] | None) -> Side | None:
@@ -225,7 +244,7 @@ def _keep(root: Path, params: Params, manifest: Manifest, decision: Decision) ->
         if manifest.digest not in known and (before is None or before.digest != manifest.digest):
             shutil.rmtree(folder)
         return
-    decisions.remember(root, manifest.content, decision)
+    decisions.remember(root, manifest.content, params.gate, decision)
     tags = versions.tags_of({"outcome": decision.outcome, "summary": decision.summary, "model": decision.challenger})
     versions.register(root, params.workspace.name, manifest.digest, tags)
     versions.point(root, params.workspace.name, {"challenger": manifest.digest}, 0)

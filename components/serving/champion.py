@@ -57,26 +57,38 @@ class Champion:
             reason = "this user is not known: answered from what is popular now, at this hour and place"
         return self._query(store, row, question), reason
 
+    @property
+    def time_given(self) -> bool:
+        """Whether the model was judged with the time of the answer; it is served as it was judged."""
+        return self.artifact.lineage["protocol"]["target_time"] == "given"
+
     def _query(self, store: Store, row: int, question: Question) -> Queries:
-        time_s = int(question.time.timestamp())
-        offset = question.utc_offset_min
-        if offset is None:
-            offset = offset_minutes(np.array([time_s]), str(self.encoding.settings["timezone"]))[0]
-        nan = float("nan")
-        # What is dated after the request has not happened yet.
-        start, end = int(store.offsets[row]), int(store.offsets[row + 1])
-        stop = start + int(np.searchsorted(store["time_s"][start:end], time_s, side="right"))
+        asked_s = int(question.time.timestamp())
+        # What is dated after the request has not happened yet; a log of mere order has no dates to compare.
+        start, stop = int(store.offsets[row]), int(store.offsets[row + 1])
+        if self.encoding.settings["time_kind"] != "ordinal":
+            stop = start + int(np.searchsorted(store["time_s"][start:stop], asked_s, side="right"))
+        last = stop - 1 if stop > start else None
+        time_s = asked_s if self.time_given or last is None else int(store["time_s"][last])
         return Queries(
             store=store,
             user=np.array([row], np.int32),
             start=np.array([start], np.int64),
             stop=np.array([stop], np.int64),
             time_s=np.array([time_s], np.int64),
-            utc_offset_min=np.array([offset], np.int16),
-            latitude=np.array([nan if question.latitude is None else question.latitude], np.float32),
-            longitude=np.array([nan if question.longitude is None else question.longitude], np.float32),
-            time_given=True,
+            utc_offset_min=np.array([self._offset(store, last, question, time_s)], np.int16),
+            latitude=np.array([np.nan if question.latitude is None else question.latitude], np.float32),
+            longitude=np.array([np.nan if question.longitude is None else question.longitude], np.float32),
+            time_given=self.time_given,
         )
+
+    def _offset(self, store: Store, last: int | None, question: Question, time_s: int) -> int:
+        """The request's own offset, else that of the last event, else that of the workspace's time zone."""
+        if question.utc_offset_min is not None:
+            return question.utc_offset_min
+        if last is not None:
+            return int(store["utc_offset_min"][last])
+        return int(offset_minutes(np.array([time_s]), str(self.encoding.settings["timezone"]))[0])
 
 
 def load_champion(entry: Entry, folder: Path) -> Champion:
