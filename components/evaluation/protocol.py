@@ -137,26 +137,6 @@ def make_queries(window: Window, protocol: Protocol, rows: NDArray[np.int64] | N
     return queries, answers
 
 
-def hide_time(queries: Queries) -> Queries:
-    """The same queries without the answer's time: asked at the last visible event (see `make_queries`)."""
-    if not queries.time_given:
-        return queries
-    store, known = queries.store, queries.stop > queries.start
-    last = np.maximum(queries.stop - 1, 0)
-    earliest = queries.time_s.min(initial=0) if not known.all() else 0
-    return Queries(
-        store,
-        queries.user,
-        queries.start,
-        queries.stop,
-        np.where(known, store["time_s"][last], earliest).astype(np.int64),
-        np.where(known, store["utc_offset_min"][last], 0).astype(np.int16),
-        queries.latitude,
-        queries.longitude,
-        False,
-    )
-
-
 def finest_cell(store: Store) -> str | None:
     """Name of the store's column of the finest cells, if it has any."""
     names = [name for name in store.columns if name.startswith("cell_")]

@@ -274,10 +274,14 @@ def _slices(challenger: Side, champion: Side, case: Case, params: GateParams) ->
         alpha = (1 - params.confidence) / 2 / len(large)
         gain = _paired(challenger.value[mask], champion.value[mask], case.user[mask], alpha, case)
         loses = gain.high < 0 and gain.low < -params.max_slice_loss
-        sentence = f"{name} ({int(mask.sum()):,} queries) {'loses' if loses else 'does not lose'}: {_shown(gain)}."
+        sentence = f"{name} ({int(mask.sum()):,} queries) {'loses' if loses else 'is not shown to lose'}: {_shown(gain)}."
         checks.append(
             Check(f"slice {name}", gain.value, gain.low, gain.high, -params.max_slice_loss, not loses, sentence)
         )
+    small = sorted(set(case.slices) - set(large))
+    if small:
+        told = f"Too small to guard: {', '.join(small)}."
+        checks.append(Check("small slices", len(small), None, None, None, True, told))
     return checks
 
 

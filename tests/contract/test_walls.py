@@ -22,7 +22,7 @@ LAYERS = [
     {"ranking"},
     {"learners"},
     {"registry"},
-    {"serving", "monitoring", "presets"},
+    {"serving", "presets"},
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
