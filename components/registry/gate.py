@@ -274,7 +274,8 @@ def _slices(challenger: Side, champion: Side, case: Case, params: GateParams) ->
         alpha = (1 - params.confidence) / 2 / len(large)
         gain = _paired(challenger.value[mask], champion.value[mask], case.user[mask], alpha, case)
         loses = gain.high < 0 and gain.low < -params.max_slice_loss
-        sentence = f"{name} ({int(mask.sum()):,} queries) {'loses' if loses else 'is not shown to lose'}: {_shown(gain)}."
+        verdict = "loses" if loses else "is not shown to lose"
+        sentence = f"{name} ({int(mask.sum()):,} queries) {verdict}: {_shown(gain)}."
         checks.append(
             Check(f"slice {name}", gain.value, gain.low, gain.high, -params.max_slice_loss, not loses, sentence)
         )
