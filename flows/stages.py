@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +21,15 @@ from components.errors import BusyError, ChronotopeError, ConfigError
 from components.files import read_json, sha256_file, write_json
 
 logger = logging.getLogger(__name__)
-_LEARNERS = ("features", "evaluation", "memory", "models", "predictor.py", "learners.py")
+_BASE = ("params.py", "files.py", "predictor.py")
+_LEARNERS = (*_BASE, "features", "evaluation", "memory", "models", "ranking", "learners.py")
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
-    "validate": ("events", "validate.py"),
-    "features": ("features",),
+    "validate": (*_BASE, "events", "validate.py"),
+    "features": (*_BASE, "events/contract.py", "features"),
     "train": (*_LEARNERS, "training", "train.py"),
-    "blend": (*_LEARNERS, "ranking", "training", "blend.py"),
-    "evaluate": (*_LEARNERS, "ranking", "training", "observers", "evaluate.py"),
+    "blend": (*_LEARNERS, "training", "blend.py"),
+    "evaluate": (*_LEARNERS, "training", "observers", "events/simulator", "evaluate.py"),
 }
 
 
@@ -96,12 +98,20 @@ def _repo(root: Path) -> Iterator:
         ) from error
     except ReproductionError as error:
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, StageCmdFailedError):
+        while cause is not None and not isinstance(cause, (StageCmdFailedError, LockError)):
             cause = cause.__cause__
-        if cause is None:
-            raise
+        if isinstance(cause, LockError):
+            raise BusyError(
+                "the pipeline's files for itself", found=str(cause), do="Wait for the other command to end."
+            ) from error
+        if cause is None:  # nothing ran: a dependency is missing, a stage is unknown
+            raise ConfigError(
+                f"a pipeline that can run at {root}",
+                found=f"{error}: {error.__cause__}",
+                do="Run `chronotope ingest` first, or mend dvc.yaml.",
+            ) from error
         stage = str(error).partition("'")[2].partition("'")[0] or "?"
-        raise StageError(stage, int(getattr(cause, "retcode", 1) or 1)) from error
+        raise StageError(stage, _exit_code(cause)) from error
     except DvcException as error:
         if "busy" in str(error):
             raise BusyError(
@@ -112,11 +122,18 @@ def _repo(root: Path) -> Iterator:
         os.chdir(before)
 
 
+def _exit_code(error: BaseException) -> int:
+    """Exit code of a stage's command, which DVC keeps in its message alone; as a shell gives it after a signal."""
+    found = re.search(r"exited with (-?\d+)$", str(error))
+    code = int(found[1]) if found else 1
+    return code if code >= 0 else 128 - code
+
+
 def snapshot(root: Path) -> dict[str, str]:
     """Put `data/events` and `data/catalogue` under DVC; path → hash."""
     with _repo(root) as repo:
         stages = repo.add(["data/events", "data/catalogue"])
-        return {out.def_path: str(out.hash_info.value) for stage in stages for out in stage.outs}
+        return {os.path.relpath(out.fs_path, root): str(out.hash_info.value) for stage in stages for out in stage.outs}
 
 
 def stage_names(root: Path) -> list[str]:
