@@ -99,6 +99,8 @@ def end_orphaned_servers() -> list[int]:
 def _is_orphan(process: psutil.Process) -> bool:
     """Whether the Python that started a server is gone: another kind of process (init, systemd, …) has adopted it."""
     parent = process.parent()
+    if parent is not None and parent.pid == os.getpid():  # may be process 1 of a container
+        return False
     if parent is None or parent.pid == 1:
         return True
     try:
