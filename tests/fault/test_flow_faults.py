@@ -21,7 +21,7 @@ from components.workspace import hold, holder
 from tests.e2e import story
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.xdist_group("flow_faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("flow_faults"), pytest.mark.timeout(1800)]
 
 HOLDS = """
 import sys, time
@@ -145,7 +145,7 @@ def test_a_killed_flow_leaves_no_lock_and_the_next_one_tidies_up(tmp_path: Path)
             assert [state for _, state in run_states(city)] == ["RUNNING"]
             assert not (city / "promotions").exists()
 
-            after = story.chronotope("run", "--until", story.FIRST, "--json", cwd=city)
+            after = story.chronotope("run", "--until", story.FIRST, "--json", cwd=city, timeout=1200)
         finally:
             for one in [*orphans, *servers(home)]:
                 if one.is_running():
