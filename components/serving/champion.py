@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.errors import IntegrityError
 from components.features.encoding import Encoding
 from components.features.pack import pack_history
 from components.features.store import Store
@@ -99,4 +100,9 @@ def load_champion(entry: Entry, folder: Path) -> Champion:
     IntegrityError, UnsafeFileError
         The artifact is not what was promoted, or asks for something that a model file may not.
     """
-    return Champion(entry, load_artifact(folder, entry.digest))
+    artifact = load_artifact(folder, entry.digest)
+    if "protocol" not in artifact.lineage:
+        raise IntegrityError(
+            "the protocol of its judgement in the lineage of an artifact", found=f"none in {folder}", do="Train again."
+        )
+    return Champion(entry, artifact)
