@@ -20,6 +20,8 @@ from components.presets import fitted_to, merged, preset
 from flows.cli.edge import console
 from flows.environment import prepare
 
+#: File of a workspace → template. The pipeline has another name there: DVC reads every dvc.yaml below a repository.
+_TEMPLATES = {"dvc.yaml": "pipeline.yaml", "prefect.yaml": "prefect.yaml"}
 _LOOK_ROWS = 1_000_000
 _IGNORED = ".chronotope/\ndata/raw/\ndata/quarantine/\nreports/data_docs/\ncode.json\n"
 
@@ -52,8 +54,8 @@ def init(
     parse_params(record, "the preset")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "params.yaml", _yaml(record))
-    for one in ("dvc.yaml", "prefect.yaml"):
-        write_text(folder / one, resources.files("flows.templates").joinpath(one).read_text())
+    for one, template in _TEMPLATES.items():
+        write_text(folder / one, resources.files("flows.templates").joinpath(template).read_text())
     write_text(folder / ".gitignore", _IGNORED)
     (folder / "data").mkdir(exist_ok=True)
     prepare(folder.resolve())

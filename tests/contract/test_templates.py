@@ -8,13 +8,19 @@ import pytest
 import yaml
 
 from flows import stages
+from flows.cli.init import _TEMPLATES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", ["dvc.yaml", "prefect.yaml"])
-def test_templates_are_the_root_files(name: str) -> None:
-    assert (ROOT / "flows" / "templates" / name).read_text() == (ROOT / name).read_text()
+@pytest.mark.parametrize(("name", "template"), _TEMPLATES.items())
+def test_templates_are_the_root_files(name: str, template: str) -> None:
+    assert (ROOT / "flows" / "templates" / template).read_text() == (ROOT / name).read_text()
+
+
+def test_the_root_is_a_workspace_with_one_pipeline() -> None:
+    assert [path.parent for path in ROOT.rglob("dvc.yaml") if ".venv" not in path.parts] == [ROOT]
+    assert "train@memory" in stages.stage_names(ROOT)
 
 
 def test_every_stage_stands_on_its_code() -> None:
