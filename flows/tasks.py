@@ -25,16 +25,7 @@ from flows import stages
 def passes_by_itself(task: Any, run: Any, state: Any) -> bool:
     """Whether trying again can help: only for another command's lock or a server that does not answer."""
     del task, run
-    error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "_exception", None)
-    if error is None:
-        try:
-            state.result()
-        except (BusyError, ServiceError):
-            return True
-        except Exception:  # noqa: BLE001  Prefect re-raises whatever the task raised; all else is final
-            return False
-        return False
-    return isinstance(error, (BusyError, ServiceError))
+    return isinstance(state.result(raise_on_failure=False), (BusyError, ServiceError))
 
 
 @task(name="ingest", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
