@@ -6,6 +6,7 @@ table at all and reads the visible history. Never here: a formula.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,7 +92,7 @@ class Popularity:
     share: Floats
 
 
-class Counter:
+class Counter(ABC):
     """Base of all counters; those without a table override `share` alone.
 
     Parameters
@@ -121,9 +122,9 @@ class Counter:
         """Add (sign +1) or take away (sign -1) the events: O(1) for each."""
         return
 
+    @abstractmethod
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         """Distribution over the catalogue for each query."""
-        raise NotImplementedError
 
     def merge(self, other: Self) -> None:
         """Add what another counter of the same kind and options has counted."""
