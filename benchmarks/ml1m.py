@@ -23,6 +23,7 @@ import yaml
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Catalogue, Encoding, Vocabulary
 from components.features.store import WINDOWS, Store
+from components.files import write_json
 from components.params import NetworkParams, TrainParams
 from components.predictor import NoTracker, Window
 from components.training.network import NetworkPredictor
@@ -83,10 +84,10 @@ def leave_one_out_store(user: np.ndarray, item: np.ndarray) -> Store:
     return Store(users, offsets, columns, np.zeros((n, 0), np.float32), np.zeros(n, np.uint16), encoding)
 
 
-def predictor_of(record: dict[str, Any], seed: int) -> NetworkPredictor:
-    """The network that a configuration file describes."""
+def predictor_of(record: dict[str, Any], seed: int, checkpoints: Path | None = None) -> NetworkPredictor:
+    """The network that a configuration file describes; with a folder, it goes on where it was stopped."""
     network, loop = NetworkParams.model_validate(record["network"]), TrainParams.model_validate(record["loop"])
-    return NetworkPredictor("transformer", network, loop, PROTOCOL, record["primary"], seed)
+    return NetworkPredictor("transformer", network, loop, PROTOCOL, record["primary"], seed, checkpoints)
 
 
 def evaluate(predictor: NetworkPredictor, store: Store, name: str) -> dict[str, float]:
@@ -121,9 +122,10 @@ def main() -> None:
         _override(record, assignment)
     store = read_store(options.data)
     print(f"{store.n_users:,} users, {store.encoding.n_items - 2:,} items, {store.n_events:,} events")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for seed in range(record["seed"], record["seed"] + options.seeds):
-        predictor, begin = predictor_of(record, seed), time.monotonic()
+        parts = options.json.with_name(options.json.name + f".{seed}") if options.json else None
+        predictor, begin = predictor_of(record, seed, parts), time.monotonic()
         predictor.fit(Window(store, "train"), Window(store, "tune"), NoTracker())
         seconds = time.monotonic() - begin
         best = max(row.get(f"tune_{predictor.primary}", 0.0) for row in predictor.curves)
@@ -131,8 +133,8 @@ def main() -> None:
         row = {"seed": seed, "epochs": epochs, "train_seconds": round(seconds, 1), f"tune_{predictor.primary}": best}
         rows.append({**row, "test": evaluate(predictor, store, "test")})
         print(json.dumps(rows[-1]), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"config": record, "protocol": PROTOCOL.record(), "rows": rows}, indent=2))
+        if options.json:
+            write_json(options.json, {"config": record, "protocol": PROTOCOL.record(), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -170,6 +170,7 @@ class TrainParams(Section):
     crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch
     optimiser: OptimiserParams
     label_smoothing: float = Fraction
+    average: float = Field(ge=0, lt=1)  # decay per step of a running mean of the weights, judged and kept; 0: none
     precision: Literal["auto", "float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
     compile: bool

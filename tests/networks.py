@@ -55,6 +55,7 @@ def loop_params(**changes: Any) -> TrainParams:
         "crops": "rolling",
         "optimiser": optimiser | changes.pop("optimiser", {}),
         "label_smoothing": 0.0,
+        "average": 0.0,
         "precision": "float32",
         "device": "cpu",
         "compile": False,

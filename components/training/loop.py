@@ -22,6 +22,7 @@ from components.models.sequence import SequenceModel
 from components.models.weights import check_like
 from components.params import OptimiserParams, TrainParams
 from components.predictor import Tracker
+from components.training.average import WeightMean
 from components.training.batches import Batch, Corpus
 from components.training.checkpoint import Checkpoint, Checkpoints
 from components.training.device import Precision
@@ -88,6 +89,7 @@ class Trainer:
         self.heads = tuple(model.config.heads)
         self.sums = torch.zeros(2, len(self.heads), dtype=torch.float64)  # losses and targets since the last log
         self.best: dict[str, Tensor] = {}
+        self.mean = WeightMean(model, loop.average)
         if loop.compile:
             model.encoder.compile(dynamic=True)
 
@@ -144,6 +146,7 @@ class Trainer:
                 do="Lower `training.loop.optimiser.learning_rate` or `clip_norm`, or look for wild numbers in the log.",
             )
         self.optimiser.step()
+        self.mean.follow(state.step)
         self.sums += torch.stack([losses.double().cpu(), torch.tensor([float(batch.count[h]) for h in self.heads])])
         state.step += 1
         state.at += 1
@@ -173,7 +176,10 @@ class Trainer:
     def _validate(self, progress: Progress) -> None:
         """Score the tune window, keep the best weights, decide whether to go on."""
         state = self.state
-        value = self.judge.score(self.model, self.precision)
+        with self.mean.in_place():
+            value = self.judge.score(self.model, self.precision)
+            if math.isnan(value) or state.best is None or value > state.best:  # nothing to ask: the last are kept
+                self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
         if not math.isnan(value):
             row = {f"tune_{self.judge.primary}": value}
             state.curves.append({"step": float(state.step), "epoch": float(state.epoch), **row})
@@ -182,7 +188,6 @@ class Trainer:
             state.stale += 1
             if state.best is None or value > state.best:
                 state.best, state.best_step, state.stale = value, state.step, 0
-                self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
         state.epoch, state.at = state.epoch + 1, 0
         state.done = state.epoch >= self.loop.epochs or state.stale >= self.loop.patience
 
@@ -191,6 +196,7 @@ class Trainer:
             return
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"mean.{name}": tensor for name, tensor in self.mean.tensors.items()}
         for index, values in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
         self.checkpoints.save(Checkpoint(self.state.step, {**tensors, "sums": self.sums}, asdict(self.state)))
@@ -199,7 +205,7 @@ class Trainer:
         found = None if self.checkpoints is None else self.checkpoints.newest()
         if found is None:
             return
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "mean": {}, "optimiser": {}}
         for name, tensor in found.tensors.items():
             part, _, rest = name.partition(".")
             if part in parts:
@@ -207,6 +213,7 @@ class Trainer:
         check_like(parts["model"], self.model.state_dict(), "a checkpoint")
         self.model.load_state_dict(parts["model"])
         self.best = {name: tensor.to(self.precision.device) for name, tensor in parts["best"].items()}
+        self.mean.tensors = {name: tensor.to(self.precision.device) for name, tensor in parts["mean"].items()}
         self.optimiser.load_state_dict(_optimiser_state(self.optimiser, parts["optimiser"]))
         self.sums = found.tensors["sums"]
         self.state = State(**found.record)
