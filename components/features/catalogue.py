@@ -24,6 +24,7 @@ _ATTRIBUTES = {
     "latitude": pl.Float64,
     "longitude": pl.Float64,
     "price": pl.Float64,
+    "tags": pl.List(pl.String),
 }
 
 
@@ -77,6 +78,7 @@ def catalogue_of(
         price=table["price"].fill_null(np.nan).to_numpy().astype(np.float32),
         title=np.array(table["title"].fill_null("").to_list(), dtype=object),
         text=np.array(table["text"].fill_null("").to_list(), dtype=object),
+        tags=np.array(table["tags"].list.join("\n").fill_null("").to_list(), dtype=object),
     )
 
 
