@@ -74,7 +74,7 @@ def table_of(ask: Ask, n_actions: int, given: bool) -> NDArray[np.float32]:
 
 def _count(ask: Ask, value: Floats) -> Floats:
     """(B,) sums of values (n,) over each query's events."""
-    return np.bincount(ask.query, value, ask.size)
+    return np.bincount(ask.query, value, ask.size).astype(np.float64)
 
 
 def _pauses(ask: Ask) -> tuple[Floats, Floats]:
@@ -115,7 +115,8 @@ def _last_pauses(ask: Ask, log_gap: Floats, paused: Floats) -> list[Floats]:
 def _actions(ask: Ask, weight: Floats, n_actions: int) -> Floats:
     """(B, A) sums of weights (n,) by action."""
     key = ask.query * n_actions + ask.column("action").astype(np.int64)
-    return np.bincount(key, weight, ask.size * n_actions).reshape(ask.size, n_actions)
+    total = np.bincount(key, weight, ask.size * n_actions).astype(np.float64)
+    return total.reshape(ask.size, n_actions)
 
 
 def _clock(time_s: Ints, utc_offset_min: NDArray[np.int16]) -> list[Floats]:

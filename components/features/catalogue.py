@@ -6,7 +6,7 @@ Items that the table knows and training never saw are not here: no model has a c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -17,13 +17,13 @@ from components.features.place import E7
 
 #: Ids, and a table of `item` (index of the id), `latitude`, `longitude` (1e-7 degrees), `n` training events there.
 Places = tuple[Sequence[str], pl.DataFrame]
-_ATTRIBUTES = {
-    "category": pl.String,
-    "title": pl.String,
-    "text": pl.String,
-    "latitude": pl.Float64,
-    "longitude": pl.Float64,
-    "price": pl.Float64,
+_ATTRIBUTES: Mapping[str, pl.DataType] = {
+    "category": pl.String(),
+    "title": pl.String(),
+    "text": pl.String(),
+    "latitude": pl.Float64(),
+    "longitude": pl.Float64(),
+    "price": pl.Float64(),
     "tags": pl.List(pl.String),
 }
 
