@@ -132,7 +132,11 @@ def test_a_file_written_aside_comes_to_its_place(
     elsewhere: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aside, place = tmp_path / "aside" / "file", tmp_path / "data" / "file"
-    files.write_aside(aside, lambda path: path.write_bytes(b"new") and None)
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"new")
+
+    files.write_aside(aside, write)
     files.write_bytes(place, b"old")
     real = Path.replace
 
