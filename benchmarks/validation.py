@@ -1,8 +1,9 @@
 """Seconds and memory of validation: `python -m benchmarks.validation [--rows N] [--days N] [--json OUT]`.
 
 Makes its own log with numpy (clean but for a share of dirty rows), writes it as day files into a temporary workspace,
-and runs the whole stage: columnar checks, quarantine, flags, Great Expectations on all rows, Data Docs, report. The
-imports are timed apart, by an empty first run. The peak is of the process, log making excluded (it runs in a child).
+and runs the whole stage: columnar checks on all rows, quarantine, flags, Great Expectations on at most
+`validation.gx_rows` of them, Data Docs, report. The imports are timed apart, by an empty first run. The peak is of the
+process, log making excluded (it runs in a child).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -80,8 +81,8 @@ def _existing_parent(path: Path) -> Path:
     return path
 
 
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -97,14 +98,45 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
         temporary = Path(name)
         try:
             write(temporary)
-            with temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
+            _fsync(temporary)
             temporary.chmod(0o644)
             fault(f"before-rename:{path.name}")
             temporary.replace(path)
-            _fsync_folder(path.parent)
+            _fsync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_aside(path: Path, write: Callable[[Path], None]) -> None:
+    """Write and flush a file that nobody reads until `move_into` brings it to its place."""
+    with _storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+        _fsync(path)
+        path.chmod(0o644)
+
+
+def move_into(finished: Path, path: Path) -> None:
+    """Rename what `write_aside` wrote to its place, or copy it there from another file system.
+
+    That the new name survives a power cut is for `flush_names` to see to, once for many files.
+    """
+    with _storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fault(f"before-rename:{path.name}")
+        try:
+            finished.replace(path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            write_with(path, lambda temporary: _put(temporary, finished.read_bytes()))
+
+
+def flush_names(folder: Path) -> None:
+    """Flush the names of a folder's files to the disk, if it is there."""
+    if folder.is_dir():
+        with _storage(folder):
+            _fsync(folder)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -149,14 +181,13 @@ def replace_folder(folder: Path) -> Iterator[Path]:
             yield temporary
             for path in temporary.rglob("*"):
                 if path.is_file():
-                    with path.open("rb") as stream:
-                        os.fsync(stream.fileno())
+                    _fsync(path)
             fault(f"before-rename:{folder.name}")
             if folder.exists():
                 _exchange(temporary, folder)
             else:
                 temporary.rename(folder)
-            _fsync_folder(folder.parent)
+            _fsync(folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -203,7 +234,7 @@ def create_exclusive(path: Path, data: bytes) -> bool:
                 os.link(temporary, path)
             except FileExistsError:
                 return False
-            _fsync_folder(path.parent)
+            _fsync(path.parent)
             return True
         finally:
             temporary.unlink(missing_ok=True)

@@ -22,6 +22,8 @@ from components.errors import ConfigError
 _MULTIPLIERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
 #: Rows that are digested at once, so that they stay in the processor's cache.
 _BLOCK_ROWS = 65_536
+#: Texts of at most so many bytes lie inside Arrow's 16-byte views, after four bytes of length, padded with zeros.
+_INLINE = 12
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 #: (9,) mask that keeps the first 0..8 bytes of a little-endian word.
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], dtype=np.uint64)
@@ -111,11 +113,33 @@ def _filled(column: pl.Series, value: object) -> pl.Series:
 
 def text_digests(column: pl.Series) -> NDArray[np.uint64]:
     """(n,) uint64 digests of a string column, its length mixed in; a null reads as the empty text."""
-    data, offsets = _buffers(column)
+    texts = _filled(column, "").rechunk()
+    views = texts.to_arrow(compat_level=pl.CompatLevel.newest()).cast(pa.string_view())
+    size = _part_of_views(views, "<u4", 0)
+    digest = mixed(size.astype(np.uint64) * _GOLDEN)
+    if len(size) and size.max() > _INLINE:
+        return _add_words(digest, texts)
+    digest = mixed((digest ^ _part_of_views(views, "<u8", 4)) + _GOLDEN)
+    longer = np.flatnonzero(size > 8)
+    if len(longer):
+        digest[longer] = mixed((digest[longer] ^ _part_of_views(views, "<u4", 12)[longer]) + _GOLDEN)
+    return digest
+
+
+def _part_of_views(views: pa.Array, dtype: str, first_byte: int) -> NDArray:
+    """(n,) numbers that begin at one byte of each view, where they lie."""
+    if not len(views):
+        return np.zeros(0, dtype)
+    start = 16 * views.offset + first_byte
+    return np.ndarray(len(views), dtype, buffer=views.buffers()[1], offset=start, strides=(16,))
+
+
+def _add_words(digest: NDArray[np.uint64], texts: pl.Series) -> NDArray[np.uint64]:
+    """Chain the words of texts of any length to their digests (n,), in place."""
+    data, offsets = _buffers(texts)
     data = np.concatenate([data, np.zeros(8, np.uint8)])  # so that a word may be read at every byte
     words = np.ndarray(len(data) - 7, dtype="<u8", buffer=data, strides=(1,))
     start, size = offsets[:-1], np.diff(offsets)
-    digest = mixed(size.astype(np.uint64) * _GOLDEN)
     rows: NDArray[np.int64] | slice = slice(None)
     while len(start):
         part = words[start] & _KEEP[np.minimum(size, 8)]

@@ -17,9 +17,11 @@ import polars as pl
 from components.errors import ConservationError, DataError
 from components.events.contract import SCHEMA
 from components.events.days import day_files, day_path, distinct, ordered, read_day, rows_in, write_day
-from components.events.spill import Spill
+from components.events.spill import Sealed, Spill
+from components.files import flush_names, move_into
 
-_WORKERS = 2
+#: More than cores: a thread that waits for the disk to flush needs none.
+_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def merge_days(folder: Path, spill: Spill, window: Window) -> Merged:
     touched = sorted({*days, *(_strangers(homes, old) if homes is not None else ())})
     with ThreadPoolExecutor(_WORKERS) as pool:
         done = list(pool.map(partial(_merge_day, folder, spill, old, homes), touched))
+    flush_names(folder)
     gone = [path for day, path in present.items() if window.replaces(day) and day not in touched]
     for path in gone:
         path.unlink()
@@ -146,9 +149,12 @@ def _strangers(homes: pl.DataFrame, old: Mapping[dt.date, Path]) -> set[dt.date]
 def _merge_day(
     folder: Path, spill: Spill, old: Mapping[dt.date, Path], homes: pl.DataFrame | None, day: dt.date
 ) -> _Day:
+    sealed = spill.whole(day)
+    if sealed is not None and day not in old and (homes is None or homes.is_empty()):
+        return _place(folder, day, sealed, spill.arrived[day])
     parts = spill.take(day)
     present = read_day(old[day]) if day in old else None
-    arriving = sum(part.height for part in parts)
+    arriving = spill.arrived[day]
     before = present.height if present is not None else 0
     frame = pl.concat([*([present] if present is not None else []), *parts]).select(list(SCHEMA))
     if homes is not None and not homes.is_empty():
@@ -162,7 +168,18 @@ def _merge_day(
     frame = ordered(frame)
     if present is not None and frame.height == before and frame.equals(present):
         return _Day(before, arriving, removed, rows_in(path), False)
-    after = write_day(path, frame)
-    if after != frame.height:
-        raise ConservationError(f"{frame.height:,} rows in {path}", found=f"{after:,}", do="Run the ingest again.")
-    return _Day(before, arriving, removed, after, True)
+    return _Day(before, arriving, removed, _checked(path, write_day(path, frame), frame.height), True)
+
+
+def _place(folder: Path, day: dt.date, sealed: Sealed, arriving: int) -> _Day:
+    """A sealed day becomes the day's file as it is."""
+    path = day_path(folder, day)
+    move_into(sealed.path, path)
+    return _Day(0, arriving, arriving - sealed.rows, _checked(path, rows_in(path), sealed.rows), True)
+
+
+def _checked(path: Path, after: int, rows: int) -> int:
+    """Rows in the file, which are as many as it was given."""
+    if after != rows:
+        raise ConservationError(f"{rows:,} rows in {path}", found=f"{after:,}", do="Run the ingest again.")
+    return after

@@ -20,6 +20,7 @@ from polars.exceptions import ComputeError
 
 from components.errors import DataError, IntegrityError, SchemaError
 from components.events.contract import SCHEMA
+from components.events.days import rows_in
 from components.events.suite import DAY
 
 #: Rows of one chunk, which is also the largest row group of what validation writes.
@@ -72,8 +73,7 @@ class Snapshot:
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """(days,) rows of each file."""
-        counts = [pl.scan_parquet(path).select(pl.len()).collect().item() for path in self.files.values()]
-        return np.array(counts, np.int64)
+        return np.array([rows_in(path) for path in self.files.values()], np.int64)
 
     @cached_property
     def keys(self) -> pl.Series:

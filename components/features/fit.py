@@ -19,6 +19,7 @@ from components.features import place
 from components.features.catalogue import Places, catalogue_of, located_items
 from components.features.context import fit_scale
 from components.features.encoding import Encoding, Vocabulary
+from components.features.kernel import blocks
 from components.features.measure import NUMBERS, measure
 from components.features.raw import Raw, gather
 from components.params import Params
@@ -99,10 +100,12 @@ class Tally:
         """Keep the numbers of the training events of every `step`-th user of the log."""
         chosen = (np.arange(self.users, self.users + len(raw.users)) % self.step) == 0
         some = raw if chosen.all() else raw.only(chosen)
-        measures = measure(some, self.settings)
         rows = train if some is raw else train[np.repeat(chosen, np.diff(raw.offsets))]
-        for kept, name in zip(self.numbers, self.params.features.numbers, strict=True):
-            kept.append(measures.number(name)[rows])
+        for low, high in blocks(some.offsets):
+            measures = measure(some.part(low, high), self.settings)
+            here = rows[some.offsets[low] : some.offsets[high]]
+            for kept, name in zip(self.numbers, self.params.features.numbers, strict=True):
+                kept.append(measures.number(name)[here])
 
     def encoding(self, items: pl.DataFrame | None) -> Encoding:
         """The fitted encoding; `items` is the item table of the contract, or None."""

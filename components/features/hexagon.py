@@ -16,21 +16,23 @@ from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 _HALF = 1 << 25  # lattice coordinates are below 7**7.5 * 3
+#: Radians; more than the cosine of a small angle is rounded by.
+_ROUNDING = 1e-6
+#: Places of the table of `distinct_hexagons` for each number.
+_TABLE = 4
 
 
 @dataclass(frozen=True)
 class Faces:
     """The 20 faces: (20, 3) unit vectors of the centre, of the direction to a vertex, and of 90° to its left.
 
-    `unit` is the lattice's step at resolution 0 on the plane that touches the centre, `inner` the cosine of the
-    angle around a centre that no other face is nearer to.
+    `unit` is the lattice's step at resolution 0 on the plane that touches the centre.
     """
 
     centre: NDArray[np.float64]
     ahead: NDArray[np.float64]
     left: NDArray[np.float64]
     unit: float
-    inner: float
 
 
 @lru_cache(maxsize=1)
@@ -54,13 +56,11 @@ def faces() -> Faces:
     flat = tip / np.sum(tip * centre, axis=1, keepdims=True) - centre
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     ahead = flat / length
-    middle = vertices[list(triples[0][:2])].sum(axis=0)
     return Faces(
         centre=centre,
         ahead=ahead,
         left=np.cross(centre, ahead),
         unit=float(length.mean() / 2),
-        inner=float(middle @ centre[0] / np.linalg.norm(middle)) + 1e-6,
     )
 
 
@@ -87,23 +87,62 @@ def hexagons(lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64], resolut
         return np.zeros(0, np.int64)
     ico = faces()
     points = unit_vectors(np.radians(lat_deg), np.radians(lon_deg))
-    first = int(np.argmax(ico.centre @ points[:, 0]))
-    high = _along(ico.centre[first], points)
-    face: NDArray[np.int64] | int = first
-    if (high > ico.inner).all():  # a city is rarely on two faces
-        x, y = _along(ico.ahead[first], points), _along(ico.left[first], points)
-    else:
-        face = np.argmax(ico.centre @ points, axis=0)
-        high, x, y = (_along(axes[face].T, points) for axes in (ico.centre, ico.ahead, ico.left))
+    face, high = _nearest_faces(ico, points)
+    x, y = np.empty_like(high), np.empty_like(high)
+    for one in np.flatnonzero(np.bincount(face)).tolist():
+        here = face == one
+        rows: slice | NDArray[np.bool_] = slice(None) if here.all() else here
+        there = points[:, rows]
+        x[rows], y[rows] = _along(ico.ahead[one], there), _along(ico.left[one], there)
     x, y = x / high, y / high
     scale, turn = 7 ** (resolution / 2) / ico.unit, -np.arcsin(np.sqrt(3 / 28)) * (resolution % 2)
     x, y = (np.cos(turn) * x - np.sin(turn) * y) * scale, (np.sin(turn) * x + np.cos(turn) * y) * scale
     q, r = _nearest(x, y)
-    return (np.asarray(face, np.int64) << 52) | ((q + _HALF) << 26) | (r + _HALF)
+    return (face << 52) | ((q + _HALF) << 26) | (r + _HALF)
+
+
+def distinct_hexagons(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """As `numpy.unique` of hexagon numbers (N,), -1 = none: the distinct ones, a row of each, and each row's index.
+
+    Hexagons that lie together are marked in a table of their part of the lattice, which takes no sort.
+    """
+    known = numbers[numbers >= 0]
+    if not len(known):
+        return np.unique(numbers, return_index=True, return_inverse=True)
+    across, along = known >> 26, known & (2 * _HALF - 1)
+    (west, east), (south, north) = ((int(axis.min()), int(axis.max())) for axis in (across, along))
+    width = north - south + 1
+    if (east - west + 1) * width > _TABLE * len(numbers):
+        return np.unique(numbers, return_index=True, return_inverse=True)
+    flat = np.where(numbers < 0, 0, ((numbers >> 26) - west) * width + (numbers & (2 * _HALF - 1)) - south + 1)
+    last = np.full((east - west + 1) * width + 1, -1, np.int64)
+    last[flat] = np.arange(len(numbers))
+    present = np.flatnonzero(last >= 0)
+    rows = last[present]
+    last[present] = np.arange(len(present))
+    return numbers[rows], rows, last[flat]
+
+
+def _nearest_faces(ico: Faces, points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(N,) the face nearest to each point (3, N), and the cosine of the angle to its centre.
+
+    Only faces that some point may be nearest to are asked: as far as the points reach from the first of them, a
+    face may come nearer, and the first one's nearest face may recede.
+    """
+    angles = np.arccos(np.clip(ico.centre @ points[:, 0], -1, 1))
+    reach = float(np.arccos(np.clip(_along(points[:, 0], points).min(), -1, 1)))
+    near = np.flatnonzero(angles <= angles.min() + 2 * reach + _ROUNDING)
+    face = np.full(points.shape[1], near[0])
+    high = _along(ico.centre[near[0]], points)
+    for one in near[1:].tolist():
+        cosine = _along(ico.centre[one], points)
+        face[cosine > high] = one
+        high = np.maximum(high, cosine)
+    return face, high
 
 
 def _along(axis: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) scalar products of (3,) or (3, N) with (3, N); plain sums, as a matrix product would start threads."""
+    """(N,) scalar products of (3,) with (3, N); plain sums, as a matrix product would start threads."""
     return np.asarray(axis[0] * points[0] + axis[1] * points[1] + axis[2] * points[2])
 
 

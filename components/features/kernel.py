@@ -112,11 +112,11 @@ def pack_rows(raw: Raw, encoding: Encoding, put: Put) -> None:
         put(int(raw.offsets[users[0]]), kernel(raw.part(*users), tables, encoding))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        for done in threads.map(one, _blocks(raw.offsets)):
+        for done in threads.map(one, blocks(raw.offsets)):
             assert done is None
 
 
-def _blocks(offsets: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+def blocks(offsets: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Ranges of users that hold about BLOCK events each."""
     low, n_users = 0, len(offsets) - 1
     while low < n_users:

@@ -15,7 +15,7 @@ from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 from components.features.encoding import Vocabulary
-from components.features.hexagon import hexagons
+from components.features.hexagon import distinct_hexagons, hexagons
 
 E7 = 10_000_000
 #: latitude or longitude in 1e-7 degrees of an event without a place.
@@ -23,7 +23,9 @@ NO_PLACE = -(2**31)
 #: Mean radius of the Earth of the H3 library and of the IUGG, km.
 EARTH_KM = 6371.007180918475
 _FEW = 4096
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
+_SLOT_BITS = 17
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def to_e7(degrees: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -73,8 +75,8 @@ def cells_of(
 
     Notes
     -----
-    Hexagons are numbered block by block on every core (`features.hexagon`), and the library names each once, by
-    the first point that fell into it.
+    Points are numbered block by block on every core (`features.hexagon`), those that many events share hardly more
+    than once, and the library names each hexagon once, by a point that fell into it.
     """
     if len(lat_e7) <= _FEW:
         cells, where = np.unique(finest_cells(point_keys(lat_e7, lon_e7), resolution), return_inverse=True)
@@ -85,11 +87,13 @@ def cells_of(
 
     def block(low: int) -> NDArray[np.uint64]:
         part = slice(low, low + _BLOCK)
-        lat, lon = lat_e7[part], lon_e7[part]
+        rows, where = few_points(point_keys(lat_e7[part], lon_e7[part]))
+        lat, lon = lat_e7[part][rows], lon_e7[part][rows]
         located = lat != NO_PLACE
         numbers = np.full(len(lat), -1, np.int64)
         numbers[located] = hexagons(lat[located] / E7, lon[located] / E7, resolution)
-        distinct, first, index[part] = np.unique(numbers, return_index=True, return_inverse=True)
+        distinct, first, place = distinct_hexagons(numbers)
+        index[part] = place[where]
         for number, row in zip(distinct.tolist(), first.tolist(), strict=True):
             if number not in named:
                 named[number] = int(h3.latlng_to_cell(lat[row] / E7, lon[row] / E7, resolution))
@@ -107,6 +111,35 @@ def cells_of(
     if not (index == 0).any():  # every point has a place
         return cells[1:], index - np.int32(1)
     return cells, index
+
+
+def few_points(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Fewer rows that hold every point, where points repeat.
+
+    Parameters
+    ----------
+    points : (N,) int64, `point_keys`
+
+    Returns
+    -------
+    rows : (R,) rows that hold every distinct point, a few of them more than once
+    where : (N,) for each row the index in `rows` of one with the same point
+
+    Notes
+    -----
+    A table with one slot for each hash keeps the last row that fell into it, and no sort is needed; a row whose
+    slot holds another point stands for itself.
+    """
+    slot = (points.view(np.uint64) * _GOLDEN) >> np.uint64(64 - _SLOT_BITS)
+    row = np.arange(len(points), dtype=np.int32)
+    table = np.empty(1 << _SLOT_BITS, np.int32)
+    table[slot] = row
+    shown = table[slot]
+    shown = np.where(points[shown] == points, shown, row)
+    rows = np.flatnonzero(shown == row)
+    table = np.empty(len(points), np.int32)
+    table[rows] = np.arange(len(rows), dtype=np.int32)
+    return rows, table[shown]
 
 
 def parents(cells: NDArray[np.uint64], resolution: int) -> NDArray[np.uint64]:

@@ -145,7 +145,7 @@ def gather(read: Reader, resolution: int | None) -> Raw:
     item, items = coded("item_id")
     action, actions = coded("action")
     device, devices = coded("device")
-    lat_e7, lon_e7 = (take(place.to_e7(_floats(read(name), len(row))), row) for name in ("latitude", "longitude"))
+    lat_e7, lon_e7 = (take(_e7(_floats(read(name), len(row))), row) for name in ("latitude", "longitude"))
     cells, cell = cells_at(lat_e7, lon_e7, resolution)
     offset, window = read("utc_offset_min"), read("window")
     return Raw(
@@ -193,6 +193,14 @@ def take(column: NDArray, row: NDArray[np.uint32]) -> NDArray:
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         list(threads.map(one, range(0, len(row), _BLOCK)))
+    return out
+
+
+def _e7(degrees: NDArray[np.float64]) -> NDArray[np.int32]:
+    """(N,) `place.to_e7`, block by block."""
+    out = np.empty(len(degrees), np.int32)
+    for low in range(0, len(degrees), _BLOCK):
+        out[low : low + _BLOCK] = place.to_e7(degrees[low : low + _BLOCK])
     return out
 
 

@@ -22,6 +22,8 @@ NO_OFFSET = -32_768
 #: How an event's session id relates to that of the user's previous event.
 NO_ID, SAME_ID, OTHER_ID = 0, 1, 2
 _ZONE_YEARS = (1950, 2120)
+#: So many changes of the clock are looked for one after the other, which is faster than by bisection.
+_FEW_CHANGES = 8
 
 
 @lru_cache(maxsize=64)
@@ -78,7 +80,15 @@ def zone_changes(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
 def offset_minutes(time_s: NDArray[np.int64], zone: str) -> NDArray[np.int16]:
     """(N,) minutes east of UTC of the zone's clock at (N,) UTC seconds."""
     at_s, offset_min = zone_changes(zone)
-    return offset_min[np.searchsorted(at_s, time_s, side="right")]
+    if not len(time_s):
+        return np.zeros(0, np.int16)
+    first, last = np.searchsorted(at_s, [time_s.min(), time_s.max()], side="right").tolist()
+    if last - first > _FEW_CHANGES:
+        return offset_min[np.searchsorted(at_s, time_s, side="right")]
+    found = np.full(len(time_s), offset_min[first])
+    for change in range(first, last):
+        found[time_s >= at_s[change]] = offset_min[change + 1]
+    return found
 
 
 def utc_offset(time_s: NDArray[np.int64], given_min: NDArray[np.int16], zone: str) -> NDArray[np.int16]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import resource
@@ -124,3 +125,29 @@ def test_links_are_refused_in_a_digest(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(UnsafeFileError, match="symbolic link"):
         files.sha256_tree(tmp_path)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_file_written_aside_comes_to_its_place(
+    elsewhere: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside, place = tmp_path / "aside" / "file", tmp_path / "data" / "file"
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"new")
+
+    files.write_aside(aside, write)
+    files.write_bytes(place, b"old")
+    real = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        if elsewhere and path == aside:
+            raise OSError(errno.EXDEV, "another file system")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    files.move_into(aside, place)
+    assert place.read_bytes() == b"new"
+    assert place.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in place.parent.iterdir()] == ["file"]
+    files.flush_names(tmp_path / "nowhere")

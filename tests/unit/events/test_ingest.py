@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from components.errors import DataError, IntegrityError, SchemaError
+from components.events import merge
 from components.events.contract import SCHEMA
 from components.events.days import day_files, read_events
 from components.events.ingest import ingest, is_up_to_date
@@ -187,6 +188,34 @@ def test_spilled_days_are_the_same_bytes(tmp_path: Path) -> None:
     ingest(two, params, now=NOW, buffer_rows=50)
     assert day_bytes(one) == day_bytes(two)
     assert not (two / ".chronotope" / "ingest").exists()
+
+
+def test_days_in_order_are_written_once_and_moved_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = toy_log(300)
+    twice = pl.concat([log.head(40), log]).sort("timestamp", maintain_order=True)
+    params = written(tmp_path / "raw", twice)
+    ingest(tmp_path / "whole", params, now=NOW)
+    again: list[str] = []
+    real = merge.write_day
+    monkeypatch.setattr(merge, "write_day", lambda path, events: again.append(path.name) or real(path, events))
+    report = ingest(tmp_path, params, now=NOW, buffer_rows=50)
+    assert again == ["day=2025-01-10.parquet"]  # the last day: nothing said that it was over
+    assert (report.rows_in, report.kept, report.duplicates, report.days_written) == (340, 300, 40, 5)
+    assert day_bytes(tmp_path) == day_bytes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("buffer_rows", [20, 50])
+def test_events_that_come_for_a_day_that_was_over_are_merged(tmp_path: Path, buffer_rows: int) -> None:
+    log = toy_log(300)
+    late = toy_log(30, days=2, seed=4)
+    whole = tmp_path / "whole"
+    ingest(whole, written(tmp_path / "one", pl.concat([log, late])), now=NOW)
+    params = written(tmp_path / "two", log, "a.parquet")
+    written(tmp_path / "two", pl.concat([late, log.head(25)]), "b.parquet")
+    report = ingest(tmp_path, params, now=NOW, buffer_rows=buffer_rows)
+    assert report.rows_in == report.kept + report.duplicates == 355
+    assert report.duplicates >= 25
+    assert day_bytes(tmp_path) == day_bytes(whole)
 
 
 def test_a_gap_of_days_and_one_user_are_a_log(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from components.features import place
 from components.features.encoding import Vocabulary
+from components.features.hexagon import distinct_hexagons
 
 DEGREE_KM = np.pi * place.EARTH_KM / 180
 
@@ -109,3 +110,25 @@ def test_speed_at_one_instant_is_over_one_second() -> None:
     lon = np.array([0, place.E7], np.int32)
     _, kmh = place.travel(np.zeros(2, np.int32), lon, np.zeros(2, np.int64), np.zeros(2, np.int32))
     assert kmh[1] == pytest.approx(DEGREE_KM * 3600)
+
+
+@pytest.mark.parametrize("distinct", [1, 40, 30_000])
+def test_few_points_hold_every_point(distinct: int) -> None:
+    points = np.random.default_rng(1).integers(-(2**62), 2**62, distinct)[
+        np.random.default_rng(2).integers(0, distinct, 30_000)
+    ]
+    rows, where = place.few_points(points)
+    assert (points[rows][where] == points).all()
+    assert len(rows) < 2 * distinct
+
+
+@pytest.mark.parametrize("spread", [3, 5_000_000])  # in the table, and beyond it
+def test_distinct_hexagons_are_those_of_a_sort(spread: int) -> None:
+    rng = np.random.default_rng(3)
+    lattice = rng.integers(-spread, spread, (2, 500)) + (1 << 25)
+    numbers = np.where(rng.random(500) < 0.1, -1, (7 << 52) | (lattice[0] << 26) | lattice[1])
+    found, first, index = distinct_hexagons(numbers)
+    assert sorted(found.tolist()) == np.unique(numbers).tolist()
+    assert (numbers[first] == found).all()
+    assert (found[index] == numbers).all()
+    assert (distinct_hexagons(np.full(4, -1))[2] == 0).all()

@@ -37,6 +37,14 @@ def test_offset_of_zones(zone: str, moment: int, minutes: int) -> None:
     assert time.offset_minutes(np.array([moment]), zone).tolist() == [minutes]
 
 
+def test_a_short_log_and_a_long_one_have_the_same_clock() -> None:
+    long = np.arange(0, 2_000_000_000, 500_000)
+    offsets = time.offset_minutes(long, "Europe/Paris")
+    for low in range(0, len(long), 100):  # some of these parts see no change of the clock, others three
+        assert (time.offset_minutes(long[low : low + 100], "Europe/Paris") == offsets[low : low + 100]).all()
+    assert time.offset_minutes(np.zeros(0, np.int64), "Europe/Paris").dtype == np.int16
+
+
 def test_the_source_offset_goes_before_the_zone() -> None:
     seconds = np.full(2, utc(2025, 1, 6))
     found = time.utc_offset(seconds, np.array([-300, time.NO_OFFSET], np.int16), "Europe/Paris")
