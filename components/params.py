@@ -149,6 +149,8 @@ class NetworkParams(Section):
     time_components: int = Field(ge=1)
     target_time: Literal["hidden", "given"]
     query_place: bool
+    copy_heads: int = Field(ge=0, le=64)  # pointers into the user's own history; 0: none
+    distance: bool  # the item head knows how far each item is from the user
     temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product
 
 

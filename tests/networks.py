@@ -34,6 +34,8 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "time_components": 4,
         "target_time": "hidden",
         "query_place": False,
+        "copy_heads": 0,
+        "distance": False,
         "temperature": None,
     }
     return NetworkParams.model_validate(record | changes)

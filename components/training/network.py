@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from components.errors import ConfigError, IntegrityError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Encoding
+from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.files import digest_of, read_json, write_json
 from components.models.config import SequenceConfig, config_of
@@ -204,6 +205,11 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     torch.manual_seed(seed)
     model = SequenceModel(config)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
+    if model.item.distance is not None:
+        places = (
+            np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
+        )
+        model.item.distance.points.copy_(torch.from_numpy(np.nan_to_num(unit_vectors(*places).T).astype(np.float32)))
     gaps = corpus.log_gaps() if model.time is not None else np.empty(0)
     if model.time is not None and len(gaps):
         share = (np.arange(config.time_components) + 0.5) / config.time_components
