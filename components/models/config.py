@@ -35,6 +35,7 @@ class SequenceConfig:
     time_components : C, log-normals of the time head
     request_clock, request_place : whether the answer is conditioned on the request's time, and its place
     copy_heads : H, of the copy head; 0: none
+    item_bias : whether each item has a logit of its own
     distance : whether the item head knows how far each item is
     temperature : of the cosine item head; None: dot product
     """
@@ -56,6 +57,7 @@ class SequenceConfig:
     request_clock: bool
     request_place: bool
     copy_heads: int
+    item_bias: bool
     distance: bool
     temperature: float | None
 
@@ -129,6 +131,7 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         request_clock=timed and params.target_time == "given",
         request_place=placed and params.query_place,
         copy_heads=params.copy_heads,
+        item_bias=params.item_bias,
         distance=placed and params.distance,
         temperature=params.temperature,
     )

@@ -1,6 +1,6 @@
 """The item head: a softmax over the catalogue, and with a copy head a mixture of it and of the user's own history.
 
-    p(v) = g_0 · softmax(state · E^T + distance)(v) + Σ_h g_h · copy_h(v),   g = softmax of the state and of what
+    p(v) = g_0 · softmax(state · E^T + bias + distance)(v) + Σ_h g_h · copy_h(v),   g = softmax of the state and of what
                                                                              there is to copy
 
 The softmax multiplies by the item table of the embedding (tied weights). The gate closes a copy head that has
@@ -39,11 +39,14 @@ class _Logits:
     states: Tensor
     left: Tensor
     right: Tensor
+    bias: Tensor | None
     here: Tensor
     distance: DistanceBias | None
 
     def __call__(self, part: slice) -> Tensor:
         logits = self.left[part] @ self.right.T
+        if self.bias is not None:
+            logits = logits + self.bias
         return logits if self.distance is None else logits + self.distance(self.states[part], self.here[part])
 
 
@@ -53,6 +56,7 @@ class ItemHead(nn.Module):
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
         self.temperature, self.columns = config.temperature, config.items - RESERVED
+        self.bias = nn.Parameter(torch.zeros(self.columns)) if config.item_bias else None
         self.distance = DistanceBias(config) if config.distance else None
         self.copy = CopyHead(config) if config.copy_heads else None
         self.gate: nn.Module | None = None
@@ -63,7 +67,7 @@ class ItemHead(nn.Module):
     @property
     def plain(self) -> bool:
         """Whether it is the softmax of a product and nothing else: `linear_cross_entropy` is its loss."""
-        return self.copy is None and self.distance is None
+        return self.copy is None and self.distance is None and self.bias is None
 
     def loss(self, asked: Asked, read: Read, table: Tensor, target: Tensor) -> Tensor:
         """Sum of -log p of the targets (B, T), nats; codes 0 and 1 are skipped."""
@@ -96,7 +100,7 @@ class ItemHead(nn.Module):
 
     def _base(self, states: Tensor, here: Tensor, table: Tensor) -> _Logits:
         left, right = item_operands(states, table, self.temperature)
-        return _Logits(states, left, right, here, self.distance)
+        return _Logits(states, left, right, self.bias, here, self.distance)
 
     def _here(self, asked: Asked, read: Read) -> Tensor:
         """(B·T, 3) place of the last visible event of each question; empty where nothing asks for it."""

@@ -23,7 +23,12 @@ from components.training.gather import Slices, tokens_of
 from tests.networks import network_params
 from tests.toy import toy_encoding, toy_store
 
-MIXES = [{"copy_heads": 2}, {"distance": True}, {"copy_heads": 3, "distance": True}]
+MIXES = [
+    {"copy_heads": 2},
+    {"distance": True},
+    {"item_bias": True},
+    {"copy_heads": 3, "item_bias": True, "distance": True},
+]
 
 
 def config(**changes: object) -> SequenceConfig:
