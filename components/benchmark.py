@@ -193,9 +193,11 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     return result
 
 
-def load(options: Options, say: Say) -> tuple[Params, pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
+def load(
+    options: Options, say: Say, more: Mapping[str, Any] | None = None
+) -> tuple[Params, pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
     """Params cut to the data, and the log under the contract's names; a column `window` where it came divided."""
-    changes: Record = _yaml(options.params) if options.params else {}
+    changes = merged(_yaml(options.params) if options.params else {}, more or {})
     if options.mapping:
         changes = merged(changes, {"events": _mapping(_yaml(options.mapping))})
     given = {name: getattr(options, name) for name in RULES if getattr(options, name) is not None}

@@ -50,7 +50,9 @@ def test_the_mean_is_what_is_kept() -> None:
 
 def test_the_likelihood_is_of_the_answers() -> None:
     store = toy_store()
-    one = fitted(store, predictor("gru", heads={"item": 1.0}, loop={"choose_by": "log_likelihood"}))
+    inputs = ["item", "action", "numbers"]  # no position: that of a stretch is counted from its end
+    changes = {"heads": {"item": 1.0}, "max_history": 64, "inputs": inputs}
+    one = fitted(store, predictor("gru", loop={"choose_by": "log_likelihood"}, **changes))
     config = config_of(one.network, store.encoding)
     found = Likelihood(Corpus(Window(store, "tune"), config, "last", 256, 0)).score(one.model, one.precision)
     rows = Window(store, "tune").targets
