@@ -64,7 +64,7 @@ def leave_one_out_store(user: np.ndarray, item: np.ndarray) -> Store:
             "category": Vocabulary.of([]),
         },
         scales={},
-        catalogue=Catalogue(np.zeros(V, np.int32), nan, nan, nan, blank, blank),
+        catalogue=Catalogue(np.zeros(V, np.int32), nan, nan, nan, blank, blank, blank),
         settings={"cells": [], "time_kind": "ordinal", "timezone": "UTC", "numbers": []},
     )
     zeros = {name: np.zeros(n, dtype) for name, dtype in (("utc_offset_min", "int16"), ("local_hour", "int8"))}

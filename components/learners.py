@@ -10,6 +10,8 @@ import importlib
 import re
 from pathlib import Path
 
+from components.baselines.base import Rules
+from components.baselines.kinds import make_baseline
 from components.errors import ConfigError
 from components.evaluation.protocol import Protocol
 from components.memory.predictor import CounterPredictor, MemoryPredictor
@@ -26,8 +28,8 @@ def build(name: str, params: Params) -> Predictor:
 
     Parameters
     ----------
-    name : a candidate model of `training.models`, `memory`, `blend`, a counter of `memory.components` (a baseline),
-        or one's own `package.module:Class`, which is called with the params
+    name : a candidate model of `training.models`, `memory`, `blend`, a counter of `memory.components` or an entry of
+        `training.baselines` (both are baselines), or one's own `package.module:Class`, which is called with the params
     params : of the workspace
 
     Raises
@@ -48,9 +50,12 @@ def build(name: str, params: Params) -> Predictor:
         return BlendPredictor(parts, params.training.blend, Protocol.of(params.evaluation))
     if name in params.memory.components:
         return CounterPredictor(name, params.memory)
+    if name in params.training.baselines:
+        rules = Rules(params.workspace.seed, params.evaluation.target_time == "given")
+        return make_baseline(name, params.training.baselines[name], rules)
     if _OWN.fullmatch(name):
         return own(name, params)
-    known = sorted({*params.training.models, *params.memory.components, "memory", "blend"})
+    known = sorted({*params.training.models, *params.memory.components, *params.training.baselines, "memory", "blend"})
     raise ConfigError(
         f"a learner among {', '.join(known)}, or one's own `package.module:Class`", found=f"{name!r}", do="Mend it."
     )

@@ -200,9 +200,17 @@ class BlendParams(Section):
     candidate: bool  # whether it may be promoted
 
 
+class BaselineParams(Section):
+    """One predictor without a network that models are judged beside; `options` are those of its kind."""
+
+    kind: str  # a name of components.baselines.kinds.KINDS
+    options: dict[str, float | int | str | bool | list[float]]
+
+
 class TrainingParams(Section):
     loop: TrainParams
     models: dict[str, ModelParams]
+    baselines: dict[str, BaselineParams]
     blend: BlendParams
 
 

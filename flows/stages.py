@@ -22,7 +22,7 @@ from components.files import read_json, sha256_file, write_json
 
 logger = logging.getLogger(__name__)
 _BASE = ("params.py", "files.py", "predictor.py")
-_LEARNERS = (*_BASE, "features", "evaluation", "memory", "models", "ranking", "learners.py")
+_LEARNERS = (*_BASE, "features", "evaluation", "memory", "models", "baselines", "ranking", "learners.py")
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
     "validate": (*_BASE, "events", "validate.py"),

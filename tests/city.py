@@ -47,7 +47,7 @@ def store_of(log: pl.DataFrame, simulation: SimulationParams, seed: int = SEED) 
         "device": Vocabulary.of(["bot", "phone", "web"]),
     }
     none, text = np.full(len(items) + 2, np.nan, np.float32), np.full(len(items) + 2, "", dtype=object)
-    nothing = Catalogue(np.zeros(len(items) + 2, np.int32), none, none, none, text, text)
+    nothing = Catalogue(np.zeros(len(items) + 2, np.int32), none, none, none, text, text, text)
     encoding = Encoding(words, {}, nothing, {})
     users = log["user_id"].unique().sort()
     code = log["user_id"].rank("dense").to_numpy() - 1

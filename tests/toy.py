@@ -39,6 +39,7 @@ def toy_encoding(n_items: int = 20, n_actions: int = 3, n_categories: int = 4, s
             price=np.concatenate([nan, rng.uniform(1, 50, n_items)]).astype(np.float32),
             title=np.array(["", "", *names], dtype=object),
             text=np.array([""] * (n_items + 2), dtype=object),
+            tags=np.array([""] * (n_items + 2), dtype=object),
         ),
         settings={
             "cells": [6, 8],

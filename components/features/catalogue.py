@@ -6,7 +6,7 @@ Items that the table knows and training never saw are not here: no model has a c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -17,13 +17,14 @@ from components.features.place import E7
 
 #: Ids, and a table of `item` (index of the id), `latitude`, `longitude` (1e-7 degrees), `n` training events there.
 Places = tuple[Sequence[str], pl.DataFrame]
-_ATTRIBUTES = {
-    "category": pl.String,
-    "title": pl.String,
-    "text": pl.String,
-    "latitude": pl.Float64,
-    "longitude": pl.Float64,
-    "price": pl.Float64,
+_ATTRIBUTES: Mapping[str, pl.DataType] = {
+    "category": pl.String(),
+    "title": pl.String(),
+    "text": pl.String(),
+    "latitude": pl.Float64(),
+    "longitude": pl.Float64(),
+    "price": pl.Float64(),
+    "tags": pl.List(pl.String),
 }
 
 
@@ -77,6 +78,7 @@ def catalogue_of(
         price=table["price"].fill_null(np.nan).to_numpy().astype(np.float32),
         title=np.array(table["title"].fill_null("").to_list(), dtype=object),
         text=np.array(table["text"].fill_null("").to_list(), dtype=object),
+        tags=np.array(table["tags"].list.join("\n").fill_null("").to_list(), dtype=object),
     )
 
 

@@ -79,6 +79,7 @@ class Catalogue:
         median of its training events' places.
     price : (V,) float32, NaN = unknown
     title, text : (V,) object array of str
+    tags : (V,) object array of str, an item's tags joined by line feeds
     """
 
     category: NDArray[np.int32]
@@ -87,6 +88,7 @@ class Catalogue:
     price: NDArray[np.float32]
     title: NDArray[np.object_]
     text: NDArray[np.object_]
+    tags: NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Encoding:
         )
         items = pl.DataFrame(
             {name: getattr(self.catalogue, name) for name in ("category", "latitude", "longitude", "price")}
-            | {name: list(getattr(self.catalogue, name)) for name in ("title", "text")}
+            | {name: list(getattr(self.catalogue, name)) for name in ("title", "text", "tags")}
         )
         write_with(folder / "vocabulary.parquet", lambda path: words.write_parquet(path))
         write_with(folder / "catalogue.parquet", lambda path: items.write_parquet(path))
@@ -160,7 +162,7 @@ class Encoding:
             scales=scales,
             catalogue=Catalogue(
                 **{name: items[name].to_numpy() for name in ("category", "latitude", "longitude", "price")},
-                **{name: np.array(items[name].to_list(), dtype=object) for name in ("title", "text")},
+                **{name: np.array(items[name].to_list(), dtype=object) for name in ("title", "text", "tags")},
             ),
             settings=record["settings"],
         )

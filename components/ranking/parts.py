@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from components.baselines.kinds import load_baseline
 from components.errors import IntegrityError
 from components.evaluation.protocol import Protocol, make_queries
 from components.files import read_json
@@ -26,7 +27,12 @@ def _network(folder: Path) -> Predictor:
 
 
 #: Kinds that a blend may be made of.
-KINDS: Mapping[str, Load] = {"memory": MemoryPredictor.load, "counter": CounterPredictor.load, "network": _network}
+KINDS: Mapping[str, Load] = {
+    "memory": MemoryPredictor.load,
+    "counter": CounterPredictor.load,
+    "baseline": load_baseline,
+    "network": _network,
+}
 
 
 def load_part(folder: Path, kinds: Mapping[str, Load] = KINDS) -> Predictor:

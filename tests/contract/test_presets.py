@@ -24,6 +24,7 @@ def keys(record: Any, path: str = "") -> set[str]:
     if not isinstance(record, dict) or path in {
         "memory.components",
         "training.models",
+        "training.baselines",
         "features.numbers",
         "validation.region",
     }:

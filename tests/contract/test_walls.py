@@ -18,7 +18,7 @@ LAYERS = [
     {"features"},
     {"predictor"},
     {"memory", "models", "evaluation", "observers"},
-    {"training"},
+    {"training", "baselines"},
     {"ranking"},
     {"learners"},
     {"registry"},
