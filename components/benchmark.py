@@ -167,7 +167,7 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     DataError
         The protocol finds nothing to ask.
     """
-    params, events, items, users = _load(options, say)
+    params, events, items, users = load(options, say)
     protocol = Protocol.of(params.evaluation, options.protocol)
     if protocol.ties == "shuffled":
         events = shuffle_ties(events, params.workspace.seed)
@@ -193,9 +193,11 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     return result
 
 
-def _load(options: Options, say: Say) -> tuple[Params, pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
+def load(
+    options: Options, say: Say, more: Mapping[str, Any] | None = None
+) -> tuple[Params, pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
     """Params cut to the data, and the log under the contract's names; a column `window` where it came divided."""
-    changes: Record = _yaml(options.params) if options.params else {}
+    changes = merged(_yaml(options.params) if options.params else {}, more or {})
     if options.mapping:
         changes = merged(changes, {"events": _mapping(_yaml(options.mapping))})
     given = {name: getattr(options, name) for name in RULES if getattr(options, name) is not None}

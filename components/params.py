@@ -149,6 +149,9 @@ class NetworkParams(Section):
     time_components: int = Field(ge=1)
     target_time: Literal["hidden", "given"]
     query_place: bool
+    copy_heads: int = Field(ge=0, le=64)  # pointers into the user's own history; 0: none
+    item_bias: bool  # each item has a logit of its own, which begins at its popularity
+    distance: bool  # the item head knows how far each item is from the user
     temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product
 
 
@@ -166,9 +169,11 @@ class TrainParams(Section):
 
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)  # evaluations without a better score on the tune window
+    choose_by: Literal["primary", "log_likelihood"]  # that score: evaluation.primary, or the likelihood of all heads
     tokens_per_batch: int = Field(ge=1)
     crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch
     optimiser: OptimiserParams
+    open_intervals: bool  # silence until the end of training is learned from; false where sequences were cut short
     label_smoothing: float = Fraction
     average: float = Field(ge=0, lt=1)  # decay per step of a running mean of the weights, judged and kept; 0: none
     precision: Literal["auto", "float32", "bfloat16"]

@@ -34,6 +34,9 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "time_components": 4,
         "target_time": "hidden",
         "query_place": False,
+        "copy_heads": 0,
+        "item_bias": False,
+        "distance": False,
         "temperature": None,
     }
     return NetworkParams.model_validate(record | changes)
@@ -51,9 +54,11 @@ def loop_params(**changes: Any) -> TrainParams:
     record = {
         "epochs": 2,
         "patience": 5,
+        "choose_by": "primary",
         "tokens_per_batch": 256,
         "crops": "rolling",
         "optimiser": optimiser | changes.pop("optimiser", {}),
+        "open_intervals": True,
         "label_smoothing": 0.0,
         "average": 0.0,
         "precision": "float32",

@@ -34,6 +34,9 @@ class SequenceConfig:
     heads : which of HEADS answer, with the weight of each loss
     time_components : C, log-normals of the time head
     request_clock, request_place : whether the answer is conditioned on the request's time, and its place
+    copy_heads : H, of the copy head; 0: none
+    item_bias : whether each item has a logit of its own
+    distance : whether the item head knows how far each item is
     temperature : of the cosine item head; None: dot product
     """
 
@@ -53,7 +56,15 @@ class SequenceConfig:
     time_components: int
     request_clock: bool
     request_place: bool
+    copy_heads: int
+    item_bias: bool
+    distance: bool
     temperature: float | None
+
+    @property
+    def reads_points(self) -> bool:
+        """Whether the model needs the places of the events themselves."""
+        return bool(self.cells) and (self.copy_heads > 0 or self.distance)
 
     def to_json(self) -> dict[str, Any]:
         """Plain record for `config.json`."""
@@ -87,10 +98,12 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
-    if unknown or lone or "item" not in params.heads:
+    blind = params.copy_heads > 0 and "item" not in params.inputs
+    if unknown or lone or blind or "item" not in params.heads:
         raise ConfigError(
-            f"inputs of {', '.join(INPUTS)} (category only with item) and heads of {', '.join(HEADS)} with item",
-            found=f"inputs {params.inputs}, heads {sorted(params.heads)}",
+            f"inputs of {', '.join(INPUTS)} and heads of {', '.join(HEADS)} with item (category and copy heads only "
+            "where item is an input)",
+            found=f"inputs {params.inputs}, heads {sorted(params.heads)}, copy heads {params.copy_heads}",
             do="Mend `training.models` in params.yaml.",
         )
     timed = encoding.settings.get("time_kind") != "ordinal"
@@ -117,5 +130,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         time_components=params.time_components,
         request_clock=timed and params.target_time == "given",
         request_place=placed and params.query_place,
+        copy_heads=params.copy_heads,
+        item_bias=params.item_bias,
+        distance=placed and params.distance,
         temperature=params.temperature,
     )

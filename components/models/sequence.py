@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
+from components.models.copy import Asked
 from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
 from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
+from components.models.item import ItemHead, Read
 from components.models.losses import (
     class_cross_entropy,
     linear_cross_entropy,
@@ -23,7 +25,7 @@ from components.models.losses import (
     mixture_log_survival,
 )
 from components.models.query import RequestConditioning
-from components.models.tokens import Request, Tokens
+from components.models.tokens import Request, Tokens, spread, spread_request
 
 
 @dataclass(frozen=True)
@@ -75,15 +77,20 @@ class SequenceModel(nn.Module):
         self.embedding = EventEmbedding(config)
         self.encoder = build_encoder(config)
         asks = config.request_clock or config.request_place
+        self.item = ItemHead(config)
         self.condition = RequestConditioning(config) if asks else None
         self.action = ClassHead(config, config.actions) if "action" in config.heads else None
         self.time = TimeHead(config) if "time" in config.heads else None
         self.place = ClassHead(config, config.cells[-1][1]) if "place" in config.heads else None
 
+    def read(self, tokens: Tokens) -> Read:
+        """Histories as vectors and states (B, L, d); state t has seen tokens 0..t."""
+        events = self.embedding(tokens)
+        return Read(tokens, events, self.encoder(events, tokens.time_s, tokens.mask))
+
     def states(self, tokens: Tokens) -> Tensor:
-        """(B, L, d) states; state t has seen tokens 0..t."""
-        states: Tensor = self.encoder(self.embedding(tokens), tokens.time_s, tokens.mask)
-        return states
+        """(B, L, d) states alone."""
+        return self.read(tokens).states
 
     def conditioned(self, states: Tensor, request: Request | None) -> Tensor:
         """(n, d) states that know of the request, for a model that asks for one."""
@@ -97,11 +104,11 @@ class SequenceModel(nn.Module):
 
         `dtype` is that of the item logits' products, `smoothing` of the item's labels.
         """
-        flat = self.states(tokens).flatten(0, 1)  # (B·L, d)
+        read = self.read(tokens)
+        flat = read.states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)
-        left, right = item_operands(asked, self.embedding.table.all(), self.config.temperature)
-        found = {"item": linear_cross_entropy(left, right, targets.item - RESERVED, smoothing, dtype)}
+        found = {"item": self._item_loss(read, asked, targets, smoothing, dtype)}
         if self.action is not None:
             found["action"] = class_cross_entropy(self.action(asked), _skipped(targets.action))
         if self.place is not None:
@@ -113,12 +120,26 @@ class SequenceModel(nn.Module):
             found["time"] = -(density * known).sum() - survival.sum()
         return found
 
-    def answer(self, states: Tensor, request: Request | None) -> Answers:
-        """Answers from (n, d) states."""
+    def _item_loss(self, read: Read, asked: Tensor, targets: Targets, smoothing: float, dtype: torch.dtype) -> Tensor:
+        """The item head's loss; only what mixes needs the questions back in their histories."""
+        table = self.embedding.table.all()
+        if self.item.plain:
+            left, right = item_operands(asked, table, self.config.temperature)
+            return linear_cross_entropy(left, right, targets.item - RESERVED, smoothing, dtype)
+        B, L = read.tokens.mask.shape
+        states = spread(asked, targets.at, B * L).view(B, L, -1)
+        request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
+        at = torch.arange(L, device=states.device).expand(B, L)
+        item = spread(targets.item, targets.at, B * L).view(B, L)
+        return self.item.loss(Asked(states, at, request), read, table, item)
+
+    def answer(self, read: Read, at: Tensor, request: Request | None) -> Answers:
+        """Answers of B histories, seen from their tokens `at` (B,)."""
+        states = read.states[torch.arange(len(at), device=at.device), at]  # (B, d)
         asked = self.conditioned(states, request)
-        left, right = item_operands(asked, self.embedding.table.all(), self.config.temperature)
+        question = Asked(asked[:, None], at[:, None], request)
         return Answers(
-            item=torch.log_softmax((left @ right.T).float(), 1),
+            item=self.item.log_probabilities(question, read, self.embedding.table.all()),
             action=None if self.action is None else torch.log_softmax(self.action(asked).float(), 1),
             time=None if self.time is None else self.time(states),
             place=None if self.place is None else torch.log_softmax(self.place(asked).float(), 1),

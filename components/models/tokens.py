@@ -7,8 +7,9 @@ Plain records of tensors; never reads a store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
 
 
@@ -24,6 +25,7 @@ class Tokens:
     position : (B, L) int64 distance from the last token that answers, 0 there
     mask : (B, L) bool, False = padding
     begins : (B,) bool, the first token is the start of the user's history
+    point : (B, L, 3) float32 place of each event on the unit sphere, 0 where it has none; None when not read
     """
 
     codes: Mapping[str, Tensor]
@@ -32,6 +34,7 @@ class Tokens:
     position: Tensor
     mask: Tensor
     begins: Tensor
+    point: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,13 @@ class Request:
     log_gap: Tensor
     cells: Tensor
     known: Tensor
+
+
+def spread(values: Tensor, at: Tensor, size: int) -> Tensor:
+    """(n, …) values at the places `at` (n,) of a tensor (size, …) of zeros."""
+    return torch.zeros(size, *values.shape[1:], dtype=values.dtype, device=values.device).index_copy(0, at, values)
+
+
+def spread_request(request: Request, at: Tensor, size: int) -> Request:
+    """The requests of n states as those of `size`; what stands elsewhere is not known."""
+    return Request(**{field.name: spread(getattr(request, field.name), at, size) for field in fields(Request)})

@@ -53,6 +53,7 @@ class Corpus:
         each epoch
     tokens_per_batch : places (padding included) of a batch, at least those of one stretch
     seed : of the order of batches and of the cuts
+    open_intervals : whether silence until the end of training is an answer to the time head
 
     Raises
     ------
@@ -60,7 +61,15 @@ class Corpus:
         The window has no event to learn from.
     """
 
-    def __init__(self, window: Window, config: SequenceConfig, crops: Crops, tokens_per_batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        config: SequenceConfig,
+        crops: Crops,
+        tokens_per_batch: int,
+        seed: int,
+        open_intervals: bool = True,
+    ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
         store = window.store
@@ -77,7 +86,11 @@ class Corpus:
         self.begin = np.asarray(store.offsets, np.int64)[users[last]]  # (U,) first row
         self.end = rows[last].astype(np.int64) + 1  # (U,) behind the last training row
         self.until_s = int(np.asarray(store["time_s"])[rows].max())
-        self.tails = "time" in config.heads and _ends_with_training(store, self.end, users[last], self.until_s)
+        self.tails = (
+            open_intervals
+            and "time" in config.heads
+            and _ends_with_training(store, self.end, users[last], self.until_s)
+        )
 
     def stretches(self, epoch: int) -> Slices:
         """All stretches of an epoch, by user, newest first."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from components.features.encoding import Encoding
+from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.models.config import SequenceConfig
 from components.models.tokens import Request, Tokens
@@ -82,7 +83,18 @@ def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
         position=_tensor(position),
         mask=_tensor(mask),
         begins=_tensor(slices.first == 0),
+        point=_tensor(_points(store, row, event)) if config.reads_points else None,
     )
+
+
+def _points(store: Store, row: NDArray[np.int64], event: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(B, L, 3) places on the unit sphere, 0 where there is none."""
+    if not store.n_events:
+        return np.zeros((*row.shape, 3), np.float32)
+    lat, lon = (np.radians(np.asarray(store[name])[row].astype(np.float64)) for name in ("latitude", "longitude"))
+    known = event & np.isfinite(lat) & np.isfinite(lon)
+    points = np.moveaxis(unit_vectors(lat, lon), 0, -1)
+    return np.where(known[..., None], points, 0.0).astype(np.float32)
 
 
 def _take(column: NDArray, row: NDArray[np.int64]) -> NDArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ from components.training.checkpoint import Checkpoint, Checkpoints
 from components.training.device import Precision
 from components.training.gather import Slices, on_device
 from components.training.progress import Progress
-from components.training.tune import Judge
 
 _LOGS_PER_EPOCH = 10
 
@@ -56,6 +55,15 @@ class State:
     curves: list[dict[str, float]] = field(default_factory=list)
 
 
+class Chooser(Protocol):
+    """What tells the best weights: a score of the tune window, greater is better, NaN when there is nothing to ask."""
+
+    @property
+    def primary(self) -> str: ...
+
+    def score(self, model: SequenceModel, precision: Precision) -> float: ...
+
+
 class Trainer:
     """Trains one model on one corpus.
 
@@ -75,7 +83,7 @@ class Trainer:
         self,
         model: SequenceModel,
         corpus: Corpus,
-        judge: Judge,
+        judge: Chooser,
         loop: TrainParams,
         precision: Precision,
         seed: int,

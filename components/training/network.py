@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from components.errors import ConfigError, IntegrityError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Encoding
+from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.files import digest_of, read_json, write_json
 from components.models.config import SequenceConfig, config_of
@@ -29,7 +30,8 @@ from components.predictor import Capability, Queries, Scores, TimeDistribution, 
 from components.training.batches import Corpus
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
-from components.training.loop import Trainer
+from components.training.likelihood import Likelihood
+from components.training.loop import Chooser, Trainer
 from components.training.tune import Judge, answers, blocks
 
 _FORMAT = 1
@@ -103,14 +105,21 @@ class NetworkPredictor:
         encoding = train.store.encoding
         config = config_of(self.network, encoding)
         loop, device = self.loop, self.precision.device
-        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed)
-        judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
+        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals)
+        judge = self._chooser(tune, config)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = initial_model(config, encoding, corpus, self.seed).to(device)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
             trainer = Trainer(model, corpus, judge, loop, self.precision, self.seed, tracker, checkpoints)
             self.curves = trainer.fit()
         self._use(model, encoding_digests(encoding))
+
+    def _chooser(self, tune: Window, config: SequenceConfig) -> Chooser:
+        """What early stopping goes by."""
+        loop = self.loop
+        if loop.choose_by == "primary":
+            return Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
+        return Likelihood(Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals))
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
         self._model, self._encoding, self._checked = model.eval(), encoding, None
@@ -204,6 +213,16 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     torch.manual_seed(seed)
     model = SequenceModel(config)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
+    if model.item.bias is not None:
+        seen = np.asarray(corpus.store["item"])[corpus.trained]
+        count = np.bincount(seen, minlength=config.items)[RESERVED:] + 1.0
+        with torch.no_grad():
+            model.item.bias.copy_(torch.from_numpy(np.log(count / count.sum())))
+    if model.item.distance is not None:
+        places = (
+            np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
+        )
+        model.item.distance.points.copy_(torch.from_numpy(np.nan_to_num(unit_vectors(*places).T).astype(np.float32)))
     gaps = corpus.log_gaps() if model.time is not None else np.empty(0)
     if model.time is not None and len(gaps):
         share = (np.arange(config.time_components) + 0.5) / config.time_components
