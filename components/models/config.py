@@ -11,7 +11,7 @@ from typing import Any
 
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
-from components.params import NetworkParams
+from components.params import EncoderParams, NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
 HEADS = ("item", "action", "time", "place")
@@ -55,6 +55,11 @@ class SequenceConfig:
     request_place: bool
     temperature: float | None
 
+    @property
+    def reads_points(self) -> bool:
+        """Whether the encoder asks where events were, beyond the cells that are inputs."""
+        return "place" in grounds(self.options)
+
     def to_json(self) -> dict[str, Any]:
         """Plain record for `config.json`."""
         return asdict(self)
@@ -74,6 +79,24 @@ class SequenceConfig:
         return cls(**{**record, "cells": cells, "inputs": tuple(record["inputs"])})
 
 
+def grounds(options: Mapping[str, object]) -> frozenset[str]:
+    """What a log must have for an encoder with these options: of time, place."""
+    asked = {options.get("bias"), options.get("gates")}
+    found = {"time": {"time", "both"}, "place": {"space", "both"}}
+    return frozenset(ground for ground, words in found.items() if asked & words)
+
+
+def _check_grounds(encoder: EncoderParams, timed: bool, placed: bool) -> None:
+    has = {ground for ground, there in (("time", timed), ("place", placed)) if there}
+    missing = sorted(grounds(encoder.options) - has)
+    if missing:
+        raise ConfigError(
+            f"a log with {' and '.join(missing)} for the encoder {encoder.kind} with {encoder.options}",
+            found="order alone (`time_kind: ordinal`)" if "time" in missing else "no places",
+            do="Set `bias` of `encoder.options` to what the log has (`none` for nothing), or `gates` likewise.",
+        )
+
+
 def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     """Shape of the model that `params` asks for on data with this encoding.
 
@@ -83,7 +106,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     Raises
     ------
     ConfigError
-        An input or a head that does not exist, or nothing to predict.
+        An input or a head that does not exist, nothing to predict, or an encoder that needs times or places that the
+        log does not have.
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
@@ -100,6 +124,7 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     placed = any(size > 2 for _, size in cells)
     absent = set() if timed else {"clock", "time"}
     absent |= set() if placed else {"cells", "place"}
+    _check_grounds(params.encoder, timed, placed)
     return SequenceConfig(
         items=sizes["item"],
         actions=sizes["action"],

@@ -82,7 +82,7 @@ class SequenceModel(nn.Module):
 
     def states(self, tokens: Tokens) -> Tensor:
         """(B, L, d) states; state t has seen tokens 0..t."""
-        states: Tensor = self.encoder(self.embedding(tokens), tokens.time_s, tokens.mask)
+        states: Tensor = self.encoder(self.embedding(tokens), tokens)
         return states
 
     def conditioned(self, states: Tensor, request: Request | None) -> Tensor:

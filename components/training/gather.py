@@ -79,6 +79,7 @@ def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
         codes=codes,
         numbers=_tensor(_numbers(store, row, event)) if "numbers" in config.inputs else None,
         time_s=_tensor(time_s.astype(np.int64)),
+        point=_tensor(_points(store, row, event)) if config.reads_points else None,
         position=_tensor(position),
         mask=_tensor(mask),
         begins=_tensor(slices.first == 0),
@@ -100,6 +101,14 @@ def _numbers(store: Store, row: NDArray[np.int64], event: NDArray[np.bool_]) -> 
         out[..., :F] = np.clip(store.numbers[row], -10.0, 10.0)
         out[..., F:] = (np.asarray(store.missing)[row][..., None] >> np.arange(F)) & 1
     return out * event[..., None]
+
+
+def _points(store: Store, row: NDArray[np.int64], event: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(B, L, 3) unit vectors of the places; zero where there is no event, or none is known of it."""
+    lat, lon = (np.radians(_take(store[name], row).astype(np.float64)) for name in ("latitude", "longitude"))
+    point = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    known = event & np.isfinite(lat) & np.isfinite(lon)
+    return np.where(known[..., None], point, 0.0).astype(np.float32)
 
 
 def request_of(

@@ -3,26 +3,30 @@
     x ← x + sigmoid(W1 x + b1) · Drop(MHA(LN(x)))
     x ← x + sigmoid(W2 x + b2) · Drop(SwiGLU(LN(x)))
 
-Source: eSASRec (RecSys 2025) and LiGR; SASRec (2018). Dropout is on the residual branches alone: dropout of the
+Source: eSASRec (RecSys 2025) and LiGR; SASRec (2018); the biases of time and place are those of `relative.py`, one
+scalar for a bucket and a head, added to the logits of each block. Dropout is on the residual branches alone: dropout of the
 attention weights would keep `scaled_dot_product_attention` off its fused kernel. Never reads the mask: padding is on
 the right, where a causal state cannot see it.
 """
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from components.errors import ConfigError
 from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
-from components.models.encoders.options import positive_integers
+from components.models.encoders.options import choice, head_width, positive_integers
+from components.models.encoders.relative import BIASES, Pairs, RelativeBias, far_first, pairs_of
+from components.models.tokens import Tokens
 
 
 class Block(nn.Module):
-    """One block: gated causal attention, then a gated SwiGLU of `hidden` units."""
+    """One block: gated causal attention with a bias of BIASES, then a gated SwiGLU of `hidden` units."""
 
-    def __init__(self, d: int, heads: int, hidden: int, dropout: float) -> None:
+    def __init__(self, d: int, heads: int, hidden: int, dropout: float, bias: str) -> None:
         super().__init__()
         self.heads = heads
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(d), nn.LayerNorm(d)
@@ -32,13 +36,19 @@ class Block(nn.Module):
         self.down = nn.Linear(hidden, d, bias=False)
         self.gate_attention, self.gate_feedforward = nn.Linear(d, d), nn.Linear(d, d)
         self.dropout = Dropout(dropout)
+        self.bias = RelativeBias(heads, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, d) → (B, L, d)."""
+    def forward(self, x: Tensor, pairs: Pairs, hidden: Tensor) -> Tensor:
+        """(B, L, d), its Pairs, and (L, L) bool, True where a row must not look → (B, L, d)."""
         B, L, d = x.shape
         qkv = self.qkv(self.norm_attention(x)).view(B, L, 3, self.heads, d // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, L, d/heads) each
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        bias = self.bias(pairs)
+        if bias is None:  # the fused kernel
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            logits = bias.to(q.dtype).masked_fill(hidden, -math.inf)  # (B, heads, L, L)
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=logits)
         mixed = self.out(mixed.transpose(1, 2).reshape(B, L, d))
         x = x + self.gate_attention(x).sigmoid() * self.dropout(mixed)
         active, linear = self.up(self.norm_feedforward(x)).chunk(2, dim=-1)  # (B, L, hidden) each
@@ -48,19 +58,15 @@ class Block(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """Blocks and a final norm. Options: `layers`, `heads`, `feedforward` (hidden units as a multiple of d)."""
+    """Blocks and a final norm. Options: `layers`, `heads`, `feedforward` (hidden units as a multiple of d), `bias`."""
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
-        layers, heads, multiple = positive_integers(config, "layers", "heads", "feedforward")
+        layers, heads, multiple = positive_integers(config, "layers", "heads", "feedforward", others=("bias",))
+        self.bias = choice(config, "bias", BIASES)
+        head_width(config, heads)
         d = config.width
-        if d % heads:
-            raise ConfigError(
-                "a width that the number of heads divides",
-                found=f"width {d}, heads {heads}",
-                do="Mend `width` or `encoder.options.heads` in params.yaml.",
-            )
-        self.blocks = nn.ModuleList(Block(d, heads, multiple * d, config.dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(d, heads, multiple * d, config.dropout, self.bias) for _ in range(layers))
         self.norm = nn.LayerNorm(d)
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -68,10 +74,11 @@ class TransformerEncoder(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, events: Tensor, time: Tensor, mask: Tensor) -> Tensor:
-        """(B, L, d), (B, L), (B, L) → (B, L, d)."""
-        x = events
+    def forward(self, events: Tensor, tokens: Tokens) -> Tensor:
+        """(B, L, d) → (B, L, d)."""
+        x, pairs = events, pairs_of(tokens, self.bias)
+        hidden = far_first(x.shape[1], x.device)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, pairs, hidden)
         states: Tensor = self.norm(x)
         return states

@@ -13,6 +13,7 @@ from components.errors import ConfigError
 from components.models.config import SequenceConfig, config_of
 from components.models.encoders import ENCODERS, build_encoder
 from components.models.sequence import SequenceModel
+from components.models.tokens import Tokens
 from components.training.gather import Slices, tokens_of
 from tests.networks import OPTIONS, network_params
 from tests.toy import toy_encoding, toy_store
@@ -27,6 +28,22 @@ def model(kind: str, **changes: object) -> SequenceModel:
     return SequenceModel(config(kind, **changes)).eval()
 
 
+def tokens_for(events: torch.Tensor, seed: int = 0) -> Tokens:
+    """Tokens of some time and place for embedded events (B, L, d): full rows, cut from longer histories."""
+    rng = torch.Generator().manual_seed(seed)
+    B, L, _ = events.shape
+    point = torch.nn.functional.normalize(torch.randn(B, L, 3, generator=rng), dim=2)
+    return Tokens(
+        codes={},
+        numbers=None,
+        time_s=torch.randint(1, 10**6, (B, L), generator=rng).cumsum(1),
+        point=point * (torch.rand(B, L, 1, generator=rng) < 0.8),
+        position=torch.arange(L - 1, -1, -1).repeat(B, 1),
+        mask=torch.ones(B, L, dtype=torch.bool),
+        begins=torch.zeros(B, dtype=torch.bool),
+    )
+
+
 def test_every_encoder_is_tested() -> None:
     assert set(ENCODERS) == set(OPTIONS)
 
@@ -35,12 +52,15 @@ def test_every_encoder_is_tested() -> None:
 def test_a_state_does_not_know_the_future(kind: str) -> None:
     torch.manual_seed(0)
     encoder = build_encoder(config(kind)).eval()
-    events, time = torch.randn(3, 9, 16), torch.arange(9).repeat(3, 1)
-    mask = torch.ones(3, 9, dtype=torch.bool)
-    before = encoder(events, time, mask)
-    changed = events.clone()
+    events = torch.randn(3, 9, 16)
+    tokens = tokens_for(events)
+    assert tokens.point is not None
+    before = encoder(events, tokens)
+    changed, time_s, point = events.clone(), tokens.time_s.clone(), tokens.point.clone()
     changed[:, 5:] += 1.0
-    after = encoder(changed, time, mask)
+    time_s[:, 5:] += 10**7
+    point[:, 5:] = -point[:, 5:]
+    after = encoder(changed, replace(tokens, time_s=time_s, point=point))
     assert before.shape == (3, 9, 16)
     torch.testing.assert_close(before[:, :5], after[:, :5], rtol=0, atol=1e-6)
     assert (before[:, 5] - after[:, 5]).abs().max() > 1e-3
@@ -50,9 +70,66 @@ def test_a_state_does_not_know_the_future(kind: str) -> None:
 def test_every_earlier_event_reaches_the_state(kind: str) -> None:
     encoder = build_encoder(config(kind)).eval()
     events = torch.randn(1, 6, 16, requires_grad=True)
-    encoder(events, torch.zeros(1, 6), torch.ones(1, 6, dtype=torch.bool))[0, 5].square().sum().backward()
+    weight = torch.randn(16, generator=torch.Generator().manual_seed(0))
+    (encoder(events, tokens_for(events))[0, 5] * weight).sum().backward()
     assert events.grad is not None
     assert bool((events.grad[0].abs().sum(1) > 0).all())
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_the_gradient_reaches_every_weight(kind: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(config(kind, dropout=0.0))
+    events = torch.randn(4, 12, 16)
+    (encoder(events, tokens_for(events)) * torch.randn(4, 12, 16)).sum().backward()
+    for name, weight in encoder.named_parameters():
+        assert weight.grad is not None, name
+        assert float(weight.grad.abs().sum()) > 0, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "reads"),
+    [
+        *[(kind, "bias", word) for kind in ("transformer", "hstu") for word in ("none", "time", "space", "both")],
+        *[("st_lstm", "gates", word) for word in ("time", "space", "both")],
+    ],
+)
+def test_times_and_places_are_read_where_they_are_asked_for(kind: str, name: str, reads: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(replace(config(kind), options={**OPTIONS[kind], name: reads})).eval()
+    events = torch.randn(2, 6, 16)
+    tokens = tokens_for(events)
+    point = torch.roll(tokens.point, 1, dims=0) if tokens.point is not None else None
+    states = encoder(events, tokens)
+    later = encoder(events, replace(tokens, time_s=tokens.time_s * 100))
+    elsewhere = encoder(events, replace(tokens, point=point))
+    assert not torch.equal(states, later) == (reads in ("time", "both"))
+    assert not torch.equal(states, elsewhere) == (reads in ("space", "both"))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("transformer", "bias"), ("hstu", "bias"), ("st_lstm", "gates")])
+def test_what_a_log_does_not_have_is_refused(kind: str, name: str) -> None:
+    encoding = toy_encoding()
+    ordinal = replace(encoding, settings={**encoding.settings, "time_kind": "ordinal"})
+    words = {kind: one for kind, one in encoding.vocabularies.items() if not kind.startswith("cell_")}
+    nowhere = replace(encoding, vocabularies=words)
+    for word, log, lacks in (("time", ordinal, "order alone"), ("space", nowhere, "no places")):
+        params = network_params(kind, encoder={"kind": kind, "options": {**OPTIONS[kind], name: word}})
+        assert config_of(params, encoding).reads_points == (word == "space")
+        with pytest.raises(ConfigError, match=lacks):
+            config_of(params, log)
+
+
+def test_a_bias_that_is_zero_changes_nothing() -> None:
+    plain, biased = model("transformer"), model("transformer")
+    biased.encoder = build_encoder(replace(biased.config, options={**OPTIONS["transformer"], "bias": "both"})).eval()
+    biased.encoder.load_state_dict(plain.encoder.state_dict(), strict=False)
+    for block in biased.encoder.blocks:
+        block.bias.time.weight.data.zero_()
+        block.bias.space.weight.data.zero_()
+    events = torch.randn(3, 8, 16)
+    tokens = tokens_for(events)
+    torch.testing.assert_close(plain.encoder(events, tokens), biased.encoder(events, tokens), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
@@ -117,7 +194,12 @@ def test_the_start_token_gives_an_empty_history_a_state() -> None:
         ("gru", {}),
         ("gru", {"layers": 0}),
         ("gru", {"layers": 1, "heads": 2}),
-        ("transformer", {"layers": 2, "heads": 3, "feedforward": 1}),
+        ("transformer", {"layers": 2, "heads": 3, "feedforward": 1, "bias": "none"}),
+        ("transformer", {"layers": 2, "heads": 2, "feedforward": 1, "bias": "mood"}),
+        ("transformer", {"layers": 2, "heads": 2, "feedforward": 1}),
+        ("cnn_rnn", {"kernel": 3, "convolutions": 1, "cell": "transformer", "layers": 1}),
+        ("st_lstm", {"layers": 1, "gates": "none"}),
+        ("hstu", {"layers": 1, "heads": 3, "bias": "none"}),
         ("lstm++", {"layers": 1}),
     ],
 )
