@@ -23,6 +23,8 @@ OPTIONS: Mapping[str, dict[str, int | str | float]] = {
     "st_lstm": {"layers": 2, "gates": "both"},
     "transformer": {"layers": 2, "heads": 2, "feedforward": 2, "bias": "none"},
     "hstu": {"layers": 2, "heads": 2, "bias": "both"},
+    "bert": {"layers": 1, "heads": 2, "feedforward": 2, "mask_share": 0.3},
+    "seq2seq": {"layers": 1, "decoder_layers": 1, "heads": 2, "feedforward": 2, "horizon": 4},
 }
 HIDDEN = Protocol("temporal", "hidden", "online", "kept", "miss", "source")
 GIVEN = replace(HIDDEN, target_time="given")

@@ -60,6 +60,12 @@ class SequenceConfig:
         """Whether the encoder asks where events were, beyond the cells that are inputs."""
         return "place" in grounds(self.options)
 
+    @property
+    def mask_share(self) -> float | None:
+        """Share of the events that training hides, for an encoder that sees both sides of them; None: it is causal."""
+        value = self.options.get("mask_share")
+        return None if value is None else float(value)
+
     def to_json(self) -> dict[str, Any]:
         """Plain record for `config.json`."""
         return asdict(self)

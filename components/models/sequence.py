@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from components.models.config import SequenceConfig
 from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
+from components.models.encoders.seq2seq import Seq2SeqEncoder
 from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
+from components.models.horizon import Later, later_steps
 from components.models.losses import (
     class_cross_entropy,
     linear_cross_entropy,
@@ -97,7 +99,10 @@ class SequenceModel(nn.Module):
 
         `dtype` is that of the item logits' products, `smoothing` of the item's labels.
         """
-        flat = self.states(tokens).flatten(0, 1)  # (B·L, d)
+        writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
+        history = None if writer is None else writer.history(self.embedding(tokens))
+        states = self.states(tokens) if writer is None or history is None else writer.first(history)
+        flat = states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)
         left, right = item_operands(asked, self.embedding.table.all(), self.config.temperature)
@@ -111,7 +116,26 @@ class SequenceModel(nn.Module):
             density = mixture_log_density(torch.nan_to_num(targets.log_gap), *self.time(states))
             survival = mixture_log_survival(targets.open_log_gap, *self.time(flat[targets.open_at]))
             found["time"] = -(density * known).sum() - survival.sum()
+        if writer is not None and history is not None:
+            later = later_steps(writer, self.embedding, history, targets.at, targets.item, targets.log_gap)
+            found |= self._with_later(found, later, len(targets.at), smoothing, dtype)
         return found
+
+    def _with_later(
+        self, found: Mapping[str, Tensor], later: Later, n: int, smoothing: float, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """Losses of item and time: means of those of the next event and of the later ones, both scaled to n targets."""
+        if not len(later.item):
+            return {}
+        left, right = item_operands(later.states, self.embedding.table.all(), self.config.temperature)
+        scale = n / len(later.item)
+        item = linear_cross_entropy(left, right, later.item - RESERVED, smoothing, dtype)
+        mixed = {"item": (found["item"] + scale * item) / 2}
+        if self.time is not None:
+            known = ~torch.isnan(later.log_gap)
+            density = mixture_log_density(torch.nan_to_num(later.log_gap), *self.time(later.states))
+            mixed["time"] = (found["time"] - scale * (density * known).sum()) / 2
+        return mixed
 
     def answer(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states."""

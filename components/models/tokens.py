@@ -25,6 +25,7 @@ class Tokens:
     position : (B, L) int64 distance from the last token that answers, 0 there
     mask : (B, L) bool, False = padding
     begins : (B,) bool, the first token is the start of the user's history
+    hidden : (B, L) bool, events that training hides and asks for; None where nothing is hidden
     """
 
     codes: Mapping[str, Tensor]
@@ -34,6 +35,7 @@ class Tokens:
     position: Tensor
     mask: Tensor
     begins: Tensor
+    hidden: Tensor | None
 
 
 @dataclass(frozen=True)

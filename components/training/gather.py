@@ -83,6 +83,7 @@ def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
         position=_tensor(position),
         mask=_tensor(mask),
         begins=_tensor(slices.first == 0),
+        hidden=None,
     )
 
 

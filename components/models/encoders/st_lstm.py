@@ -92,9 +92,8 @@ def gaps_of(tokens: Tokens, gates: str) -> Tensor:
     parts = []
     if gates in ("time", "both"):
         gap_s = tokens.time_s.diff(dim=1, prepend=tokens.time_s[:, :1]).clamp_min(0)  # (B, L)
-        known = (
-            torch.arange(gap_s.shape[1], device=gap_s.device) > tokens.begins[:, None].long()
-        )  # nothing before a cut is in sight
+        at = torch.arange(gap_s.shape[1], device=gap_s.device)
+        known = at > tokens.begins[:, None].long()  # what came before a cut is not in sight
         parts += [torch.where(known, gap_s.float().log1p() / _LOG_GAP, 0.0), known.float()]
     if gates in ("space", "both") and tokens.point is not None:
         before = torch.cat([torch.zeros_like(tokens.point[:, :1]), tokens.point[:, :-1]], dim=1)

@@ -29,7 +29,7 @@ def test_known_distances() -> None:
 def test_buckets_grow_with_distance_and_unknown_has_its_own() -> None:
     place = points((0, 0), (0, 0.005), (0, 0.05), (0, 5), (0, 179))
     bucket = space_buckets(torch.cat([place, torch.zeros(1, 3)])[None])[0]
-    assert bucket[0].tolist() == sorted(set(bucket[0, :5].tolist())) + [0]
+    assert bucket[0].tolist() == [*sorted(set(bucket[0, :5].tolist())), 0]
     assert bool((bucket[5] == 0).all())
     assert bucket.equal(bucket.T)
     assert int(bucket.max()) < 40
