@@ -6,7 +6,7 @@ position. Never look at the time itself: what an event knows of it is in its emb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
@@ -16,7 +16,11 @@ from components.models.encoders.options import positive_integers
 from components.models.tokens import Tokens
 
 #: Name → module and number of gates (rows of its matrices, in blocks of d).
-CELLS: Mapping[str, tuple[type[nn.RNNBase], int]] = {"rnn": (nn.RNN, 1), "lstm": (nn.LSTM, 4), "gru": (nn.GRU, 3)}
+CELLS: Mapping[str, tuple[Callable[..., nn.RNNBase], int]] = {
+    "rnn": (nn.RNN, 1),
+    "lstm": (nn.LSTM, 4),
+    "gru": (nn.GRU, 3),
+}
 
 
 class Recurrence(nn.Module):

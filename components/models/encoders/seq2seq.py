@@ -52,7 +52,7 @@ class DecoderBlock(nn.Module):
 
 
 class Seq2SeqEncoder(nn.Module):
-    """Options: `layers` (of the encoder), `decoder_layers`, `heads`, `feedforward`, `horizon` (items that it writes)."""
+    """Options: `layers` (of the encoder), `decoder_layers`, `heads`, `feedforward`, `horizon` (items it writes)."""
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
