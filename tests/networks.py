@@ -15,9 +15,16 @@ from components.predictor import NoTracker, Queries, Window
 from components.training.network import NetworkPredictor
 
 ALL_INPUTS = ["item", "action", "numbers", "clock", "cells", "device", "category", "position"]
-OPTIONS: Mapping[str, dict[str, int]] = {
+OPTIONS: Mapping[str, dict[str, int | str | float]] = {
+    "rnn": {"layers": 1},
+    "lstm": {"layers": 2},
     "gru": {"layers": 2},
-    "transformer": {"layers": 2, "heads": 2, "feedforward": 2},
+    "cnn_rnn": {"kernel": 3, "convolutions": 2, "cell": "gru", "layers": 1},
+    "st_lstm": {"layers": 2, "gates": "both"},
+    "transformer": {"layers": 2, "heads": 2, "feedforward": 2, "bias": "none"},
+    "hstu": {"layers": 2, "heads": 2, "bias": "both"},
+    "bert": {"layers": 1, "heads": 2, "feedforward": 2, "mask_share": 0.3},
+    "seq2seq": {"layers": 1, "decoder_layers": 1, "heads": 2, "feedforward": 2, "horizon": 4},
 }
 HIDDEN = Protocol("temporal", "hidden", "online", "kept", "miss", "source")
 GIVEN = replace(HIDDEN, target_time="given")

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
-from components.params import NetworkParams
+from components.params import EncoderParams, NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
 HEADS = ("item", "action", "time", "place")
@@ -63,8 +63,15 @@ class SequenceConfig:
 
     @property
     def reads_points(self) -> bool:
-        """Whether the model needs the places of the events themselves."""
-        return bool(self.cells) and (self.copy_heads > 0 or self.distance)
+        """Whether the model asks where events were, beyond the cells that are inputs."""
+        mixes = self.copy_heads > 0 or self.distance
+        return (mixes and bool(self.cells)) or "place" in grounds(self.options)
+
+    @property
+    def mask_share(self) -> float | None:
+        """Share of the events that training hides, for an encoder that sees both sides of them; None: it is causal."""
+        value = self.options.get("mask_share")
+        return None if value is None else float(value)
 
     def to_json(self) -> dict[str, Any]:
         """Plain record for `config.json`."""
@@ -85,6 +92,24 @@ class SequenceConfig:
         return cls(**{**record, "cells": cells, "inputs": tuple(record["inputs"])})
 
 
+def grounds(options: Mapping[str, object]) -> frozenset[str]:
+    """What a log must have for an encoder with these options: of time, place."""
+    asked = {options.get("bias"), options.get("gates")}
+    found = {"time": {"time", "both"}, "place": {"space", "both"}}
+    return frozenset(ground for ground, words in found.items() if asked & words)
+
+
+def _check_grounds(encoder: EncoderParams, timed: bool, placed: bool) -> None:
+    has = {ground for ground, there in (("time", timed), ("place", placed)) if there}
+    missing = sorted(grounds(encoder.options) - has)
+    if missing:
+        raise ConfigError(
+            f"a log with {' and '.join(missing)} for the encoder {encoder.kind} with {encoder.options}",
+            found="order alone (`time_kind: ordinal`)" if "time" in missing else "no places",
+            do="Set `bias` of `encoder.options` to what the log has (`none` for nothing), or `gates` likewise.",
+        )
+
+
 def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     """Shape of the model that `params` asks for on data with this encoding.
 
@@ -94,7 +119,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     Raises
     ------
     ConfigError
-        An input or a head that does not exist, or nothing to predict.
+        An input or a head that does not exist, nothing to predict, or an encoder that needs times or places that the
+        log does not have.
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
@@ -113,6 +139,7 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     placed = any(size > 2 for _, size in cells)
     absent = set() if timed else {"clock", "time"}
     absent |= set() if placed else {"cells", "place"}
+    _check_grounds(params.encoder, timed, placed)
     return SequenceConfig(
         items=sizes["item"],
         actions=sizes["action"],

@@ -83,6 +83,11 @@ class ItemHead(nn.Module):
         copied = matched(share, read.tokens.codes["item"], target).permute(0, 2, 1).flatten(0, 1)[keep]  # (n, H)
         return -torch.logsumexp(gate + torch.cat([own[:, None], copied], dim=1), 1).sum()
 
+    def softmax(self, states: Tensor, table: Tensor) -> Tensor:
+        """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax; nothing is copied or near."""
+        nowhere = states.new_zeros(len(states), 3)
+        return torch.log_softmax(self._base(states, nowhere, table)(slice(None)).float(), 1)
+
     def log_probabilities(self, asked: Asked, read: Read, table: Tensor) -> Tensor:
         """(B·T, V - 2) log-probabilities; code k + 2 is column k."""
         states = asked.states.flatten(0, 1)

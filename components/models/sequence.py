@@ -16,8 +16,10 @@ from components.models.config import SequenceConfig
 from components.models.copy import Asked
 from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
+from components.models.encoders.seq2seq import Seq2SeqEncoder
 from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
 from components.models.item import ItemHead, Read
+from components.models.horizon import Later, later_steps
 from components.models.losses import (
     class_cross_entropy,
     linear_cross_entropy,
@@ -86,7 +88,7 @@ class SequenceModel(nn.Module):
     def read(self, tokens: Tokens) -> Read:
         """Histories as vectors and states (B, L, d); state t has seen tokens 0..t."""
         events = self.embedding(tokens)
-        return Read(tokens, events, self.encoder(events, tokens.time_s, tokens.mask))
+        return Read(tokens, events, self.encoder(events, tokens))
 
     def states(self, tokens: Tokens) -> Tensor:
         """(B, L, d) states alone."""
@@ -104,7 +106,10 @@ class SequenceModel(nn.Module):
 
         `dtype` is that of the item logits' products, `smoothing` of the item's labels.
         """
-        read = self.read(tokens)
+        writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
+        events = self.embedding(tokens)
+        history = None if writer is None else writer.history(events)
+        read = Read(tokens, events, self.encoder(events, tokens) if history is None else writer.first(history))
         flat = read.states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)
@@ -118,7 +123,26 @@ class SequenceModel(nn.Module):
             density = mixture_log_density(torch.nan_to_num(targets.log_gap), *self.time(states))
             survival = mixture_log_survival(targets.open_log_gap, *self.time(flat[targets.open_at]))
             found["time"] = -(density * known).sum() - survival.sum()
+        if writer is not None and history is not None:
+            later = later_steps(writer, self.embedding, history, targets.at, targets.item, targets.log_gap)
+            found |= self._with_later(found, later, len(targets.at), smoothing, dtype)
         return found
+
+    def _with_later(
+        self, found: Mapping[str, Tensor], later: Later, n: int, smoothing: float, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """Losses of item and time: means of those of the next event and of the later ones, both scaled to n targets."""
+        if not len(later.item):
+            return {}
+        left, right = item_operands(later.states, self.embedding.table.all(), self.config.temperature)
+        scale = n / len(later.item)
+        item = linear_cross_entropy(left, right, later.item - RESERVED, smoothing, dtype)
+        mixed = {"item": (found["item"] + scale * item) / 2}
+        if self.time is not None:
+            known = ~torch.isnan(later.log_gap)
+            density = mixture_log_density(torch.nan_to_num(later.log_gap), *self.time(later.states))
+            mixed["time"] = (found["time"] - scale * (density * known).sum()) / 2
+        return mixed
 
     def _item_loss(self, read: Read, asked: Tensor, targets: Targets, smoothing: float, dtype: torch.dtype) -> Tensor:
         """The item head's loss; only what mixes needs the questions back in their histories."""
@@ -133,13 +157,22 @@ class SequenceModel(nn.Module):
         item = spread(targets.item, targets.at, B * L).view(B, L)
         return self.item.loss(Asked(states, at, request), read, table, item)
 
+    def answer_step(self, states: Tensor, request: Request | None) -> Answers:
+        """Answers from (n, d) states alone: steps of a list, behind which no history stands."""
+        asked = self.conditioned(states, request)
+        return self._answers(states, asked, self.item.softmax(asked, self.embedding.table.all()))
+
     def answer(self, read: Read, at: Tensor, request: Request | None) -> Answers:
         """Answers of B histories, seen from their tokens `at` (B,)."""
         states = read.states[torch.arange(len(at), device=at.device), at]  # (B, d)
         asked = self.conditioned(states, request)
         question = Asked(asked[:, None], at[:, None], request)
+        item = self.item.log_probabilities(question, read, self.embedding.table.all())
+        return self._answers(states, asked, item)
+
+    def _answers(self, states: Tensor, asked: Tensor, item: Tensor) -> Answers:
         return Answers(
-            item=self.item.log_probabilities(question, read, self.embedding.table.all()),
+            item=item,
             action=None if self.action is None else torch.log_softmax(self.action(asked).float(), 1),
             time=None if self.time is None else self.time(states),
             place=None if self.place is None else torch.log_softmax(self.place(asked).float(), 1),

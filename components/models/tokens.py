@@ -22,19 +22,21 @@ class Tokens:
     codes : (B, L) int64 by name: item, action, device, hour, weekday, holiday, cell_<r>; those that are read
     numbers : (B, L, 2F) float32 scaled numbers and their missing bits; None when not read
     time_s : (B, L) int64 UTC seconds; the start token has the time of the first event
+    point : (B, L, 3) float32 unit vectors of the places, zero where none is known; None when not read
     position : (B, L) int64 distance from the last token that answers, 0 there
     mask : (B, L) bool, False = padding
     begins : (B,) bool, the first token is the start of the user's history
-    point : (B, L, 3) float32 place of each event on the unit sphere, 0 where it has none; None when not read
+    hidden : (B, L) bool, events that training hides and asks for; None where nothing is hidden
     """
 
     codes: Mapping[str, Tensor]
     numbers: Tensor | None
     time_s: Tensor
+    point: Tensor | None
     position: Tensor
     mask: Tensor
     begins: Tensor
-    point: Tensor | None
+    hidden: Tensor | None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from components.models.sequence import Targets
 from components.models.tokens import Request, Tokens
 from components.predictor import Window
 from components.training.gather import Slices, request_of, tokens_of
+from components.training.masking import asked, draw, hide
 
 Crops = Literal["last", "chunks", "rolling"]
 
@@ -133,11 +134,17 @@ class Corpus:
     def batch(self, slices: Slices) -> Batch:
         """Tokens and targets of one batch."""
         store, config = self.store, self.config
+        hidden = None
+        if config.mask_share is not None:
+            slices, hidden = draw(slices, config.mask_share, self.seed)
         tokens = tokens_of(store, slices, config)
+        if hidden is not None:
+            tokens = hide(tokens, torch.from_numpy(hidden))
         L = tokens.mask.shape[1]
         token = slices.first[:, None] + np.arange(L)  # (B, L)
         row = slices.begin[:, None] + token  # (B, L) row of the answer
-        place = np.flatnonzero(np.arange(L) < slices.answers[:, None])  # (n,) flat
+        answers = np.arange(L) < slices.answers[:, None]
+        place = np.flatnonzero(answers if hidden is None else answers & asked(slices, hidden))  # (n,) flat
         place = place[self.trained[row.ravel()[place]]]
         row = row.ravel()[place]
         item, action = _codes(store, "item", row), _codes(store, "action", row)

@@ -80,10 +80,11 @@ def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
         codes=codes,
         numbers=_tensor(_numbers(store, row, event)) if "numbers" in config.inputs else None,
         time_s=_tensor(time_s.astype(np.int64)),
+        point=_tensor(_points(store, row, event)) if config.reads_points else None,
         position=_tensor(position),
         mask=_tensor(mask),
         begins=_tensor(slices.first == 0),
-        point=_tensor(_points(store, row, event)) if config.reads_points else None,
+        hidden=None,
     )
 
 
