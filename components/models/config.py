@@ -33,7 +33,7 @@ class SequenceConfig:
     inputs : which of INPUTS are read
     heads : which of HEADS answer, with the weight of each loss
     time_components : C, log-normals of the time head
-    request_clock, request_place : whether the answer is conditioned on the request's time, and its place
+    request_clock : whether the answer is conditioned on the request's time
     temperature : of the cosine item head; None: dot product
     """
 
@@ -52,7 +52,6 @@ class SequenceConfig:
     heads: Mapping[str, float]
     time_components: int
     request_clock: bool
-    request_place: bool
     temperature: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -116,6 +115,5 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in absent},
         time_components=params.time_components,
         request_clock=timed and params.target_time == "given",
-        request_place=placed and params.query_place,
         temperature=params.temperature,
     )
