@@ -1,149 +1,34 @@
-"""Runs baselines and models on any supported log under any protocol, and says what came out, with intervals.
+"""Fits and judges the models of a benchmark one after another; what is done is kept beside the JSON.
 
-Params come from `components.presets`, cut to what the data has. Every (model, seed) that is done is kept beside the
-JSON, so a run that was stopped goes on where it was. Nothing here is tuned on the test window, and no figure is
-written down that was not measured in this run or in the part of it that is kept.
+A kept part is named after everything that it depends on: the data, the protocol, the params and the code.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-import polars as pl
-import yaml
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from components import learners
-from components.errors import ChronotopeError, ConfigError, DataError
+from components.benchmark.load import Options, Say, load_log
+from components.benchmark.result import BenchmarkResult, Row
+from components.code import CODE, code_digest
+from components.errors import ConfigError, DataError
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement, same_queries
-from components.evaluation.protocol import Protocol, Split, shuffle_ties
-from components.evaluation.significance import Bootstrap, over_seeds
-from components.evaluation.summary import data_record, metric_names
-from components.evaluation.table import cell
-from components.events.contract import SCHEMA
-from components.events.load import load_frame, with_source
+from components.evaluation.progress import spoken
+from components.evaluation.protocol import Protocol, shuffle_ties
+from components.evaluation.summary import data_record
 from components.features.build import frame_to_store
 from components.features.store import Store
 from components.features.windows import Split as Division
 from components.files import digest_of, read_json, replace_folder, write_json
-from components.params import Params, parse_params
+from components.params import Params
 from components.predictor import NoTracker, Predictor, Window
-from components.presets import fitted_to, merged, preset
 from components.ranking.blend import BlendPredictor
-
-Say = Callable[[str], None]
-Record = dict[str, Any]
-#: What published benchmarks have in common: the order of the rows counts, and everybody is asked.
-_PUBLISHED: Mapping[str, Any] = {
-    "events": {"source": {"order": "file"}},
-    "evaluation": {"max_queries": 100_000},
-}
-#: The rules that the command line may change, and what they may be.
-RULES: Mapping[str, tuple[str, str] | tuple[str, str, str]] = {
-    "target_time": ("hidden", "given"),
-    "history": ("online", "train_only"),
-    "seen": ("filtered", "kept"),
-    "unseen": ("miss", "dropped"),
-    "ties": ("source", "shuffled", "basket"),
-}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line may say; None = as the params say."""
-
-    source: str
-    path: Path | None = None
-    train: Path | None = None
-    valid: Path | None = None
-    test: Path | None = None
-    protocol: Split = "temporal"
-    target_time: Literal["hidden", "given"] | None = None
-    history: Literal["online", "train_only"] | None = None
-    seen: Literal["filtered", "kept"] | None = None
-    unseen: Literal["miss", "dropped"] | None = None
-    ties: Literal["source", "shuffled", "basket"] | None = None
-    mapping: Path | None = None
-    params: Path | None = None
-    models: tuple[str, ...] | None = None
-    seeds: int = 1
-    json: Path | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model: its judgements, one for each seed, and the seconds that fitting took in all."""
-
-    model: str
-    judgements: Sequence[Judgement]
-    train_seconds: float
-
-
-@dataclass(frozen=True)
-class BenchmarkResult:
-    """What a benchmark found."""
-
-    protocol: Protocol
-    data: Mapping[str, Any]
-    rows: Sequence[Row]
-    params: Params
-
-    def record(self) -> Record:
-        """The JSON of the command line: protocol, data, rows of model, metrics, seeds, train_seconds."""
-        first = self.rows[0].judgements[0]
-        names = metric_names(self.params.evaluation.ks)
-        bootstrap = Bootstrap(
-            first.user, self.params.evaluation.bootstrap, self.params.evaluation.confidence, self.params.workspace.seed
-        )
-        rows = []
-        for row in self.rows:
-            metrics = {
-                name: over_seeds([one.metric(name) for one in row.judgements], bootstrap)[0].record() for name in names
-            }
-            seconds = round(row.train_seconds, 2)
-            rows.append(
-                {"model": row.model, "metrics": metrics, "seeds": len(row.judgements), "train_seconds": seconds}
-            )
-        stated = ("queries", "users_asked", "unseen_share", "targets_in_window")
-        protocol = self.protocol.record() | {name: first.about[name] for name in stated}
-        data = {name: self.data[name] for name in ("digest", "users", "items", "events", "ties")}
-        return {"protocol": protocol, "data": data, "rows": rows}
-
-    def print(self, console: Console) -> None:
-        """The table, best first, under its protocol."""
-        record, primary = self.record(), self.params.evaluation.primary
-        wanted = (primary, "hr@10", "hr@1") if console.width < 100 else (primary, "hr@10", "hr@1", "mrr")
-        names = [name for name in dict.fromkeys(wanted) if name in record["rows"][0]["metrics"]]
-        table = Table(
-            title=f"{record['protocol']['split']}, {record['protocol']['queries']:,} questions",
-            title_justify="left",
-            box=SIMPLE_HEAD,
-        )
-        table.add_column("model", no_wrap=True)
-        for name in (*names, "seeds", "fit, s"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in sorted(record["rows"], key=lambda row: -(row["metrics"][primary]["value"] or 0.0)):
-            figures = [cell(row["metrics"][name], stacked=True) for name in names]
-            table.add_row(row["model"], *figures, str(row["seeds"]), f"{row['train_seconds']:,.1f}")
-        console.print(table)
-        rules = " · ".join(f"{name} {value}" for name, value in self.protocol.record().items())
-        data = record["data"]
-        console.print(
-            f"{rules} · unseen {record['protocol']['unseen_share']:.1%} of answers · ties {data['ties']:.1%} of events"
-            f" · {data['items']:,} items ranked · data {data['digest'][:12]}",
-            style="dim",
-        )
 
 
 def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
@@ -167,7 +52,7 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     DataError
         The protocol finds nothing to ask.
     """
-    params, events, items, users = _load(options, say)
+    params, events, items, users = load_log(options, say)
     protocol = Protocol.of(params.evaluation, options.protocol)
     if protocol.ties == "shuffled":
         events = shuffle_ties(events, params.workspace.seed)
@@ -193,64 +78,6 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
     return result
 
 
-def _load(options: Options, say: Say) -> tuple[Params, pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
-    """Params cut to the data, and the log under the contract's names; a column `window` where it came divided."""
-    changes: Record = _yaml(options.params) if options.params else {}
-    if options.mapping:
-        changes = merged(changes, {"events": _mapping(_yaml(options.mapping))})
-    given = {name: getattr(options, name) for name in RULES if getattr(options, name) is not None}
-    record = preset(options.source, merged(merged(_PUBLISHED, changes), {"evaluation": given}))
-    parts = {"train": options.train, "tune": options.valid, "test": options.test}
-    divided = {name: path for name, path in parts.items() if path is not None}
-    whole = options.path is not None or (options.source == "city" and not divided)
-    if whole == bool(divided) or (divided and not {"train", "test"} <= set(divided)):
-        named = {"path": options.path, "train": options.train, "valid": options.valid, "test": options.test}
-        raise ConfigError(
-            "either --path, or --train and --test (and --valid)",
-            found=", ".join(f"--{name}" for name, path in named.items() if path) or "neither",
-            do="Name the log whole, or all of its parts.",
-        )
-    sources: list[tuple[str | None, Path | None]] = [*divided.items()] if divided else [(None, options.path)]
-    frames, items, users = [], None, None
-    for window, path in sources:
-        say(f"reading {path}" if path else f"making {options.source}")
-        one = with_source(parse_params(record, "the params of the benchmark"), options.source, path)
-        loaded = load_frame(one)
-        items, users = (loaded.items, loaded.users) if items is None else (items, users)
-        if loaded.quarantined or loaded.duplicates:
-            say(f"left out: {loaded.quarantined:,} unsound rows, {loaded.duplicates:,} duplicates")
-        frames.append(loaded.events.with_columns(pl.lit(window).alias("window")) if window else loaded.events)
-        record["events"] = one.events.model_dump(mode="json")
-    events = pl.concat(frames)
-    if divided and "tune" not in divided:
-        events = _tune_from_train(events)
-    return fitted_to(record, events, items, f"the preset of {options.source}"), events, items, users
-
-
-def _tune_from_train(events: pl.DataFrame) -> pl.DataFrame:
-    """The newest tenth of the training events tunes, where no file was given for it."""
-    edge = events.filter(pl.col("window") == "train")["timestamp"].quantile(0.9, "lower")
-    late = (pl.col("window") == "train") & (pl.col("timestamp") > edge)
-    return events.with_columns(pl.when(late).then(pl.lit("tune")).otherwise(pl.col("window")).alias("window"))
-
-
-def _yaml(path: Path) -> Record:
-    try:
-        record = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"plain YAML in {path}", found=str(error), do="Mend the file.") from error
-    if not isinstance(record, dict):
-        raise ConfigError(f"a mapping in {path}", found=type(record).__name__, do="Mend the file.")
-    return record
-
-
-def _mapping(record: Record) -> Record:
-    """A section `events` (or a part of it), or plainly contract column: column of the file."""
-    if "events" in record:
-        return dict(record["events"])
-    return {"source": {"mapping": record}} if set(record) <= set(SCHEMA) else record
-
-
 def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:
     """Who is run: baselines, then the models that were asked for, then the blend of those, if it can be fitted."""
     wanted = list(options.models) if options.models is not None else [*params.training.models, "blend"]
@@ -273,6 +100,7 @@ class _Run:
     kept: Path
     digest: str
     say: Say
+    code: str = field(default_factory=lambda: code_digest(CODE["train"]))
 
     def row(self, name: str, seeds: int) -> Row:
         """One model over its seeds; counters have nothing to draw and are fitted once."""
@@ -288,7 +116,9 @@ class _Run:
         return any(part in models and models[part].kind == "network" for part in parts) or ":" in name
 
     def _folder(self, name: str, seed: int) -> Path:
-        key = digest_of([self.digest, self.protocol.record(), self.params.model_dump(mode="json"), name, seed])
+        key = digest_of(
+            [self.digest, self.code, self.protocol.record(), self.params.model_dump(mode="json"), name, seed]
+        )
         return self.kept / f"{name.replace(':', '.')}-{seed}-{key[:16]}"
 
     def _one(self, name: str, seed: int) -> tuple[Judgement, float]:
@@ -330,13 +160,6 @@ class _Run:
         return predictor, time.monotonic() - begin
 
     def _judge(self, predictor: Predictor, label: str) -> Judgement:
-        last = [time.monotonic()]
-
-        def tell(done: int, total: int) -> None:
-            if time.monotonic() - last[0] > 5 or done == total:
-                last[0] = time.monotonic()
-                self.say(f"{label}: {done:,} of {total:,} questions")
-
         evaluation = self.params.evaluation
         return judge(
             predictor,
@@ -344,31 +167,5 @@ class _Run:
             self.protocol,
             max_queries=evaluation.max_queries,
             seed=self.params.workspace.seed,
-            progress=tell,
+            progress=spoken(self.say, label),
         )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m components.benchmark`: the same options as `chronotope benchmark`; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m components.benchmark", description=__doc__)
-    parser.add_argument("--source", required=True, metavar="FORMAT")
-    for name in ("path", "train", "valid", "test", "mapping", "params", "json"):
-        parser.add_argument(f"--{name}", type=Path, metavar="FILE")
-    parser.add_argument("--protocol", choices=("temporal", "leave_one_out", "last_of_trajectory"), default="temporal")
-    for name, choices in RULES.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", choices=choices)
-    parser.add_argument("--models", metavar="A,B", type=lambda text: tuple(text.split(",")))
-    parser.add_argument("--seeds", type=int, default=1)
-    console = Console(highlight=False)
-    try:
-        benchmark(Options(**vars(parser.parse_args(argv))), lambda line: console.print(line, style="dim")).print(
-            console
-        )
-    except ChronotopeError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
