@@ -78,7 +78,8 @@ def load_log(options: Options, say: Say) -> tuple[Params, pl.DataFrame, pl.DataF
         )
     sources: list[tuple[str | None, Path | None]] = [*divided.items()] if divided else [(None, options.path)]
     frames, items, users = [], None, None
-    base, found = parse_params(record, "the params of the benchmark"), []
+    base = parse_params(record, "the params of the benchmark")
+    found: list[EventParams] = []
     for window, path in sources:
         say(f"reading {path}" if path else f"making {options.source}")
         one = with_source(base, options.source, path)
