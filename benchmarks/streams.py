@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from components import learners
-from components.benchmark import Options, load
+from components.benchmark.load import Options, load_log
 from components.evaluation.judge import judge
 from components.evaluation.judgement import QUANTILES, Judgement
 from components.evaluation.protocol import Protocol
@@ -82,7 +82,7 @@ def run(folder: Path, seeds: int, unit_s: float, origin: str) -> dict[str, Any]:
         params=_CONFIG,
     )
     clock = {"events": {"source": {"options": {"unit_s": unit_s, "origin": origin}}}}
-    params, events, items, users = load(options, logging.info, clock)
+    params, events, items, users = load_log(options, logging.info, clock)
     protocol = Protocol.of(params.evaluation, "temporal")
     store = frame_to_store(events, items, users, params, Split("temporal"))
     rows = [_row(store, params, protocol, params.workspace.seed + seed, unit_s) for seed in range(seeds)]

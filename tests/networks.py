@@ -40,7 +40,6 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "heads": {"item": 1.0, "action": 0.3, "time": 0.1, "place": 0.3},
         "time_components": 4,
         "target_time": "hidden",
-        "query_place": False,
         "copy_heads": 0,
         "item_bias": False,
         "distance": False,

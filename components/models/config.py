@@ -33,7 +33,7 @@ class SequenceConfig:
     inputs : which of INPUTS are read
     heads : which of HEADS answer, with the weight of each loss
     time_components : C, log-normals of the time head
-    request_clock, request_place : whether the answer is conditioned on the request's time, and its place
+    request_clock : whether the answer is conditioned on the request's time
     copy_heads : H, of the copy head; 0: none
     item_bias : whether each item has a logit of its own
     distance : whether the item head knows how far each item is
@@ -55,7 +55,6 @@ class SequenceConfig:
     heads: Mapping[str, float]
     time_components: int
     request_clock: bool
-    request_place: bool
     copy_heads: int
     item_bias: bool
     distance: bool
@@ -156,7 +155,6 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in absent},
         time_components=params.time_components,
         request_clock=timed and params.target_time == "given",
-        request_place=placed and params.query_place,
         copy_heads=params.copy_heads,
         item_bias=params.item_bias,
         distance=placed and params.distance,

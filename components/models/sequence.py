@@ -78,9 +78,8 @@ class SequenceModel(nn.Module):
         self.config = config
         self.embedding = EventEmbedding(config)
         self.encoder = build_encoder(config)
-        asks = config.request_clock or config.request_place
         self.item = ItemHead(config)
-        self.condition = RequestConditioning(config) if asks else None
+        self.condition = RequestConditioning(config) if config.request_clock else None
         self.action = ClassHead(config, config.actions) if "action" in config.heads else None
         self.time = TimeHead(config) if "time" in config.heads else None
         self.place = ClassHead(config, config.cells[-1][1]) if "place" in config.heads else None

@@ -48,7 +48,6 @@ class Request:
     hour, weekday : (n,) int64 local clock
     minute_of_day : (n,) float32, local, 0..1440
     log_gap : (n,) float32 log(1 + seconds since the last visible event); 0 after the start token
-    cells : (n, R) int64 codes of the place at each resolution, coarse first; 0 = not given
     known : (n,) bool, False = the clock is not known
     """
 
@@ -56,7 +55,6 @@ class Request:
     weekday: Tensor
     minute_of_day: Tensor
     log_gap: Tensor
-    cells: Tensor
     known: Tensor
 
 

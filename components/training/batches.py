@@ -173,17 +173,14 @@ class Corpus:
         return Batch(tokens, targets, count)
 
     def _request(self, row: NDArray[np.int64]) -> Request | None:
-        """When and where the answers came, for a model that asks."""
+        """When the answers came, for a model that asks."""
         config, store = self.config, self.store
-        if not (config.request_clock or config.request_place):
+        if not config.request_clock:
             return None
         time_s = np.asarray(store["time_s"])[row]
         gap = np.maximum(np.asarray(store["gap_s"])[row], 0)
-        cells = np.zeros((len(row), len(config.cells)), np.int64)
-        if config.request_place:
-            cells = np.stack([_codes(store, f"cell_{r}", row) for r, _ in config.cells], axis=1)
         offset = np.asarray(store["utc_offset_min"])[row]
-        return request_of(time_s, offset, time_s - gap, np.full(len(row), config.request_clock), cells)
+        return request_of(time_s, offset, time_s - gap, np.ones(len(row), bool))
 
     def log_gaps(self) -> NDArray[np.float64]:
         """Log(1 + gap_s) of the training window's events, those with a predecessor."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from components.errors import ConfigError, IntegrityError, TrainingError
 from components.evaluation.judge import judge
@@ -20,7 +21,17 @@ from components.training.batches import Corpus
 from components.training.loop import make_optimiser
 from components.training.network import NetworkPredictor, initial_model
 from components.training.tune import Judge
-from tests.networks import GIVEN, HIDDEN, fitted, ndcg, popularity_ndcg, predictor, queries_of, with_columns
+from tests.networks import (
+    GIVEN,
+    HIDDEN,
+    fitted,
+    ndcg,
+    network_params,
+    popularity_ndcg,
+    predictor,
+    queries_of,
+    with_columns,
+)
 from tests.toy import MONDAY_S, toy_store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -173,12 +184,15 @@ def test_the_time_head_does_not_learn_from_the_time_of_the_answer() -> None:
     assert not a["item"].equal(b["item"])
 
 
-def test_the_place_of_a_request_is_used() -> None:
-    store = toy_store(n_users=60, pattern="random")
-    one = fitted(store, predictor("gru", loop={"epochs": 4}, query_place=True))
+def test_the_place_of_a_request_is_not_read_and_cannot_be_asked_for() -> None:
+    """In training it would be the answer's own place, which no judged query has."""
+    store = toy_store(n_users=20, pattern="random")
+    one = fitted(store, predictor("gru", loop={"epochs": 1}, target_time="given"))
     queries = queries_of(store, one, n=10)
     somewhere = replace(queries, latitude=np.full(10, 48.85, np.float32), longitude=np.full(10, 2.35, np.float32))
-    assert np.abs(one.score(queries).item[:, 2:] - one.score(somewhere).item[:, 2:]).max() > 1e-3
+    np.testing.assert_array_equal(one.score(queries).item, one.score(somewhere).item)
+    with pytest.raises(ValidationError, match="query_place"):
+        network_params(query_place=True)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
