@@ -18,8 +18,8 @@ from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
 from components.models.encoders.seq2seq import Seq2SeqEncoder
 from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
-from components.models.item import ItemHead, Read
 from components.models.horizon import Later, later_steps
+from components.models.item import ItemHead, Read
 from components.models.losses import (
     class_cross_entropy,
     linear_cross_entropy,
