@@ -19,6 +19,7 @@ OPTIONS: Mapping[str, dict[str, int]] = {
     "gru": {"layers": 2},
     "transformer": {"layers": 2, "heads": 2, "feedforward": 2},
 }
+OFF = {"mask": 0.0, "reorder_ties": False, "time_noise_s": 0.0, "place_noise_km": 0.0}
 HIDDEN = Protocol("temporal", "hidden", "online", "kept", "miss", "source")
 GIVEN = replace(HIDDEN, target_time="given")
 
@@ -34,6 +35,7 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "time_components": 4,
         "target_time": "hidden",
         "query_place": False,
+        "conditioning": "film",
         "temperature": None,
     }
     return NetworkParams.model_validate(record | changes)
@@ -55,6 +57,10 @@ def loop_params(**changes: Any) -> TrainParams:
         "crops": "rolling",
         "optimiser": optimiser | changes.pop("optimiser", {}),
         "label_smoothing": 0.0,
+        "item_loss": {"kind": "full", "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75},
+        "loss_weights": "fixed",
+        "augment": OFF,
+        "calibration": "none",
         "average": 0.0,
         "precision": "float32",
         "device": "cpu",

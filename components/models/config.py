@@ -14,7 +14,7 @@ from components.features.encoding import Encoding
 from components.params import NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
-HEADS = ("item", "action", "time", "place")
+HEADS = ("item", "action", "time", "place", "place_coarse", "category")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class SequenceConfig:
     max_history : L, the longest sequence, start token included
     dropout : share of hidden units dropped in training, and of requests hidden from a request-aware model
     inputs : which of INPUTS are read
-    heads : which of HEADS answer, with the weight of each loss
+    heads : which of HEADS answer, with the weight of each loss; place is the cell at the finest resolution,
+        place_coarse at the coarsest, category that of the next item
     time_components : C, log-normals of the time head
     request_clock, request_place : whether the answer is conditioned on the request's time, and its place
+    conditioning : how the request changes the state: film or rotation
     temperature : of the cosine item head; None: dot product
     """
 
@@ -53,6 +55,7 @@ class SequenceConfig:
     time_components: int
     request_clock: bool
     request_place: bool
+    conditioning: str
     temperature: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -100,6 +103,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     placed = any(size > 2 for _, size in cells)
     absent = set() if timed else {"clock", "time"}
     absent |= set() if placed else {"cells", "place"}
+    silent = absent | (set() if placed and len(cells) > 1 else {"place_coarse"})
+    silent |= set() if sizes.get("category", 2) > 3 else {"category"}  # one category is no question
     return SequenceConfig(
         items=sizes["item"],
         actions=sizes["action"],
@@ -113,9 +118,10 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         max_history=params.max_history,
         dropout=params.dropout,
         inputs=tuple(name for name in INPUTS if name in params.inputs and name not in absent),
-        heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in absent},
+        heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in silent},
         time_components=params.time_components,
         request_clock=timed and params.target_time == "given",
         request_place=placed and params.query_place,
+        conditioning=params.conditioning,
         temperature=params.temperature,
     )

@@ -27,12 +27,13 @@ from components.models.weights import check_like, load_tensors, save_tensors
 from components.params import NetworkParams, Params, TrainParams
 from components.predictor import Capability, Queries, Scores, TimeDistribution, Tracker, Window
 from components.training.batches import Corpus
+from components.training.calibrate import calibrate, calibrated, checked
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.loop import Trainer
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class NetworkPredictor:
@@ -61,6 +62,7 @@ class NetworkPredictor:
         self.name, self.network, self.loop, self.seed = name, network, loop, seed
         self.protocol, self.primary, self.checkpoints = protocol, primary, checkpoints
         self.curves: list[dict[str, float]] = []
+        self.temperatures: dict[str, float] = {}  # of item and action; 1 where none stands
         self.precision = choose(loop.device, loop.precision)
         self.capabilities: frozenset[Capability] = _capabilities(network.heads)
         self._model: SequenceModel | None = None
@@ -110,6 +112,11 @@ class NetworkPredictor:
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
             trainer = Trainer(model, corpus, judge, loop, self.precision, self.seed, tracker, checkpoints)
             self.curves = trainer.fit()
+        self.temperatures = {}
+        if loop.calibration == "temperature" and len(judge):
+            self.temperatures, row = calibrate(model, judge, self.precision)
+            self.curves.append({"step": float(trainer.state.step), "epoch": self.curves[-1]["epoch"], **row})
+            tracker.log(row, trainer.state.step)
         self._use(model, encoding_digests(encoding))
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
@@ -128,7 +135,8 @@ class NetworkPredictor:
         self._check(queries.store.encoding)
         order = np.argsort(queries.stop - queries.start, kind="stable")
         ordered = queries[order]
-        parts = [answers(model, ordered[part], self.precision) for part in blocks(ordered, model)]
+        asked = (answers(model, ordered[part], self.precision) for part in blocks(ordered, model))
+        parts = [calibrated(part, self.temperatures) for part in asked]
         return _scores(parts, order, model.config)
 
     def _check(self, encoding: Encoding) -> None:
@@ -160,6 +168,7 @@ class NetworkPredictor:
             "protocol": asdict(self.protocol),
             "primary": self.primary,
             "encoding": self._encoding,
+            "temperatures": self.temperatures,
         }
         write_json(folder / "config.json", record)
 
@@ -184,6 +193,7 @@ class NetworkPredictor:
             loop = TrainParams.model_validate(record["loop"])
             protocol = Protocol(**record["protocol"])
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
+            found.temperatures = checked(record["temperatures"])
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
             with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
                 model = SequenceModel(config)
