@@ -91,11 +91,11 @@ def checked(record: object) -> dict[str, float]:
     IntegrityError
         Not one number in 0.1 … 10 for each head.
     """
-    names = isinstance(record, dict) and set(record) <= set(CALIBRATED)
-    sound = names and all(isinstance(one, float) and _COLDEST <= one <= _HOTTEST for one in record.values())  # type: ignore[attr-defined]
-    if not sound:
-        raise IntegrityError("temperatures in 0.1 … 10 by head", found=f"{record!r:.80}", do="Train the model again.")
-    return dict(record)  # type: ignore[call-overload]
+    if isinstance(record, dict) and set(record) <= set(CALIBRATED):
+        found = {str(head): value for head, value in record.items()}
+        if all(isinstance(value, float) and _COLDEST <= value <= _HOTTEST for value in found.values()):
+            return found
+    raise IntegrityError("temperatures in 0.1 … 10 by head", found=f"{record!r:.80}", do="Train the model again.")
 
 
 @torch.no_grad()

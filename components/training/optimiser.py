@@ -17,7 +17,7 @@ from torch import Tensor
 class RowAdamW(torch.optim.AdamW):
     """AdamW, and lazy AdamW for sparse gradients (as torch's SparseAdam, but with decay and a clock per row)."""
 
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         """Take one step; gradients of tables are let go of."""
         with torch.no_grad():
             for group in self.param_groups:
@@ -25,7 +25,7 @@ class RowAdamW(torch.optim.AdamW):
                     if weight.grad is not None and weight.grad.is_sparse:
                         self._rows(weight, weight.grad.coalesce(), group)
                         weight.grad = None
-        super().step(closure)
+        return super().step(closure)
 
     def _rows(self, weight: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         state = self.state[weight]
