@@ -4,7 +4,7 @@
 
 Each row is a process of its own, so that its peak memory is its own. A step is the product's trainer: GRU of width
 64, one batch of a synthetic log in which every item occurs, gradient, clipping and optimiser included; the first step
-is not counted. `before` is what the process holds before the model is made (the log, torch), `peak` the most it held.
+is not counted. `before` is the most that the process held until the model was made (the log, torch), `peak` the most at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import yaml
 
 from benchmarks.ml1m import leave_one_out_store, predictor_of
@@ -51,7 +50,7 @@ def one_row(items: int, kind: str, tokens: int, steps: int) -> dict[str, float |
     corpus = Corpus(window, config, loop.crops, loop.tokens_per_batch, 0)
     judge = Judge.of(Window(store, "tune"), predictor.protocol, "ndcg@10", 1, 0)
     plan = corpus.plan(0)
-    before = psutil.Process().memory_info().rss
+    before = _peak()
     model = initial_model(config, store.encoding, corpus, 0)
     trainer = Trainer(model, corpus, judge, loop, predictor.precision, 0, NoTracker(), None)
     trainer.take(plan[0], len(plan))
@@ -59,14 +58,18 @@ def one_row(items: int, kind: str, tokens: int, steps: int) -> dict[str, float |
     for i in range(steps):
         trainer.take(plan[1 + i], len(plan))
     seconds = (time.process_time() - begin) / steps
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "items": config.items - 2,
         "loss": kind,
         "cpu_s_per_step": round(seconds, 4),
         "before_mib": round(before / MIB),
-        "peak_mib": round(peak / MIB),
+        "peak_mib": round(_peak() / MIB),
     }
+
+
+def _peak() -> int:
+    """Bytes that this process held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> None:
