@@ -4,7 +4,8 @@
 
 Each row is a process of its own, so that its peak memory is its own. A step is the product's trainer: GRU of width
 64, one batch of a synthetic log in which every item occurs, gradient, clipping and optimiser included; the first step
-is not counted. `before` is the most that the process held until the model was made (the log, torch), `peak` the most at the end.
+is not counted. `before` is the most that the process held until the model was made (the log, torch), `peak` the most
+at the end.
 """
 
 from __future__ import annotations
