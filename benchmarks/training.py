@@ -153,7 +153,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     store = synthetic_store()
-    gated = {"encoder": {"kind": "transformer", "options": {"layers": 2, "heads": 1, "feedforward": 4}}, "dropout": 0.1}
+    gated = {
+        "encoder": {"kind": "transformer", "options": {"layers": 2, "heads": 1, "feedforward": 4, "bias": "none"}},
+        "dropout": 0.1,
+    }
     loops = {
         "padded": padded_loop(store),
         "ours": our_loop(store, options.config, {}),

@@ -58,7 +58,7 @@ async def _body(request: Request, limit: int) -> bytes | Response:
     return bytes(read)
 
 
-def _question(asked: PredictRequest) -> Question:
+def _question(champion: Champion, asked: PredictRequest) -> Question:
     events = None
     if asked.history is not None:
         events = [one.model_dump() for one in asked.history]
@@ -71,7 +71,7 @@ def _question(asked: PredictRequest) -> Question:
         latitude=asked.latitude,
         longitude=asked.longitude,
         k=asked.k,
-        seen=filters.seen,
+        seen=champion.seen_kept if filters.seen is None else filters.seen,
         categories=filters.categories,
         radius_km=filters.radius_km,
         max_price=filters.max_price,
@@ -88,7 +88,7 @@ def model_info(champion: Champion) -> ModelInfo:
 
 def predict(champion: Champion, asked: PredictRequest) -> PredictResponse:
     """Answer one request."""
-    question = _question(asked)
+    question = _question(champion, asked)
     found = answer(champion, question)
     return PredictResponse(
         items=[RankedItem(**vars(item)) for item in found.items],
@@ -127,7 +127,8 @@ async def _asked(request: Request, params: ServingParams) -> PredictRequest | Re
     if isinstance(body, Response):
         return body
     try:
-        asked = PredictRequest.model_validate(orjson.loads(body))
+        orjson.loads(body)  # whether it is JSON at all; pydantic's own reader takes NaN
+        asked = PredictRequest.model_validate_json(body)
     except orjson.JSONDecodeError as found:
         return error(400, f"needed JSON (NaN and infinity are not): {found}")
     except ValidationError as found:

@@ -1,4 +1,7 @@
-"""What `/v1/predict` takes and gives. Strict: unknown keys, wrong types, NaN and infinity are refused."""
+"""What `/v1/predict` takes and gives. Strict: unknown keys, wrong types, NaN and infinity are refused.
+
+Strict is as JSON has it: "10" is no number and 1 is no truth value; a time is a text, since JSON has no other for it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ Longitude = Annotated[float, Field(ge=-180, le=180, description="Degrees, WGS84.
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
 
 class PastEvent(Strict):
@@ -34,7 +37,10 @@ class PastEvent(Strict):
 class Filters(Strict):
     """What may be recommended."""
 
-    seen: Annotated[bool, Field(description="Whether items of the history may be recommended.")] = True
+    seen: Annotated[
+        bool | None,
+        Field(description="Whether items of the history may be recommended; as the model was judged when left out."),
+    ] = None
     categories: Annotated[list[Id], Field(max_length=100)] | None = None
     radius_km: Annotated[float, Field(gt=0, le=20_040)] | None = None
     max_price: Annotated[float, Field(ge=0)] | None = None

@@ -16,6 +16,7 @@ from typing import Any
 
 from components import learners
 from components.errors import ConfigError, DataError
+from components.evaluation.groups import user_groups
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
@@ -27,6 +28,7 @@ from components.files import read_json, replace_folder, write_json, write_text
 from components.params import Params
 from components.predictor import NoTracker, Predictor, Window
 from components.stage import run_stage
+from components.training.curves import read_curves
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
@@ -58,7 +60,8 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
         Judged(_judge(predictor, window, params, progress), kind, curves)
         for predictor, kind, curves in contestants(root, store, params)
     ]
-    record = record_of(judged, store, params.evaluation, params.workspace.seed)
+    groups = user_groups(root / "data" / "catalogue" / "users.parquet", params.evaluation.groups, store.users)
+    record = record_of(judged, store, params.evaluation, params.workspace.seed, groups)
     write_reports(root, record, [one.judgement for one in judged])
 
 
@@ -89,7 +92,7 @@ def contestants(root: Path, store: Store, params: Params) -> Iterator[tuple[Pred
             do="Rename the model, or leave the baseline out of `evaluation.baselines`.",
         )
     for folder in folders:
-        yield learners.load(folder), "model", _curves(folder)
+        yield learners.load(folder), "model", read_curves(folder / "curves.csv") or None
     for name in params.evaluation.baselines:
         baseline = learners.build(name, params)
         baseline.fit(Window(store, "train"), Window(store, "tune"), NoTracker())
@@ -168,18 +171,6 @@ def _judge(predictor: Predictor, window: Window, params: Params, progress: Progr
         seed=params.workspace.seed,
         progress=tell,
     )
-
-
-def _curves(folder: Path) -> Curves | None:
-    """Training curves that the model brought along as `curves.csv`, if it did: name → (step, value) pairs."""
-    path = folder / "curves.csv"
-    if not path.is_file():
-        return None
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    names = [name for name in (rows[0] if rows else {}) if name not in {"step", "epoch"}]
-    found = {name: [(float(row["step"]), float(row[name])) for row in rows if row[name]] for name in names}
-    return {name: points for name, points in found.items() if points}
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

@@ -148,8 +148,10 @@ class NetworkParams(Section):
     heads: dict[str, float]  # of item, action, time, place, place_coarse, category → weight of its loss
     time_components: int = Field(ge=1)
     target_time: Literal["hidden", "given"]
-    query_place: bool
     conditioning: Literal["film", "rotation"]  # how the request's time changes the state
+    copy_heads: int = Field(ge=0, le=64)  # pointers into the user's own history; 0: none
+    item_bias: bool  # each item has a logit of its own, which begins at its popularity
+    distance: bool  # the item head knows how far each item is from the user
     temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product
 
 
@@ -186,9 +188,11 @@ class TrainParams(Section):
 
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)  # evaluations without a better score on the tune window
+    choose_by: Literal["primary", "log_likelihood"]  # that score: evaluation.primary, or the likelihood of all heads
     tokens_per_batch: int = Field(ge=1)
     crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch
     optimiser: OptimiserParams
+    open_intervals: bool  # silence until the end of training is learned from; false where sequences were cut short
     label_smoothing: float = Fraction  # of the full item loss
     item_loss: ItemLossParams
     loss_weights: Literal["fixed", "learned"]  # of the heads; learned ones start at the fixed
@@ -245,6 +249,7 @@ class EvaluationParams(Section):
     confidence: float = Field(gt=0.5, lt=1)
     max_queries: int = Field(ge=1)  # a seeded sample beyond
     baselines: list[str]
+    groups: list[str]  # user attributes of the catalogue whose values are judged, and guarded, apart
     history_slices: list[int]
 
 
@@ -330,7 +335,8 @@ def check_agreement(params: Params) -> None:
     Raises
     ------
     ConfigError
-        A network is trained for another `target_time` than it is judged by, or ties are shuffled outside a benchmark.
+        A network is trained for another `target_time` than it is judged by, the service keeps less history than a
+        model reads, or ties are shuffled outside a benchmark.
     """
     asked = params.evaluation.target_time
     for name, model in params.training.models.items():
@@ -341,6 +347,18 @@ def check_agreement(params: Params) -> None:
                 found=f"{model.network.target_time}, not {asked}",
                 do="Set both alike.",
             )
+    reads = {"memory.max_history": params.memory.max_history} | {
+        f"training.models.{name}.network.max_history": model.network.max_history
+        for name, model in params.training.models.items()
+        if model.network is not None
+    }
+    longest = max(reads, key=lambda key: reads[key])
+    if params.serving.history < reads[longest]:
+        raise ConfigError(
+            f"`serving.history` of at least `{longest}`, so that a model is served what it was judged with",
+            found=f"{params.serving.history}, less than {reads[longest]}",
+            do="Raise the one or lower the other.",
+        )
     if params.evaluation.ties == "shuffled":
         raise ConfigError(
             "evaluation.ties `source` or `basket` in a workspace",

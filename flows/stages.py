@@ -7,7 +7,6 @@ what a stage computes, and nothing here imports prefect.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import re
@@ -16,21 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import components
+from components.code import code_digests
 from components.errors import BusyError, ChronotopeError, ConfigError
 from components.files import read_json, sha256_file, write_json
 
 logger = logging.getLogger(__name__)
-_BASE = ("params.py", "files.py", "predictor.py")
-_LEARNERS = (*_BASE, "features", "evaluation", "memory", "models", "baselines", "ranking", "learners.py")
-#: Code behind each stage, below components/: a change there makes the stage run again.
-CODE = {
-    "validate": (*_BASE, "events", "validate.py"),
-    "features": (*_BASE, "events/contract.py", "features"),
-    "train": (*_LEARNERS, "training", "train.py"),
-    "blend": (*_LEARNERS, "training", "blend.py"),
-    "evaluate": (*_LEARNERS, "training", "observers", "events/simulator", "evaluate.py"),
-}
 
 
 class StageError(ChronotopeError):
@@ -52,21 +41,6 @@ class StageRun:
     stage: str
     ran: bool
     seconds: float
-
-
-def code_digests() -> dict[str, str]:
-    """Stage → digest of the code behind it."""
-    home = Path(components.__file__).parent
-    found = {}
-    for stage, parts in CODE.items():
-        digest = hashlib.sha256()
-        for part in parts:
-            path = home / part
-            files = sorted(path.rglob("*.py")) + sorted(path.rglob("*.html")) if path.is_dir() else [path]
-            for file in files:
-                digest.update(file.relative_to(home).as_posix().encode() + b"\0" + file.read_bytes())
-        found[stage] = digest.hexdigest()
-    return found
 
 
 def stamp_code(root: Path) -> None:

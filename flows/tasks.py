@@ -52,7 +52,7 @@ def run_stage(root: str, stage: str) -> dict[str, Any]:
 @task(name="log", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
 def log_runs(root: str) -> list[str]:
     """Log every stage that was not logged yet (keyed by the digest of its outputs) to MLflow."""
-    from components.registry.promote import log_runs as log
+    from components.registry.results import log_runs as log
 
     workspace = Path(root)
     runs = log(workspace, load_params(workspace / "params.yaml"))
@@ -64,7 +64,7 @@ def log_runs(root: str) -> list[str]:
 @task(name="gate", cache_policy=NO_CACHE)
 def gate(root: str) -> dict[str, Any]:
     """Judge the challenger against the champion on the promotion window; a readable record of the decision."""
-    from components.registry.promote import run_gate
+    from components.registry.trial import run_gate
 
     workspace = Path(root)
     decision = run_gate(workspace, load_params(workspace / "params.yaml"))
@@ -87,7 +87,7 @@ def verdict(record: dict[str, Any]) -> str:
 @task(name="promote", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
 def promote(root: str, decision: dict[str, Any]) -> dict[str, Any]:
     """Verify, pack and promote: the log's next entry, then the registry's aliases."""
-    from components.registry.gate import Decision
+    from components.registry.decision import Decision
     from components.registry.promote import promote as put
 
     workspace = Path(root)

@@ -23,13 +23,13 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def promoted_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with one promotion and, two days later, a better model that was not judged yet; not to be changed."""
-    from components.registry import promote
+    from components.registry import promote, results, trial
     from tests.workspaces import few_counters, run_stages, small_params
 
     root = tmp_path_factory.mktemp("template") / "small"
     params = run_stages(root, small_params(**few_counters("popularity", "markov", "user_frequency")), days=35)
-    promote.log_runs(root, params)
-    promote.promote(root, params, promote.run_gate(root, params))
+    results.log_runs(root, params)
+    promote.promote(root, params, trial.run_gate(root, params))
     run_stages(root, small_params(), days=37)
     return root
 

@@ -15,9 +15,16 @@ from components.predictor import NoTracker, Queries, Window
 from components.training.network import NetworkPredictor
 
 ALL_INPUTS = ["item", "action", "numbers", "clock", "cells", "device", "category", "position"]
-OPTIONS: Mapping[str, dict[str, int]] = {
+OPTIONS: Mapping[str, dict[str, int | str | float]] = {
+    "rnn": {"layers": 1},
+    "lstm": {"layers": 2},
     "gru": {"layers": 2},
-    "transformer": {"layers": 2, "heads": 2, "feedforward": 2},
+    "cnn_rnn": {"kernel": 3, "convolutions": 2, "cell": "gru", "layers": 1},
+    "st_lstm": {"layers": 2, "gates": "both"},
+    "transformer": {"layers": 2, "heads": 2, "feedforward": 2, "bias": "none"},
+    "hstu": {"layers": 2, "heads": 2, "bias": "both"},
+    "bert": {"layers": 1, "heads": 2, "feedforward": 2, "mask_share": 0.3},
+    "seq2seq": {"layers": 1, "decoder_layers": 1, "heads": 2, "feedforward": 2, "horizon": 4},
 }
 OFF = {"mask": 0.0, "reorder_ties": False, "time_noise_s": 0.0, "place_noise_km": 0.0}
 HIDDEN = Protocol("temporal", "hidden", "online", "kept", "miss", "source")
@@ -34,8 +41,10 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "heads": {"item": 1.0, "action": 0.3, "time": 0.1, "place": 0.3},
         "time_components": 4,
         "target_time": "hidden",
-        "query_place": False,
         "conditioning": "film",
+        "copy_heads": 0,
+        "item_bias": False,
+        "distance": False,
         "temperature": None,
     }
     return NetworkParams.model_validate(record | changes)
@@ -53,9 +62,11 @@ def loop_params(**changes: Any) -> TrainParams:
     record = {
         "epochs": 2,
         "patience": 5,
+        "choose_by": "primary",
         "tokens_per_batch": 256,
         "crops": "rolling",
         "optimiser": optimiser | changes.pop("optimiser", {}),
+        "open_intervals": True,
         "label_smoothing": 0.0,
         "item_loss": {"kind": "full", "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75},
         "loss_weights": "fixed",

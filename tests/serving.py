@@ -15,7 +15,7 @@ from tests.toy import toy_store
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def toy_champion(sequence: int = 1) -> Champion:
+def toy_champion(sequence: int = 1, seen: str = "kept") -> Champion:
     """The memory, fitted on habits of 30 users and 20 items."""
     params = load_params(ROOT / "params.yaml")
     store = toy_store(pattern="habit")
@@ -29,7 +29,12 @@ def toy_champion(sequence: int = 1) -> Champion:
         predictor=memory,
         encoding=store.encoding,
         histories=store,
-        lineage={"git_sha": "abc", "params": "def", "windows": {"test": 1}, "protocol": {"target_time": "given"}},
+        lineage={
+            "git_sha": "abc",
+            "params": "def",
+            "windows": {"test": 1},
+            "protocol": {"target_time": "given", "seen": seen},
+        },
     )
     nothing = dict.fromkeys(("previous", "returns_to", "decision", "window", "dvc_lock", "params", "git_sha"))
     told = {"kind": "promote", "reason": "a test", "time": "2025-01-01T00:00:00+00:00", "chain": "0" * 64}

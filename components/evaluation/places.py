@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from components.evaluation.metrics import haversine_km
 from components.evaluation.protocol import Targets, finest_cell
 from components.features.encoding import UNKNOWN
-from components.features.place import expected_place
+from components.features.place import expected_place, haversine_km
 from components.features.store import WINDOWS, Store
 from components.predictor import Scores
 
@@ -85,8 +84,9 @@ class Places:
         # 1 + greater + half of the ties, as for items; NaN counts as greater
         rank = real.shape[1] + 0.5 * (1 - (real <= own[:, None]).sum(axis=1) - (real < own[:, None]).sum(axis=1))
         best = np.argmax(np.nan_to_num(real, nan=-1.0), axis=1) + UNKNOWN + 1
-        error = haversine_km(self.latitude[best], self.longitude[best], targets.latitude, targets.longitude)
-        expected = haversine_km(*expected_place(item, *self.items), targets.latitude, targets.longitude)
+        there = [degrees.astype(np.float64) for degrees in (targets.latitude, targets.longitude)]
+        error = haversine_km(self.latitude[best], self.longitude[best], *there)
+        expected = haversine_km(*expected_place(item, *self.items), *there)
         somewhere = cell > 0
         known = cell > UNKNOWN
         return {

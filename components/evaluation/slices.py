@@ -54,7 +54,7 @@ def slices(
         found["action"] = {name: code == one for one, name in enumerate(actions) if one > 1}
     for attribute, value in sorted((groups or {}).items()):
         own = value[judgement.user].astype(str)
-        found[attribute] = {name: own == name for name in sorted(set(own.tolist()))}
+        found[f"user {attribute}"] = {name: own == name for name in sorted(set(own.tolist()))}
     kept = {dimension: {name: mask for name, mask in masks.items() if mask.any()} for dimension, masks in found.items()}
     return {dimension: masks for dimension, masks in kept.items() if len(masks) > 1}
 

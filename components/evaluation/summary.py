@@ -46,7 +46,13 @@ def metric_names(ks: Sequence[int]) -> list[str]:
     return [f"{kind}@{k}" for kind in metrics.AT_K for k in ks] + ["mrr"]
 
 
-def record_of(judged: Sequence[Judged], store: Store, params: EvaluationParams, seed: int) -> Record:
+def record_of(
+    judged: Sequence[Judged],
+    store: Store,
+    params: EvaluationParams,
+    seed: int,
+    groups: Mapping[str, NDArray[np.object_]] | None = None,
+) -> Record:
     """Everything that is known about the models of one window.
 
     Parameters
@@ -55,6 +61,7 @@ def record_of(judged: Sequence[Judged], store: Store, params: EvaluationParams, 
     store : the log they were judged on
     params : metrics, bootstrap, baselines
     seed : of the bootstrap
+    groups : attribute → (U,) value of each user (`evaluation.groups`): slices of their own
 
     Returns
     -------
@@ -64,7 +71,7 @@ def record_of(judged: Sequence[Judged], store: Store, params: EvaluationParams, 
     first = judged[0].judgement
     bootstrap = Bootstrap(first.user, params.bootstrap, params.confidence, seed)
     actions = [str(name) for name in store.encoding.vocabularies["action"].ids]
-    masks = slices(first, params.history_slices, actions)
+    masks = slices(first, params.history_slices, actions, groups)
     rows = [_model(one, store, params, bootstrap, masks) for one in judged]
     _differences(rows, judged, params, bootstrap)
     rows.sort(key=lambda row: -(row["metrics"][params.primary]["value"] or 0.0))

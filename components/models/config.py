@@ -11,7 +11,7 @@ from typing import Any
 
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
-from components.params import NetworkParams
+from components.params import EncoderParams, NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
 HEADS = ("item", "action", "time", "place", "place_coarse", "category")
@@ -34,8 +34,11 @@ class SequenceConfig:
     heads : which of HEADS answer, with the weight of each loss; place is the cell at the finest resolution,
         place_coarse at the coarsest, category that of the next item
     time_components : C, log-normals of the time head
-    request_clock, request_place : whether the answer is conditioned on the request's time, and its place
+    request_clock : whether the answer is conditioned on the request's time
     conditioning : how the request changes the state: film or rotation
+    copy_heads : H, of the copy head; 0: none
+    item_bias : whether each item has a logit of its own
+    distance : whether the item head knows how far each item is
     temperature : of the cosine item head; None: dot product
     """
 
@@ -54,9 +57,23 @@ class SequenceConfig:
     heads: Mapping[str, float]
     time_components: int
     request_clock: bool
-    request_place: bool
     conditioning: str
+    copy_heads: int
+    item_bias: bool
+    distance: bool
     temperature: float | None
+
+    @property
+    def reads_points(self) -> bool:
+        """Whether the model asks where events were, beyond the cells that are inputs."""
+        mixes = self.copy_heads > 0 or self.distance
+        return (mixes and bool(self.cells)) or "place" in grounds(self.options)
+
+    @property
+    def mask_share(self) -> float | None:
+        """Share of the events that training hides, for an encoder that sees both sides of them; None: it is causal."""
+        value = self.options.get("mask_share")
+        return None if value is None else float(value)
 
     def to_json(self) -> dict[str, Any]:
         """Plain record for `config.json`."""
@@ -77,6 +94,24 @@ class SequenceConfig:
         return cls(**{**record, "cells": cells, "inputs": tuple(record["inputs"])})
 
 
+def grounds(options: Mapping[str, object]) -> frozenset[str]:
+    """What a log must have for an encoder with these options: of time, place."""
+    asked = {options.get("bias"), options.get("gates")}
+    found = {"time": {"time", "both"}, "place": {"space", "both"}}
+    return frozenset(ground for ground, words in found.items() if asked & words)
+
+
+def _check_grounds(encoder: EncoderParams, timed: bool, placed: bool) -> None:
+    has = {ground for ground, there in (("time", timed), ("place", placed)) if there}
+    missing = sorted(grounds(encoder.options) - has)
+    if missing:
+        raise ConfigError(
+            f"a log with {' and '.join(missing)} for the encoder {encoder.kind} with {encoder.options}",
+            found="order alone (`time_kind: ordinal`)" if "time" in missing else "no places",
+            do="Set `bias` of `encoder.options` to what the log has (`none` for nothing), or `gates` likewise.",
+        )
+
+
 def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     """Shape of the model that `params` asks for on data with this encoding.
 
@@ -86,15 +121,24 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     Raises
     ------
     ConfigError
-        An input or a head that does not exist, or nothing to predict.
+        An input or a head that does not exist, nothing to predict, or an encoder that needs times or places that the
+        log does not have.
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
-    if unknown or lone or "item" not in params.heads:
+    blind = params.copy_heads > 0 and "item" not in params.inputs
+    if unknown or lone or blind or "item" not in params.heads:
         raise ConfigError(
-            f"inputs of {', '.join(INPUTS)} (category only with item) and heads of {', '.join(HEADS)} with item",
-            found=f"inputs {params.inputs}, heads {sorted(params.heads)}",
+            f"inputs of {', '.join(INPUTS)} and heads of {', '.join(HEADS)} with item (category and copy heads only "
+            "where item is an input)",
+            found=f"inputs {params.inputs}, heads {sorted(params.heads)}, copy heads {params.copy_heads}",
             do="Mend `training.models` in params.yaml.",
+        )
+    if params.encoder.kind == "seq2seq" and (params.copy_heads or params.distance):
+        raise ConfigError(
+            "no copy heads and no distance with the encoder seq2seq, whose lists are written without a history",
+            found=f"copy_heads {params.copy_heads}, distance {params.distance}",
+            do="Set them to 0 and false.",
         )
     timed = encoding.settings.get("time_kind") != "ordinal"
     sizes = {kind: len(vocabulary) for kind, vocabulary in encoding.vocabularies.items()}
@@ -105,6 +149,7 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     absent |= set() if placed else {"cells", "place"}
     silent = absent | (set() if placed and len(cells) > 1 else {"place_coarse"})
     silent |= set() if sizes.get("category", 2) > 3 else {"category"}  # one category is no question
+    _check_grounds(params.encoder, timed, placed)
     return SequenceConfig(
         items=sizes["item"],
         actions=sizes["action"],
@@ -121,7 +166,9 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in silent},
         time_components=params.time_components,
         request_clock=timed and params.target_time == "given",
-        request_place=placed and params.query_place,
         conditioning=params.conditioning,
+        copy_heads=params.copy_heads,
+        item_bias=params.item_bias,
+        distance=placed and params.distance,
         temperature=params.temperature,
     )

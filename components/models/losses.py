@@ -9,11 +9,13 @@ trainer divides by a constant.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 #: Logits that exist at once: small enough for a core's cache on CPU, large enough to fill a GPU.
 _BLOCK = {"cpu": 1 << 18, "cuda": 1 << 27}
@@ -98,6 +100,35 @@ def linear_cross_entropy(
     with torch.autocast(states.device.type, enabled=False):
         total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), target, smoothing, dtype)  # type: ignore[no-untyped-call]
     return total
+
+
+def target_log_probability(
+    logits: Callable[[slice], Tensor], target: Tensor, columns: int, differentiable: bool = True
+) -> Tensor:
+    """(n,) log-probability of each row's target under a softmax of logits that are made block by block.
+
+    Blocks are made again for the gradient, so that one of them exists at a time, whatever the catalogue.
+
+    Parameters
+    ----------
+    logits : rows → (m, V), a pure function of the parameters
+    target : (n,) int64 in 0..V-1; where it is negative the result is 0
+    columns : V
+    differentiable : whether a gradient will be asked for
+    """
+
+    def block(part: slice) -> Tensor:
+        found = logits(part).float()
+        at = target[part].clamp_min(0)[:, None]
+        return found.gather(1, at)[:, 0] - torch.logsumexp(found, 1)
+
+    rows = max(1, 4 * _BLOCK[target.device.type] // max(columns, 1))
+    parts = [slice(start, min(len(target), start + rows)) for start in range(0, len(target), rows)]
+    if differentiable:
+        found = [checkpoint(block, part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+    else:
+        found = [block(part) for part in parts]
+    return torch.cat(found) * (target >= 0) if found else torch.zeros(0, device=target.device)
 
 
 def mixture_log_density(log_gap: Tensor, log_weight: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Conditioning a state on the request: the same person is elsewhere at eight in the morning and at midnight.
+"""Conditioning a state on the request: the same person wants something else at eight in the morning and at midnight.
 
-The idea is ROTAN's (rotate the output by the target's time); here the request's clock, gap and place, embedded,
-scale and shift the state and pass with it through a gated layer. A learned vector stands in where the clock is not
-known. Never sees the answer: only when, and where, it is asked for.
+The idea is ROTAN's (rotate the output by the target's time); here the request's clock and gap, embedded, scale
+and shift the state and pass with it through a gated layer. A learned vector stands in where the clock is not known.
+Never sees the answer: only when it is asked for. (Its place would be the answer's own wherever one is trained.)
 """
 
 from __future__ import annotations
@@ -23,18 +23,15 @@ _GAP_MAX = math.log(1e8)
 
 
 class RequestConditioning(nn.Module):
-    """(n, d) states and a Request → (n, d) states that know when, and where, the answer is wanted."""
+    """(n, d) states and a Request → (n, d) states that know when the answer is wanted."""
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
         d = config.width
-        self.clocked, self.placed, self.rate = config.request_clock, config.request_place, config.dropout
-        if self.clocked:
-            self.hour, self.weekday = nn.Embedding(24, d), nn.Embedding(7, d)
-            self.smooth = nn.Linear(2 * _WAVES + _GAP_KNOTS, d)
-            self.unknown = nn.Parameter(torch.zeros(d))
-        if self.placed:
-            self.cells = nn.ModuleList(nn.Embedding(size, d, padding_idx=0) for _, size in config.cells)
+        self.rate = config.dropout
+        self.hour, self.weekday = nn.Embedding(24, d), nn.Embedding(7, d)
+        self.smooth = nn.Linear(2 * _WAVES + _GAP_KNOTS, d)
+        self.unknown = nn.Parameter(torch.zeros(d))
         self.norm = nn.LayerNorm(d)
         self.film = nn.Linear(d, 2 * d)
         self.up = nn.Linear(2 * d, 4 * d, bias=False)
@@ -47,8 +44,6 @@ class RequestConditioning(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.1)
-                if module.padding_idx is not None:
-                    nn.init.zeros_(module.weight[module.padding_idx])
             elif isinstance(module, nn.Linear):
                 nn.init.xavier_normal_(module.weight)
                 if module.bias is not None:
@@ -71,11 +66,7 @@ class RequestConditioning(nn.Module):
 
     def forward(self, states: Tensor, request: Request) -> Tensor:
         """(n, d) → (n, d)."""
-        q = torch.zeros_like(states)
-        if self.clocked:
-            q = q + self._clock(request)
-        if self.placed:
-            q = q + torch.stack([cell(request.cells[:, i]) for i, cell in enumerate(self.cells)]).sum(0)
+        q = self._clock(request)  # (n, d)
         scale, shift = self.film(self.dropout(q)).chunk(2, dim=1)  # (n, d) each
         active, linear = self.up(torch.cat([self.norm(states), q], dim=1)).chunk(2, dim=1)  # (n, 2d) each
         grown = self.down(self.dropout(F.silu(active) * linear))

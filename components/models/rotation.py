@@ -35,7 +35,7 @@ class Phases(nn.Module):
 
 
 class RotationConditioning(nn.Module):
-    """(n, d) states and a Request → (n, d) states, turned by the clock; a place is added before.
+    """(n, d) states and a Request → (n, d) states, turned by the clock.
 
     An unknown clock turns nothing; in training, a share of the requests (the rate of dropout) has none.
     """
@@ -48,20 +48,11 @@ class RotationConditioning(nn.Module):
                 found=f"{config.width}",
                 do="Mend `width` in params.yaml.",
             )
-        self.clocked, self.rate = config.request_clock, config.dropout
+        self.rate = config.dropout
         self.slot, self.day = Phases(config.width), Phases(config.width)
-        sizes = [size for _, size in config.cells] if config.request_place else []
-        self.cells = nn.ModuleList(nn.Embedding(size, config.width, padding_idx=0) for size in sizes)
-        for cell in self.cells:
-            if isinstance(cell, nn.Embedding):
-                nn.init.normal_(cell.weight[1:], std=0.1)
 
     def forward(self, states: Tensor, request: Request) -> Tensor:
         """(n, d) → (n, d)."""
-        for i, cell in enumerate(self.cells):
-            states = states + cell(request.cells[:, i])
-        if not self.clocked:
-            return states
         slot = (request.minute_of_day // _SLOT_MIN) / _SLOTS  # (n,)
         by_slot = rotated(states, self.slot(slot))
         by_day = rotated(states, self.day(request.weekday.float() / _DAYS))

@@ -13,9 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
+from components.models.copy import Asked
 from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
+from components.models.encoders.seq2seq import Seq2SeqEncoder
 from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
+from components.models.item import ItemHead, Read
+from components.models.horizon import Later, later_steps
 from components.models.losses import (
     class_cross_entropy,
     linear_cross_entropy,
@@ -25,7 +29,7 @@ from components.models.losses import (
 from components.models.query import RequestConditioning
 from components.models.rotation import RotationConditioning
 from components.models.sampled import ItemSampler, sampled_item_loss
-from components.models.tokens import Request, Tokens
+from components.models.tokens import Request, Tokens, spread, spread_request
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,23 @@ class SequenceModel(nn.Module):
         self.config = config
         self.embedding = EventEmbedding(config)
         self.encoder = build_encoder(config)
-        asks = config.request_clock or config.request_place
+        self.item = ItemHead(config)
         kind = RotationConditioning if config.conditioning == "rotation" else RequestConditioning
-        self.condition = kind(config) if asks else None
+        self.condition = kind(config) if config.request_clock else None
         self.action = ClassHead(config, config.actions) if "action" in config.heads else None
         self.time = TimeHead(config) if "time" in config.heads else None
         self.place = ClassHead(config, config.cells[-1][1]) if "place" in config.heads else None
         self.place_coarse = ClassHead(config, config.cells[0][1]) if "place_coarse" in config.heads else None
         self.category = ClassHead(config, config.categories) if "category" in config.heads else None
 
+    def read(self, tokens: Tokens) -> Read:
+        """Histories as vectors and states (B, L, d); state t has seen tokens 0..t."""
+        events = self.embedding(tokens)
+        return Read(tokens, events, self.encoder(events, tokens))
+
     def states(self, tokens: Tokens) -> Tensor:
-        """(B, L, d) states; state t has seen tokens 0..t."""
-        states: Tensor = self.encoder(self.embedding(tokens), tokens.time_s, tokens.mask)
-        return states
+        """(B, L, d) states alone."""
+        return self.read(tokens).states
 
     def conditioned(self, states: Tensor, request: Request | None) -> Tensor:
         """(n, d) states that know of the request, for a model that asks for one."""
@@ -113,10 +121,14 @@ class SequenceModel(nn.Module):
         `dtype` is that of the item logits' products, `smoothing` of the item's labels; with a `sampler` the item's
         loss is against drawn items, without either.
         """
-        flat = self.states(tokens).flatten(0, 1)  # (B·L, d)
+        writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
+        events = self.embedding(tokens)
+        history = None if writer is None else writer.history(events)
+        read = Read(tokens, events, self.encoder(events, tokens) if history is None else writer.first(history))
+        flat = read.states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)
-        found = {"item": self._item_loss(asked, targets.item, smoothing, dtype, sampler)}
+        found = {"item": self._item_loss(read, asked, targets, smoothing, dtype, sampler)}
         classes = (
             ("action", self.action, targets.action),
             ("place", self.place, targets.place),
@@ -131,24 +143,66 @@ class SequenceModel(nn.Module):
             density = mixture_log_density(torch.nan_to_num(targets.log_gap), *self.time(states))
             survival = mixture_log_survival(targets.open_log_gap, *self.time(flat[targets.open_at]))
             found["time"] = -(density * known).sum() - survival.sum()
+        if writer is not None and history is not None:
+            later = later_steps(writer, self.embedding, history, targets.at, targets.item, targets.log_gap)
+            found |= self._with_later(found, later, len(targets.at), smoothing, dtype)
         return found
 
-    def _item_loss(
-        self, asked: Tensor, item: Tensor, smoothing: float, dtype: torch.dtype, sampler: ItemSampler | None
-    ) -> Tensor:
-        """Of (n, d) states at (n,) item codes."""
-        table, temperature = self.embedding.table, self.config.temperature
-        if sampler is not None:
-            return sampled_item_loss(asked, table, item, sampler, temperature)
-        left, right = item_operands(asked, table.all(), temperature)
-        return linear_cross_entropy(left, right, item - RESERVED, smoothing, dtype)
+    def _with_later(
+        self, found: Mapping[str, Tensor], later: Later, n: int, smoothing: float, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """Losses of item and time: means of those of the next event and of the later ones, both scaled to n targets."""
+        if not len(later.item):
+            return {}
+        left, right = item_operands(later.states, self.embedding.table.all(), self.config.temperature)
+        scale = n / len(later.item)
+        item = linear_cross_entropy(left, right, later.item - RESERVED, smoothing, dtype)
+        mixed = {"item": (found["item"] + scale * item) / 2}
+        if self.time is not None:
+            known = ~torch.isnan(later.log_gap)
+            density = mixture_log_density(torch.nan_to_num(later.log_gap), *self.time(later.states))
+            mixed["time"] = (found["time"] - scale * (density * known).sum()) / 2
+        return mixed
 
-    def answer(self, states: Tensor, request: Request | None) -> Answers:
-        """Answers from (n, d) states."""
+    def _item_loss(
+        self,
+        read: Read,
+        asked: Tensor,
+        targets: Targets,
+        smoothing: float,
+        dtype: torch.dtype,
+        sampler: ItemSampler | None,
+    ) -> Tensor:
+        """The item head's loss; only what mixes needs the questions back in their histories."""
+        if sampler is not None:
+            return sampled_item_loss(asked, self.embedding.table, targets.item, sampler, self.config.temperature)
+        table = self.embedding.table.all()
+        if self.item.plain:
+            left, right = item_operands(asked, table, self.config.temperature)
+            return linear_cross_entropy(left, right, targets.item - RESERVED, smoothing, dtype)
+        B, L = read.tokens.mask.shape
+        states = spread(asked, targets.at, B * L).view(B, L, -1)
+        request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
+        at = torch.arange(L, device=states.device).expand(B, L)
+        item = spread(targets.item, targets.at, B * L).view(B, L)
+        return self.item.loss(Asked(states, at, request), read, table, item)
+
+    def answer_step(self, states: Tensor, request: Request | None) -> Answers:
+        """Answers from (n, d) states alone: steps of a list, behind which no history stands."""
         asked = self.conditioned(states, request)
-        left, right = item_operands(asked, self.embedding.table.all(), self.config.temperature)
+        return self._answers(states, asked, self.item.softmax(asked, self.embedding.table.all()))
+
+    def answer(self, read: Read, at: Tensor, request: Request | None) -> Answers:
+        """Answers of B histories, seen from their tokens `at` (B,)."""
+        states = read.states[torch.arange(len(at), device=at.device), at]  # (B, d)
+        asked = self.conditioned(states, request)
+        question = Asked(asked[:, None], at[:, None], request)
+        item = self.item.log_probabilities(question, read, self.embedding.table.all())
+        return self._answers(states, asked, item)
+
+    def _answers(self, states: Tensor, asked: Tensor, item: Tensor) -> Answers:
         return Answers(
-            item=torch.log_softmax((left @ right.T).float(), 1),
+            item=item,
             action=_log_chances(self.action, asked),
             time=None if self.time is None else self.time(states),
             place=_log_chances(self.place, asked),

@@ -21,8 +21,10 @@ from components.params import Params, parse_params
 Record = dict[str, Any]
 #: Kinds of counters that mean nothing without …
 _NEED_PLACE = {"near", "user_near"}
-_NEED_HOUR = {"user_hour"}
+_NEED_HOUR = {"user_hour", "item_hour"}
 _NEED_TIME = {"recent_popularity"}
+#: Options of counters that are measured in time.
+_TIME_OPTIONS = {"half_life_days", "max_gap_h", "sigma_gap"}
 _PLACE_NUMBERS = ("distance_km", "speed_kmh")
 
 
@@ -95,6 +97,8 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
     out["events"]["actions"] = sorted(events["action"].drop_nulls().unique().to_list())
     components = out["memory"]["components"]
     out["memory"]["components"] = {name: one for name, one in components.items() if one["kind"] not in drop_kinds}
+    if kind == "ordinal":
+        out["memory"]["components"] = _timeless(out["memory"]["components"])
     kept = out["memory"]["components"]
     gone = set(components) - set(kept)
     out["evaluation"]["baselines"] = [name for name in out["evaluation"]["baselines"] if name not in gone]
@@ -129,6 +133,17 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
             network["heads"] = {name: weight for name, weight in network["heads"].items() if not heads.get(name, False)}
             network["target_time"] = out["evaluation"]["target_time"]
     return parse_params(out, where)
+
+
+def _timeless(components: Mapping[str, Record]) -> dict[str, Record]:
+    """Counters without what is measured in time; of those that this makes alike, the first stays."""
+    found: dict[str, Record] = {}
+    for name, one in components.items():
+        options = {option: value for option, value in one["options"].items() if option not in _TIME_OPTIONS}
+        bare = {"kind": one["kind"], "options": options}
+        if bare not in found.values():
+            found[name] = bare
+    return found
 
 
 def _whole_days(events: pl.DataFrame) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.files import digest_of, read_json, write_json
 from components.params import GateParams
-from components.registry.gate import Decision
+from components.registry.decision import Decision
 from components.workspace import Workspace
 
 

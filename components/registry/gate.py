@@ -10,17 +10,15 @@ Never here: how a model is scored (`components.evaluation`), and what happens af
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluation.significance import Bootstrap, Estimate, paired_difference
 from components.params import GateParams
+from components.registry.decision import Case, Check, Decision, Outcome, Side
 
-Outcome = Literal["promote", "refuse", "nothing"]
 #: Below this many users an interval by resampling users says nothing.
 MIN_USERS = 20
 #: Without a gain in quality, the challenger must be smaller or wider by this share …
@@ -28,117 +26,6 @@ GAIN = 0.2
 #: … or faster by this one: timings are noisy.
 GAIN_IN_TIME = 0.5
 _MOST_DRAWS = 20_000
-
-
-@dataclass(frozen=True)
-class Side:
-    """What the gate knows of one model.
-
-    Attributes
-    ----------
-    name : of the model
-    digest : of what answers queries in its artifact; "" for a baseline
-    value : (Q,) primary metric of each query of the window; higher is better
-    secondary : name → (Q,) other metrics, higher is better
-    ece : calibration error of its most likely item, 0..1
-    latency_ms : p99 of one in-process prediction
-    size_mb : of its artifact
-    coverage : share of the catalogue in some top 10
-    """
-
-    name: str
-    digest: str
-    value: NDArray[np.float64]
-    secondary: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    ece: float = float("nan")
-    latency_ms: float = float("nan")
-    size_mb: float = float("nan")
-    coverage: float = float("nan")
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is common to both sides.
-
-    Attributes
-    ----------
-    user : (Q,) user of each query
-    slices : name → (Q,) bool, the groups that must not lose
-    window : what identifies the promotion window (its first and last second, its events, …)
-    expected : length of the promotion log when the models were compared
-    looks : how many different challengers were compared on this window, this one included
-    metric : name of the primary metric
-    settled : why there is nothing to decide (same artifact, same window, …); None when there is
-    draws : resamples of the bootstrap
-    seed : of the bootstrap
-    """
-
-    user: NDArray[np.integer]
-    slices: Mapping[str, NDArray[np.bool_]]
-    window: Mapping[str, Any]
-    expected: int
-    looks: int
-    metric: str
-    settled: str | None
-    draws: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition: what was measured, its interval, the bound, and a sentence for people."""
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    bound: float | None
-    passed: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the gate says.
-
-    Attributes
-    ----------
-    outcome : promote; refuse; nothing (there is nothing to decide)
-    challenger, digest : the model and its artifact
-    champion : name of the present champion; None before the first
-    expected : length of the promotion log when the models were compared
-    window : the promotion window
-    summary : one sentence
-    checks : every condition that was looked at
-    """
-
-    outcome: Outcome
-    challenger: str
-    digest: str
-    champion: str | None
-    expected: int
-    window: Mapping[str, Any]
-    summary: str
-    checks: tuple[Check, ...]
-
-    @property
-    def promote(self) -> bool:
-        """Whether the challenger becomes the champion."""
-        return self.outcome == "promote"
-
-    def as_record(self) -> dict[str, Any]:
-        """The decision as JSON."""
-        return asdict(self) | {
-            "promote": self.promote,
-            "window": dict(self.window),
-            "checks": [asdict(check) for check in self.checks],
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """What `as_record` made."""
-        values = {name: value for name, value in record.items() if name != "promote"}
-        return cls(**values | {"checks": tuple(Check(**check) for check in record["checks"])})
 
 
 def decide(
@@ -166,8 +53,8 @@ def decide(
     if checks[0].passed:
         alpha = (1 - params.confidence) / 2 / max(case.looks, 1)
         if champion is None:
-            best = max(baselines, key=lambda one: float(np.mean(one.value)), default=None)
-            checks.append(_beats(challenger, best, case, alpha))
+            best = max(baselines, key=lambda one: float(np.mean(np.nan_to_num(one.value))), default=None)
+            checks.append(_beats(challenger, best, len(baselines), case, alpha))
         else:
             checks.append(_better(challenger, champion, case, params, alpha))
             checks += _slices(challenger, champion, case, params)
@@ -213,13 +100,14 @@ def _shown(one: Estimate) -> str:
     return f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]"
 
 
-def _beats(challenger: Side, best: Side | None, case: Case, alpha: float) -> Check:
-    """A first champion must beat the best single counter."""
+def _beats(challenger: Side, best: Side | None, scored: int, case: Case, alpha: float) -> Check:
+    """A first champion must beat the best single counter of those that were scored; who was not is named."""
     if best is None:
         return Check("first champion", None, None, None, 0.0, False, "There is no baseline to beat.")
     gain = _paired(challenger.value, best.value, case.user, alpha, case)
     passed = gain.low > 0
     verb = "beats" if passed else "is not shown to beat"
+    left = f" Not scored, so not compared: {', '.join(case.unscored)}." if case.unscored else ""
     return Check(
         "first champion",
         gain.value,
@@ -227,7 +115,8 @@ def _beats(challenger: Side, best: Side | None, case: Case, alpha: float) -> Che
         gain.high,
         0.0,
         passed,
-        f"{challenger.name} {verb} the best single counter, {best.name}, in {case.metric}: {_shown(gain)}.",
+        f"{challenger.name} {verb} {best.name}, the best of {scored} baselines, in {case.metric}: "
+        f"{_shown(gain)}.{left}",
     )
 
 

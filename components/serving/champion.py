@@ -63,6 +63,11 @@ class Champion:
         """Whether the model was judged with the time of the answer; it is served as it was judged."""
         return self.artifact.lineage["protocol"]["target_time"] == "given"
 
+    @property
+    def seen_kept(self) -> bool:
+        """Whether the model was judged with the items of the history in its ranking."""
+        return self.artifact.lineage["protocol"]["seen"] == "kept"
+
     def _query(self, store: Store, row: int, question: Question) -> Queries:
         asked_s = int(question.time.timestamp())
         # What is dated after the request has not happened yet; a log of mere order has no dates to compare.

@@ -23,6 +23,7 @@ from components.models.sequence import Targets
 from components.models.tokens import Request, Tokens
 from components.predictor import Window
 from components.training.gather import Slices, request_of, tokens_of
+from components.training.masking import asked, draw, hide
 
 Crops = Literal["last", "chunks", "rolling"]
 
@@ -53,6 +54,7 @@ class Corpus:
         each epoch
     tokens_per_batch : places (padding included) of a batch, at least those of one stretch
     seed : of the order of batches and of the cuts
+    open_intervals : whether silence until the end of training is an answer to the time head
 
     Raises
     ------
@@ -60,7 +62,15 @@ class Corpus:
         The window has no event to learn from.
     """
 
-    def __init__(self, window: Window, config: SequenceConfig, crops: Crops, tokens_per_batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        config: SequenceConfig,
+        crops: Crops,
+        tokens_per_batch: int,
+        seed: int,
+        open_intervals: bool = True,
+    ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
         store = window.store
@@ -77,7 +87,11 @@ class Corpus:
         self.begin = np.asarray(store.offsets, np.int64)[users[last]]  # (U,) first row
         self.end = rows[last].astype(np.int64) + 1  # (U,) behind the last training row
         self.until_s = int(np.asarray(store["time_s"])[rows].max())
-        self.tails = "time" in config.heads and _ends_with_training(store, self.end, users[last], self.until_s)
+        self.tails = (
+            open_intervals
+            and "time" in config.heads
+            and _ends_with_training(store, self.end, users[last], self.until_s)
+        )
 
     def stretches(self, epoch: int) -> Slices:
         """All stretches of an epoch, by user, newest first."""
@@ -120,11 +134,17 @@ class Corpus:
     def batch(self, slices: Slices) -> Batch:
         """Tokens and targets of one batch."""
         store, config = self.store, self.config
+        hidden = None
+        if config.mask_share is not None:
+            slices, hidden = draw(slices, config.mask_share, self.seed)
         tokens = tokens_of(store, slices, config)
+        if hidden is not None:
+            tokens = hide(tokens, torch.from_numpy(hidden))
         L = tokens.mask.shape[1]
         token = slices.first[:, None] + np.arange(L)  # (B, L)
         row = slices.begin[:, None] + token  # (B, L) row of the answer
-        place = np.flatnonzero(np.arange(L) < slices.answers[:, None])  # (n,) flat
+        answers = np.arange(L) < slices.answers[:, None]
+        place = np.flatnonzero(answers if hidden is None else answers & asked(slices, hidden))  # (n,) flat
         place = place[self.trained[row.ravel()[place]]]
         row = row.ravel()[place]
         item, action = _codes(store, "item", row), _codes(store, "action", row)
@@ -157,17 +177,14 @@ class Corpus:
         return Batch(tokens, targets, count)
 
     def _request(self, row: NDArray[np.int64]) -> Request | None:
-        """When and where the answers came, for a model that asks."""
+        """When the answers came, for a model that asks."""
         config, store = self.config, self.store
-        if not (config.request_clock or config.request_place):
+        if not config.request_clock:
             return None
         time_s = np.asarray(store["time_s"])[row]
         gap = np.maximum(np.asarray(store["gap_s"])[row], 0)
-        cells = np.zeros((len(row), len(config.cells)), np.int64)
-        if config.request_place:
-            cells = np.stack([_codes(store, f"cell_{r}", row) for r, _ in config.cells], axis=1)
         offset = np.asarray(store["utc_offset_min"])[row]
-        return request_of(time_s, offset, time_s - gap, np.full(len(row), config.request_clock), cells)
+        return request_of(time_s, offset, time_s - gap, np.ones(len(row), bool))
 
     def log_gaps(self) -> NDArray[np.float64]:
         """Log(1 + gap_s) of the training window's events, those with a predecessor."""

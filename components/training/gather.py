@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from components.features.encoding import Encoding
+from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.models.config import SequenceConfig
 from components.models.tokens import Request, Tokens
@@ -85,10 +85,22 @@ def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
         codes=codes,
         numbers=_tensor(_numbers(store, row, event)) if "numbers" in config.inputs else None,
         time_s=_tensor(time_s.astype(np.int64)),
+        point=_tensor(_points(store, row, event)) if config.reads_points else None,
         position=_tensor(position),
         mask=_tensor(mask),
         begins=_tensor(slices.first == 0),
+        hidden=None,
     )
+
+
+def _points(store: Store, row: NDArray[np.int64], event: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(B, L, 3) places on the unit sphere, 0 where there is none."""
+    if not store.n_events:
+        return np.zeros((*row.shape, 3), np.float32)
+    lat, lon = (np.radians(np.asarray(store[name])[row].astype(np.float64)) for name in ("latitude", "longitude"))
+    known = event & np.isfinite(lat) & np.isfinite(lon)
+    points = np.moveaxis(unit_vectors(lat, lon), 0, -1)
+    return np.where(known[..., None], points, 0.0).astype(np.float32)
 
 
 def _take(column: NDArray, row: NDArray[np.int64]) -> NDArray:
@@ -113,9 +125,8 @@ def request_of(
     utc_offset_min: NDArray[np.int16],
     last_s: NDArray[np.int64],
     known: NDArray[np.bool_],
-    cells: NDArray[np.int64],
 ) -> Request:
-    """Clock, gap and place of n requests.
+    """Clock and gap of n requests.
 
     Parameters
     ----------
@@ -123,7 +134,6 @@ def request_of(
     utc_offset_min : (n,) of its local clock
     last_s : (n,) time of the last visible event; that of the request where nothing is visible
     known : (n,) whether the clock may be used
-    cells : (n, R) codes of its place, 0 = not given
     """
     local = np.asarray(time_s, np.int64) // 60 + np.asarray(utc_offset_min, np.int64)  # minutes since 1970, local
     minute = local % _DAY_MIN
@@ -132,7 +142,6 @@ def request_of(
         weekday=_tensor((local // _DAY_MIN + 3) % 7),  # 1970-01-01 was a Thursday
         minute_of_day=_tensor(minute.astype(np.float32)),
         log_gap=_tensor(np.log1p(np.maximum(time_s - last_s, 0)).astype(np.float32)),
-        cells=_tensor(np.asarray(cells, np.int64)),
         known=_tensor(np.asarray(known, bool)),
     )
 
@@ -145,8 +154,8 @@ def query_slices(queries: Queries, max_history: int) -> Slices:
 
 
 def query_request(queries: Queries, config: SequenceConfig) -> Request | None:
-    """What the queries tell of the moment and the place of the answer; None when the model does not ask."""
-    if not (config.request_clock or config.request_place):
+    """What the queries tell of the moment of the answer; None when the model does not ask."""
+    if not config.request_clock:
         return None
     seen = queries.stop > queries.start
     last = _take(queries.store["time_s"], np.maximum(queries.stop - 1, 0))
@@ -155,22 +164,7 @@ def query_request(queries: Queries, config: SequenceConfig) -> Request | None:
         queries.utc_offset_min,
         np.where(seen, last, queries.time_s),
         np.full(len(queries), queries.time_given),
-        _cells(queries, config, queries.store.encoding),
     )
-
-
-def _cells(queries: Queries, config: SequenceConfig, encoding: Encoding) -> NDArray[np.int64]:
-    """(B, R) codes of the place of each request."""
-    codes = np.zeros((len(queries), len(config.cells)), np.int64)
-    if not config.request_place:
-        return codes
-    from components.features.place import cell_codes, finest_cells, parents, point_keys, to_e7
-
-    keys = point_keys(to_e7(queries.latitude.astype(np.float64)), to_e7(queries.longitude.astype(np.float64)))
-    finest = finest_cells(keys, config.cells[-1][0])
-    for at, (resolution, _) in enumerate(config.cells):
-        codes[:, at] = cell_codes(parents(finest, resolution), encoding.vocabularies[f"cell_{resolution}"])
-    return codes
 
 
 def on_device(record: Record, device: torch.device) -> Record:

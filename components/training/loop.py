@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -33,7 +33,6 @@ from components.training.device import Precision
 from components.training.gather import Slices, on_device
 from components.training.optimiser import RowAdamW, clip_gradients
 from components.training.progress import Progress
-from components.training.tune import Judge
 from components.training.weighing import LossWeights
 
 _LOGS_PER_EPOCH = 10
@@ -62,6 +61,15 @@ class State:
     curves: list[dict[str, float]] = field(default_factory=list)
 
 
+class Chooser(Protocol):
+    """What tells the best weights: a score of the tune window, greater is better, NaN when there is nothing to ask."""
+
+    @property
+    def primary(self) -> str: ...
+
+    def score(self, model: SequenceModel, precision: Precision) -> float: ...
+
+
 class Trainer:
     """Trains one model on one corpus.
 
@@ -81,7 +89,7 @@ class Trainer:
         self,
         model: SequenceModel,
         corpus: Corpus,
-        judge: Judge,
+        judge: Chooser,
         loop: TrainParams,
         precision: Precision,
         seed: int,

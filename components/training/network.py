@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from components.errors import ConfigError, IntegrityError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Encoding
+from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.files import digest_of, read_json, write_json
 from components.models.config import SequenceConfig, config_of
@@ -30,7 +31,8 @@ from components.training.batches import Corpus
 from components.training.calibrate import calibrate, calibrated, checked
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
-from components.training.loop import Trainer
+from components.training.likelihood import Likelihood
+from components.training.loop import Chooser, Trainer
 from components.training.tune import Judge, answers, blocks
 
 _FORMAT = 2
@@ -105,12 +107,16 @@ class NetworkPredictor:
         encoding = train.store.encoding
         config = config_of(self.network, encoding)
         loop, device = self.loop, self.precision.device
-        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed)
+        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals)
+        _check_item_loss(config, loop)
         judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
+        chooser: Chooser = judge
+        if loop.choose_by == "log_likelihood":
+            chooser = Likelihood(Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = initial_model(config, encoding, corpus, self.seed).to(device)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
-            trainer = Trainer(model, corpus, judge, loop, self.precision, self.seed, tracker, checkpoints)
+            trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints)
             self.curves = trainer.fit()
         self.temperatures = {}
         if loop.calibration == "temperature" and len(judge):
@@ -209,11 +215,32 @@ class NetworkPredictor:
         return found
 
 
+def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
+    """Items are learned against drawn ones only where their probability is a softmax of products."""
+    mixes = config.copy_heads > 0 or config.item_bias or config.distance
+    if mixes and loop.item_loss.kind != "full":
+        raise ConfigError(
+            "`training.loop.item_loss.kind: full` for a network with copy heads, item bias or distance",
+            found=loop.item_loss.kind,
+            do="Set it so, or switch these off in the network.",
+        )
+
+
 def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, seed: int) -> SequenceModel:
     """A model with fresh weights: drawn from the seed, its time head started at the training window's gaps."""
     torch.manual_seed(seed)
     model = SequenceModel(config)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
+    if model.item.bias is not None:
+        seen = np.asarray(corpus.store["item"])[corpus.trained]
+        count = np.bincount(seen, minlength=config.items)[RESERVED:] + 1.0
+        with torch.no_grad():
+            model.item.bias.copy_(torch.from_numpy(np.log(count / count.sum())))
+    if model.item.distance is not None:
+        places = (
+            np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
+        )
+        model.item.distance.points.copy_(torch.from_numpy(np.nan_to_num(unit_vectors(*places).T).astype(np.float32)))
     gaps = corpus.log_gaps() if model.time is not None else np.empty(0)
     if model.time is not None and len(gaps):
         share = (np.arange(config.time_components) + 0.5) / config.time_components

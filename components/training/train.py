@@ -6,17 +6,15 @@ A killed run resumes from its checkpoints, which are named after the digest of e
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from components.features.store import Store
 from components.files import digest_of, replace_folder, sha256_tree, write_json, write_text
 from components.params import Params
 from components.predictor import Predictor, Tracker, Window
+from components.training.curves import curves_csv
 from components.training.network import NetworkPredictor
 from components.workspace import Workspace
 
@@ -59,14 +57,3 @@ def fit_and_save(root: Path, params: Params, predictor: Predictor, tracker: Trac
         if isinstance(predictor, NetworkPredictor):
             write_text(folder / "curves.csv", curves_csv(predictor.curves))
     write_json(workspace.state / "timings" / f"{predictor.name}.json", {"fit_seconds": round(seconds, 3)})
-
-
-def curves_csv(curves: Sequence[dict[str, float]]) -> str:
-    """Rows of metrics by step as CSV; what a row does not have is empty."""
-    names = sorted({name for row in curves for name in row} - {"step", "epoch"})
-    out = io.StringIO()
-    writer = csv.DictWriter(out, ["step", "epoch", *names], lineterminator="\n")
-    writer.writeheader()
-    for row in curves:
-        writer.writerow({name: f"{value:.7g}" for name, value in row.items()})
-    return out.getvalue()

@@ -119,7 +119,5 @@ def answers(model: SequenceModel, queries: Queries, precision: Precision) -> Ans
     tokens = on_device(tokens_of(queries.store, slices, model.config), precision.device)
     request = query_request(queries, model.config)
     with precision.autocast():
-        states = model.states(tokens)  # (B, L, d)
-        last = torch.from_numpy(slices.length - 1).to(states.device)
-        newest = states[torch.arange(len(last), device=states.device), last]  # (B, d)
-        return model.answer(newest, None if request is None else on_device(request, precision.device))
+        last = torch.from_numpy(slices.length - 1).to(precision.device)
+        return model.answer(model.read(tokens), last, None if request is None else on_device(request, precision.device))

@@ -93,12 +93,13 @@ def _told(error: Any) -> str:
 
 
 def _show_progress() -> None:
-    """Steps of the flows on stderr, so that stdout holds the result alone."""
+    """Steps of the flows and of a promotion on stderr, so that stdout holds the result alone."""
     handler = RichHandler(console=errors, show_path=False, show_level=False, markup=False, log_time_format="%H:%M:%S")
-    logger = logging.getLogger("flows")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for name in ("flows", "components.registry"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def _leave(error: ChronotopeError | None, message: str, code: int, as_json: bool) -> None:

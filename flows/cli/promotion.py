@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from rich.table import Table
 from components.params import load_params
 from components.workspace import hold
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
+
+logger = logging.getLogger(__name__)
 
 
 def promote(
@@ -26,16 +29,19 @@ def promote(
     Example: `chronotope promote --json`
     """
     from components.registry import promote as registry
+    from components.registry.results import log_runs
+    from components.registry.trial import run_gate
 
     root = enter(workspace)
     params = load_params(root / "params.yaml")
     with hold(root, "promote"):
+        logger.info("promote: what was trained against what is in production …")
         if adopt:
             taken = registry.adopt(root, params)
             show(taken.as_record(), as_json, lambda: console.print(f"Adopted {taken.model} as entry {taken.sequence}."))
             return
-        registry.log_runs(root, params)
-        decision = registry.run_gate(root, params)
+        log_runs(root, params)
+        decision = run_gate(root, params)
         entry = registry.promote(root, params, decision) if decision.promote else None
     record = decision.as_record()
     show({"decision": record, "entry": entry and entry.as_record()}, as_json, lambda: print_decision(record))

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import benchmark as module
-from components.benchmark import Options, benchmark, main
+from components.benchmark import Options, benchmark
+from components.benchmark import run as module
+from components.benchmark.__main__ import main
 from components.errors import ConfigError, DataError
 
 MAPPING = "user_id: who\nitem_id: what\naction: how\ntimestamp: when\n"
@@ -79,13 +80,26 @@ def test_what_is_done_is_not_done_again(options: Options, monkeypatch: pytest.Mo
     assert built == ["popularity"]
 
 
+def test_new_code_does_everything_again(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark(options)
+    built: list[str] = []
+    monkeypatch.setattr(module._Run, "_fitted", lambda self, name, seed: built.append(name))
+    monkeypatch.setattr(module, "code_digest", lambda parts: "of other code")
+    with pytest.raises(TypeError):
+        benchmark(options)
+    assert built == ["popularity"]
+
+
 def test_files_that_come_divided_are_taken_as_they_are(options: Options, tmp_path: Path) -> None:
     parts = {
         "train": write_log(tmp_path / "train.csv", 0, 40),
         "valid": write_log(tmp_path / "valid.csv", 40, 50),
         "test": write_log(tmp_path / "test.csv", 50, 60),
     }
-    record = benchmark(changed(options, path=None, **parts)).record()
+    result = benchmark(changed(options, path=None, **parts))
+    record, source = result.record(), result.params.events.source
+    assert source.path is None, "the log is no one file"
+    assert source.mapping == benchmark(changed(options, json=None)).params.events.source.mapping
     assert record["protocol"]["targets_in_window"] == 300
     assert record["data"]["events"] == 1800
     del parts["valid"]

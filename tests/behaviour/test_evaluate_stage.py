@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from components import learners
 from components.errors import ConfigError, DataError
 from components.evaluate import evaluate
 from components.evaluation.judgement import Judgement
-from components.features.store import WINDOWS
+from components.features.store import WINDOWS, Store
 from components.files import sha256_tree
 from components.params import Params, load_params
 from components.predictor import NoTracker, Window
@@ -25,7 +26,8 @@ from tests.toy import toy_store
 def params() -> Params:
     found = load_params(ROOT / "params.yaml")
     source = found.events.source.model_copy(update={"format": "csv"})
-    evaluation = found.evaluation.model_copy(update={"bootstrap": 200})
+    baselines = ["popularity", "recent_popularity", "markov", "user_frequency"]
+    evaluation = found.evaluation.model_copy(update={"bootstrap": 200, "baselines": baselines})
     return found.model_copy(
         update={"events": found.events.model_copy(update={"source": source}), "evaluation": evaluation}
     )
@@ -66,6 +68,22 @@ def test_it_writes_every_report_and_the_same_bytes_again(workspace: Path, params
     with (workspace / "reports" / "plots" / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert {row["model"] for row in rows} == set(judged)
+
+
+def test_groups_of_users_are_slices_of_their_own(workspace: Path, params: Params) -> None:
+    users = [str(name) for name in Store.load(workspace / "data" / "features").users]
+    table = pl.DataFrame({"user_id": users, "age": ["young", "old"] * (len(users) // 2)})
+    (workspace / "data" / "catalogue").mkdir()
+    table.write_parquet(workspace / "data" / "catalogue" / "users.parquet")
+    asked = params.evaluation.model_copy(update={"groups": ["age"], "baselines": ["popularity"]})
+    evaluate(workspace, params.model_copy(update={"evaluation": asked}))
+    record = json.loads((workspace / "reports" / "evaluation.json").read_text())
+    for row in record["models"]:
+        assert {one["name"] for one in row["slices"]["user age"]} == {"young", "old"}
+        assert sum(one["queries"] for one in row["slices"]["user age"]) == record["data"]["queries"]
+    unknown = asked.model_copy(update={"groups": ["shoe_size"]})
+    with pytest.raises(ConfigError, match=r"'shoe_size' among age"):
+        evaluate(workspace, params.model_copy(update={"evaluation": unknown}))
 
 
 def test_a_model_may_not_have_the_name_of_a_baseline(workspace: Path, params: Params) -> None:

@@ -86,6 +86,15 @@ def test_tests_and_files_that_the_pages_name_exist() -> None:
     assert not gone
 
 
+def test_every_fault_names_the_test_that_shows_it() -> None:
+    table = (ROOT / "docs" / "operations.md").read_text().partition("## Fault by fault")[2].partition("\n\nThe ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 20
+    assert not [row for row in rows if not re.search(r"\| `tests/[^|]+ \|$", row)]
+    for words in ("NaN", "one user", "a day without events", "missing or renamed", "a new column", "unit"):
+        assert any(words in row for row in rows), f"no fault of {words}"
+
+
 def keys(section: type[Section], before: str = "") -> Iterator[str]:
     """Dotted keys of params.yaml; `*` stands for a name that the user chooses."""
     for name, field in section.model_fields.items():

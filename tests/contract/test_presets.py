@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from importlib import resources
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
@@ -40,6 +42,24 @@ def test_the_default_preset_has_the_keys_of_the_repositorys_params() -> None:
 def test_every_preset_is_valid_and_changes_only_keys_that_exist(name: str) -> None:
     parse_params(preset(name), name)
     assert keys(preset(name)) == keys(preset("default"))
+
+
+def test_a_log_of_mere_order_keeps_no_counter_that_is_measured_in_time() -> None:
+    from components.events.contract import SCHEMA
+    from components.presets import fitted_to
+
+    start = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    rows = [
+        {"user_id": "a", "item_id": str(n), "action": "event", "timestamp": start + dt.timedelta(seconds=n)}
+        for n in range(5)
+    ]
+    events = pl.DataFrame(rows, schema={k: SCHEMA[k] for k in rows[0]})
+    params = fitted_to(preset("sequences", {"events": {"time_kind": "ordinal"}}), events, None, "here")
+    found = params.memory.components
+    assert {"popularity", "markov", "user_frequency", "user_markov"} <= set(found)
+    assert not {"recent_popularity", "user_hour", "user_recency", "user_pause"} & set(found)
+    assert not {name for one in found.values() for name in one.options} & {"half_life_days", "max_gap_h", "sigma_gap"}
+    assert set(params.evaluation.baselines) <= set(found)
 
 
 def test_what_the_caller_says_wins() -> None:

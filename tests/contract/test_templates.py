@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.code import CODE, code_digests
 from flows import stages
 from flows.cli.init import _TEMPLATES
 
@@ -25,7 +26,7 @@ def test_the_root_is_a_workspace_with_one_pipeline() -> None:
 
 def test_every_stage_stands_on_its_code() -> None:
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert set(pipeline) == set(stages.CODE)
+    assert set(pipeline) == set(CODE)
     for name, stage in pipeline.items():
         assert {"code.json": [name]} in stage.get("do", stage)["params"]
-    assert len(set(stages.code_digests().values())) == len(stages.CODE)
+    assert len(set(code_digests().values())) == len(CODE)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Lowest first; a room imports only itself and what stands lower. Rooms on one line do not know each other.
 LAYERS = [
     {"errors"},
-    {"files", "params"},
+    {"files", "params", "code"},
     {"workspace", "stage"},
     {"events"},
     {"features"},

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,32 +72,38 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path) -> AbstractContextManager[str]:
     """`chronotope serve` until it is ready; the base URL."""
+    return listening([str(BIN / "chronotope"), "serve", "--workspace", str(folder)], folder / "serve.log")
+
+
+@contextmanager
+def listening(
+    command: list[str], log: Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """A server in a process group of its own until it is ready; the base URL. Its port is added to the command."""
     port = free_port()
-    log = (folder / "serve.log").open("w")
-    process = subprocess.Popen(
-        [str(BIN / "chronotope"), "serve", "--workspace", str(folder), "--port", str(port)],
-        stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 240
-        while True:
-            assert process.poll() is None, (folder / "serve.log").read_text()[-2000:]
-            assert time.monotonic() < deadline, (folder / "serve.log").read_text()[-2000:]
-            try:
-                if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            time.sleep(0.5)
-        yield url
-    finally:
-        os.killpg(process.pid, 15)
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd=cwd, env=environment,
+        )  # fmt: skip
         try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-        log.close()
+            deadline = time.monotonic() + 240
+            while True:
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < deadline, log.read_text()[-2000:]
+                try:
+                    if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.5)
+            yield url
+        finally:
+            os.killpg(process.pid, 15)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)

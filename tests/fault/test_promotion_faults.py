@@ -15,9 +15,9 @@ import pytest
 
 from components.errors import IntegrityError, ServiceError, StalePromotion, StorageError
 from components.features.store import Store
-from components.registry import contest, promote, promotions
+from components.registry import contest, promote, promotions, trial
 from components.registry.artifact import load_artifact
-from components.registry.gate import Decision
+from components.registry.decision import Decision
 from components.registry.reconcile import reconcile
 from components.registry.tracking import runs, versions
 from components.registry.tracking.client import connect, experiment
@@ -46,7 +46,7 @@ def _promote(root: Path, decision: Decision) -> None:
 
 
 def _gate(root: Path) -> None:
-    promote.run_gate(root, Workspace(root).load_params())
+    trial.run_gate(root, Workspace(root).load_params())
 
 
 def _race(root: Path, decision: Decision, gate: Any, results: Any) -> None:
@@ -62,7 +62,7 @@ def _pack_with_room_for_50_kb(root: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        promote.pack(root, params, store, contest.candidates(root, params)[0], None)
+        trial.pack(root, params, store, contest.candidates(root, params)[0], None)
     except StorageError as error:
         os._exit(42 if "what stood before still stands" in str(error) else 43)
 
@@ -80,7 +80,7 @@ def _lose_the_registry(root: Path) -> None:
 @pytest.fixture(scope="module")
 def judged_template(promoted_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Decision]:
     root = Path(shutil.copytree(promoted_template, tmp_path_factory.mktemp("judged") / "small"))
-    decision = promote.run_gate(root, Workspace(root).load_params())
+    decision = trial.run_gate(root, Workspace(root).load_params())
     assert decision.promote
     return root, decision
 
@@ -168,7 +168,7 @@ def test_a_full_disk_leaves_the_old_champion_and_the_next_run_succeeds(promoted:
     entry = promotions.current(promoted)
     assert entry is not None
     load_artifact(Workspace(promoted).artifact(entry.digest), entry.digest)
-    assert promote.run_gate(promoted, Workspace(promoted).load_params()).promote
+    assert trial.run_gate(promoted, Workspace(promoted).load_params()).promote
 
 
 def test_a_full_disk_at_the_log_entry_promotes_nothing(

@@ -19,7 +19,7 @@ from components.training.network import NetworkPredictor
 from tests.networks import GIVEN, fitted, predictor
 from tests.toy import toy_store
 
-LOOP = {"epochs": 2, "checkpoint_every_steps": 4, "tokens_per_batch": 100}  # a dozen steps an epoch
+LOOP = {"epochs": 2, "checkpoint_every_steps": 4, "tokens_per_batch": 100, "average": 0.9}  # a dozen steps an epoch
 
 
 def _run(folder: str, out: str, point: str) -> None:

@@ -55,6 +55,18 @@ def test_a_network_trained_for_another_question_is_refused() -> None:
         check_agreement(parse_params(changed, "here"))
 
 
+@pytest.mark.parametrize("key", ["memory", "network"])
+def test_a_service_that_keeps_less_than_a_model_reads_is_refused(key: str) -> None:
+    changed = record()
+    kept = changed["serving"]["history"]
+    section = changed["memory"] if key == "memory" else changed["training"]["models"]["gru"]["network"]
+    section["max_history"] = kept
+    check_agreement(parse_params(changed, "here"))
+    section["max_history"] = kept + 1
+    with pytest.raises(ConfigError, match=rf"serving\.history.*{key}\.max_history"):
+        check_agreement(parse_params(changed, "here"))
+
+
 def test_shuffled_ties_are_for_benchmarks() -> None:
     changed = record()
     changed["evaluation"]["ties"] = "shuffled"

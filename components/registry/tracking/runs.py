@@ -41,7 +41,7 @@ class StageRun:
     key : digest of its outputs
     params : name → value
     metrics : name → value
-    curves : name → values by step, from step 0
+    curves : name → its (step, value) points
     tags : name → value
     datasets : name → digest
     files : files and folders to keep
@@ -51,7 +51,7 @@ class StageRun:
     key: str
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
-    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     datasets: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Path] = ()
@@ -122,18 +122,18 @@ def _log(client: MlflowClient, run_id: str, stage: StageRun) -> None:
     from mlflow.entities import Dataset, DatasetInput, Metric, Param
 
     now = int(time.time() * 1000)
-    points = [
+    metrics = [
         Metric(metric_name(name), float(value), now, 0) for name, value in stage.metrics.items() if math.isfinite(value)
     ]
-    points += [
+    metrics += [
         Metric(metric_name(name), float(value), now, step)
-        for name, values in stage.curves.items()
-        for step, value in enumerate(values)
+        for name, points in stage.curves.items()
+        for step, value in points
         if math.isfinite(value)
     ]
     params = [Param(name, value) for name, value in flat(stage.params).items()]
-    for start in range(0, len(points), _BATCH):
-        client.log_batch(run_id, metrics=points[start : start + _BATCH])
+    for start in range(0, len(metrics), _BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
     for start in range(0, len(params), _PARAMS_BATCH):
         client.log_batch(run_id, params=params[start : start + _PARAMS_BATCH])
     inputs = [

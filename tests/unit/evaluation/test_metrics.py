@@ -9,7 +9,8 @@ import pytest
 
 from components.errors import ConfigError
 from components.evaluation import calibration, judgement, metrics, ranks, significance
-from components.evaluation.metrics import item_metric
+from components.evaluation.metrics import chances, item_metric, lists, ranked
+from components.features.place import haversine_km
 
 SINGLE = np.array([1.0, 3.0, 11.0, np.inf])
 EACH = np.arange(5)
@@ -111,9 +112,9 @@ def test_lists() -> None:
 
 def test_distance_of_two_cities() -> None:
     one = [np.array([x]) for x in (48.8566, 2.3522, 51.5074, -0.1278)]
-    assert metrics.haversine_km(*one)[0] == pytest.approx(343.5, abs=1)
+    assert haversine_km(*one)[0] == pytest.approx(343.5, abs=1)
 
 
-@pytest.mark.parametrize("module", [metrics, ranks, significance, calibration, judgement])
+@pytest.mark.parametrize("module", [chances, lists, ranked, ranks, significance, calibration, judgement])
 def test_examples_in_the_documentation_run(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]

@@ -13,9 +13,12 @@ from components.errors import ConfigError
 from components.models.config import SequenceConfig, config_of
 from components.models.encoders import ENCODERS, build_encoder
 from components.models.sequence import SequenceModel
+from components.models.tokens import Tokens
 from components.training.gather import Slices, tokens_of
 from tests.networks import OPTIONS, network_params
 from tests.toy import toy_encoding, toy_store
+
+CAUSAL = [kind for kind in ENCODERS if kind != "bert"]
 
 
 def config(kind: str, **changes: object) -> SequenceConfig:
@@ -27,20 +30,40 @@ def model(kind: str, **changes: object) -> SequenceModel:
     return SequenceModel(config(kind, **changes)).eval()
 
 
+def tokens_for(events: torch.Tensor, seed: int = 0) -> Tokens:
+    """Tokens of some time and place for embedded events (B, L, d): full rows, cut from longer histories."""
+    rng = torch.Generator().manual_seed(seed)
+    B, L, _ = events.shape
+    point = torch.nn.functional.normalize(torch.randn(B, L, 3, generator=rng), dim=2)
+    return Tokens(
+        codes={},
+        numbers=None,
+        time_s=torch.randint(1, 10**6, (B, L), generator=rng).cumsum(1),
+        point=point * (torch.rand(B, L, 1, generator=rng) < 0.8),
+        position=torch.arange(L - 1, -1, -1).repeat(B, 1),
+        mask=torch.ones(B, L, dtype=torch.bool),
+        begins=torch.zeros(B, dtype=torch.bool),
+        hidden=None,
+    )
+
+
 def test_every_encoder_is_tested() -> None:
     assert set(ENCODERS) == set(OPTIONS)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", CAUSAL)
 def test_a_state_does_not_know_the_future(kind: str) -> None:
     torch.manual_seed(0)
     encoder = build_encoder(config(kind)).eval()
-    events, time = torch.randn(3, 9, 16), torch.arange(9).repeat(3, 1)
-    mask = torch.ones(3, 9, dtype=torch.bool)
-    before = encoder(events, time, mask)
-    changed = events.clone()
+    events = torch.randn(3, 9, 16)
+    tokens = tokens_for(events)
+    assert tokens.point is not None
+    before = encoder(events, tokens)
+    changed, time_s, point = events.clone(), tokens.time_s.clone(), tokens.point.clone()
     changed[:, 5:] += 1.0
-    after = encoder(changed, time, mask)
+    time_s[:, 5:] += 10**7
+    point[:, 5:] = -point[:, 5:]
+    after = encoder(changed, replace(tokens, time_s=time_s, point=point))
     assert before.shape == (3, 9, 16)
     torch.testing.assert_close(before[:, :5], after[:, :5], rtol=0, atol=1e-6)
     assert (before[:, 5] - after[:, 5]).abs().max() > 1e-3
@@ -50,9 +73,83 @@ def test_a_state_does_not_know_the_future(kind: str) -> None:
 def test_every_earlier_event_reaches_the_state(kind: str) -> None:
     encoder = build_encoder(config(kind)).eval()
     events = torch.randn(1, 6, 16, requires_grad=True)
-    encoder(events, torch.zeros(1, 6), torch.ones(1, 6, dtype=torch.bool))[0, 5].square().sum().backward()
+    weight = torch.randn(16, generator=torch.Generator().manual_seed(0))
+    (encoder(events, tokens_for(events))[0, 5] * weight).sum().backward()
     assert events.grad is not None
     assert bool((events.grad[0].abs().sum(1) > 0).all())
+
+
+def test_a_hidden_event_is_told_from_both_sides_and_never_from_itself() -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(config("bert")).eval()
+    events = torch.randn(2, 8, 16)
+    hidden = torch.zeros(2, 8, dtype=torch.bool)
+    hidden[:, 3] = True
+    tokens = replace(tokens_for(events), hidden=hidden)
+    before = encoder(events, tokens)
+    itself, later = events.clone(), events.clone()
+    itself[:, 3] = torch.randn(2, 16)
+    later[:, 6] = torch.randn(2, 16)
+    assert encoder(itself, tokens).equal(before)
+    assert (encoder(later, tokens)[:, 2] - before[:, 2]).abs().max() > 1e-3  # token 2 answers event 3
+    seen = encoder(itself, replace(tokens, hidden=None))
+    assert (seen[:, 2] - encoder(events, replace(tokens, hidden=None))[:, 2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_the_gradient_reaches_every_weight(kind: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(config(kind, dropout=0.0))
+    events = torch.randn(4, 12, 16)
+    (encoder(events, tokens_for(events)) * torch.randn(4, 12, 16)).sum().backward()
+    for name, weight in encoder.named_parameters():
+        assert weight.grad is not None, name
+        assert float(weight.grad.abs().sum()) > 0, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "reads"),
+    [
+        *[(kind, "bias", word) for kind in ("transformer", "hstu") for word in ("none", "time", "space", "both")],
+        *[("st_lstm", "gates", word) for word in ("time", "space", "both")],
+    ],
+)
+def test_times_and_places_are_read_where_they_are_asked_for(kind: str, name: str, reads: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(replace(config(kind), options={**OPTIONS[kind], name: reads})).eval()
+    events = torch.randn(2, 6, 16)
+    tokens = tokens_for(events)
+    point = torch.roll(tokens.point, 1, dims=0) if tokens.point is not None else None
+    states = encoder(events, tokens)
+    later = encoder(events, replace(tokens, time_s=tokens.time_s * 100))
+    elsewhere = encoder(events, replace(tokens, point=point))
+    assert torch.equal(states, later) != (reads in ("time", "both"))
+    assert torch.equal(states, elsewhere) != (reads in ("space", "both"))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("transformer", "bias"), ("hstu", "bias"), ("st_lstm", "gates")])
+def test_what_a_log_does_not_have_is_refused(kind: str, name: str) -> None:
+    encoding = toy_encoding()
+    ordinal = replace(encoding, settings={**encoding.settings, "time_kind": "ordinal"})
+    words = {kind: one for kind, one in encoding.vocabularies.items() if not kind.startswith("cell_")}
+    nowhere = replace(encoding, vocabularies=words)
+    for word, log, lacks in (("time", ordinal, "order alone"), ("space", nowhere, "no places")):
+        params = network_params(kind, encoder={"kind": kind, "options": {**OPTIONS[kind], name: word}})
+        assert config_of(params, encoding).reads_points == (word == "space")
+        with pytest.raises(ConfigError, match=lacks):
+            config_of(params, log)
+
+
+def test_a_bias_that_is_zero_changes_nothing() -> None:
+    plain, biased = model("transformer"), model("transformer")
+    biased.encoder = build_encoder(replace(biased.config, options={**OPTIONS["transformer"], "bias": "both"})).eval()
+    biased.encoder.load_state_dict(plain.encoder.state_dict(), strict=False)
+    for bias in biased.encoder.biases:
+        bias.time.weight.data.zero_()
+        bias.space.weight.data.zero_()
+    events = torch.randn(3, 8, 16)
+    tokens = tokens_for(events)
+    torch.testing.assert_close(plain.encoder(events, tokens), biased.encoder(events, tokens), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
@@ -117,7 +214,15 @@ def test_the_start_token_gives_an_empty_history_a_state() -> None:
         ("gru", {}),
         ("gru", {"layers": 0}),
         ("gru", {"layers": 1, "heads": 2}),
-        ("transformer", {"layers": 2, "heads": 3, "feedforward": 1}),
+        ("transformer", {"layers": 2, "heads": 3, "feedforward": 1, "bias": "none"}),
+        ("transformer", {"layers": 2, "heads": 2, "feedforward": 1, "bias": "mood"}),
+        ("transformer", {"layers": 2, "heads": 2, "feedforward": 1}),
+        ("cnn_rnn", {"kernel": 3, "convolutions": 1, "cell": "transformer", "layers": 1}),
+        ("st_lstm", {"layers": 1, "gates": "none"}),
+        ("hstu", {"layers": 1, "heads": 3, "bias": "none"}),
+        ("bert", {"layers": 1, "heads": 2, "feedforward": 1, "mask_share": 1}),
+        ("bert", {"layers": 1, "heads": 2, "feedforward": 1}),
+        ("seq2seq", {"layers": 1, "decoder_layers": 1, "heads": 2, "feedforward": 1, "horizon": 0}),
         ("lstm++", {"layers": 1}),
     ],
 )

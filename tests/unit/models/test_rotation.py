@@ -29,7 +29,6 @@ def request(n: int = 6) -> Request:
         weekday=torch.arange(n) % 7,
         minute_of_day=hour.float() * 60 + 7,
         log_gap=torch.ones(n),
-        cells=torch.full((n, 2), 3),
         known=torch.ones(n, dtype=torch.bool),
     )
 
@@ -58,12 +57,6 @@ def test_an_unknown_clock_turns_nothing() -> None:
     found = conditioning()(states, asked)
     assert found[3:].equal(states[3:])
     assert not found[:3].equal(states[:3])
-
-
-def test_the_place_of_a_request_is_added() -> None:
-    one, states, asked = conditioning(query_place=True), torch.randn(6, 16), request()
-    elsewhere = replace(asked, cells=torch.full((6, 2), 4))
-    assert (one(states, asked) - one(states, elsewhere)).abs().max() > 1e-2
 
 
 def test_an_odd_width_is_refused() -> None:

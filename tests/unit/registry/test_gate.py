@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from components.params import GateParams
-from components.registry.gate import Case, Decision, Side, decide
+from components.registry.decision import Case, Decision, Side
+from components.registry.gate import decide
 
 PARAMS = GateParams(
     confidence=0.95,
@@ -174,6 +175,16 @@ def test_the_first_champion_must_beat_the_best_counter(pair: tuple) -> None:
     assert decision.outcome == "refuse"
     assert "markov" in decision.summary
     assert not decide(side("new", new), None, [], make_case(user), PARAMS).promote
+
+
+def test_counters_that_were_not_scored_are_named_and_no_number_hides_none(pair: tuple) -> None:
+    user, old, new = pair
+    sick = side("popularity", np.where(np.arange(len(old)) == 0, np.nan, old - 0.2))
+    case = make_case(user, unscored=["near", "trajectory"])
+    decision = decide(side("new", new), None, [sick, side("markov", old)], case, PARAMS)
+    [told] = [check.sentence for check in decision.checks if check.name == "first champion"]
+    assert "new beats markov, the best of 2 baselines" in told
+    assert "Not scored, so not compared: near, trajectory." in told
 
 
 def test_values_that_are_no_numbers_cannot_win(pair: tuple) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from components import learners
@@ -14,7 +15,7 @@ from components.features.store import Store
 from components.files import read_json
 from components.params import Params
 from components.predictor import NoTracker
-from components.registry import contest, decisions, promote, promotions
+from components.registry import contest, decisions, promote, promotions, results, trial
 from components.registry.artifact import load_artifact
 from components.registry.lineage import window_record, windows_of
 from components.registry.reconcile import reconcile
@@ -45,7 +46,7 @@ def test_a_better_model_replaces_the_champion_and_can_be_rolled_back(promoted: P
     params = params_of(promoted)
     first = promotions.current(promoted)
     assert first is not None
-    decision = promote.run_gate(promoted, params)
+    decision = trial.run_gate(promoted, params)
     assert decision.outcome == "promote"
     assert decision.champion == "memory"
     assert any(check.name.startswith("slice history") for check in decision.checks)
@@ -54,7 +55,7 @@ def test_a_better_model_replaces_the_champion_and_can_be_rolled_back(promoted: P
     assert (entry.sequence, entry.previous) == (2, first.digest)
     assert entry.params is not None
     assert "user_markov" in entry.params["text"]
-    again = promote.run_gate(promoted, params)
+    again = trial.run_gate(promoted, params)
     assert again.outcome == "nothing"
     assert "is the champion of entry 2" in again.summary
     aliases = versions.read(promoted, "small").aliases
@@ -63,7 +64,7 @@ def test_a_better_model_replaces_the_champion_and_can_be_rolled_back(promoted: P
     back = promote.rollback(promoted, params)
     assert (back.kind, back.digest, back.returns_to) == ("rollback", first.digest, 1)
     assert versions.read(promoted, "small").aliases == {"champion": first.digest}
-    refused = promote.run_gate(promoted, params)
+    refused = trial.run_gate(promoted, params)
     assert refused.outcome == "nothing"
     assert "was rolled back" in refused.summary
     assert promotions.current(promoted) == back
@@ -71,10 +72,10 @@ def test_a_better_model_replaces_the_champion_and_can_be_rolled_back(promoted: P
 
 def test_a_window_that_was_judged_has_nothing_more_to_promote(promoted: Path) -> None:
     params = params_of(promoted)
-    promote.promote(promoted, params, promote.run_gate(promoted, params))
+    promote.promote(promoted, params, trial.run_gate(promoted, params))
     artifacts = sorted(Workspace(promoted).artifacts.iterdir())
     other = run_stages(promoted, small_params(**few_counters("popularity", "markov", "user_hour")), days=37)
-    decision = promote.run_gate(promoted, other)
+    decision = trial.run_gate(promoted, other)
     assert decision.outcome == "nothing"
     assert "already judged for entry 2" in decision.summary
     assert sorted(Workspace(promoted).artifacts.iterdir()) == artifacts
@@ -84,12 +85,12 @@ def test_a_window_that_was_judged_has_nothing_more_to_promote(promoted: Path) ->
 
 def test_a_refused_challenger_is_shown_as_such_and_not_judged_twice(promoted: Path) -> None:
     worse = run_stages(promoted, small_params(**few_counters("popularity", "markov")), days=37)
-    decision = promote.run_gate(promoted, worse)
+    decision = trial.run_gate(promoted, worse)
     assert decision.outcome == "refuse"
     assert "worse" in decision.summary
     shown = versions.read(promoted, "small")
     assert shown.aliases["challenger"] == decision.digest
-    again = promote.run_gate(promoted, worse)
+    again = trial.run_gate(promoted, worse)
     assert again.outcome == "nothing"
     assert again.summary.startswith("The same challenger was refused on the same window before")
     window = str(decision.window["digest"])
@@ -98,21 +99,65 @@ def test_a_refused_challenger_is_shown_as_such_and_not_judged_twice(promoted: Pa
     assert versions.read(promoted, "small").aliases["challenger"] == decision.digest
 
 
-def test_the_candidate_that_is_best_before_the_window_is_the_challenger(promoted: Path) -> None:
+def test_the_candidate_that_is_best_before_the_window_is_the_challenger(
+    promoted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     params, workspace = params_of(promoted), Workspace(promoted)
     store = Store.load(workspace.features)
     fit_and_save(promoted, params, learners.build("popularity", params), NoTracker())
     good, poor = (contest.Contestant(name, workspace.model(name)) for name in ("memory", "popularity"))
-    chosen, values = contest.choose([poor, good], store, params)
+    chosen, values = contest.choose(promoted, [poor, good], store, params)
     assert chosen == good
     assert values["memory"] > values["popularity"]
+    asked: list[str] = []
+    monkeypatch.setattr(contest, "_on_blend", lambda one, store, params: asked.append(one.name) or 0.5)
+    assert contest.choose(promoted, [poor, good], store, params) == (good, values)
+    assert asked == []
+    (good.folder / "other").write_text("another model")
+    assert contest.choose(promoted, [poor, good], store, params)[1]["memory"] == 0.5
+    assert asked == ["memory"]
     assert contest.candidates(promoted, params) == [good]
+
+
+def test_groups_of_users_are_guarded(promoted: Path) -> None:
+    params, workspace = params_of(promoted), Workspace(promoted)
+    users = [str(one) for one in Store.load(workspace.features).users]
+    half = {name: "left" if n % 2 else "right" for n, name in enumerate(users[:-1])}
+    table = pl.DataFrame({"user_id": list(half), "half": list(half.values())})
+    table.write_parquet(workspace.catalogue / "users.parquet")
+    evaluation = params.evaluation.model_copy(update={"groups": ["half"]})
+    gate = params.gate.model_copy(update={"min_slice_queries": 10})
+    changed = params.model_copy(update={"evaluation": evaluation, "gate": gate})
+    decision = trial.run_gate(promoted, changed)
+    assert {"slice user half: left", "slice user half: right"} <= {check.name for check in decision.checks}
+    judged = contest.judgement_of(promoted, "memory")
+    masks = contest.guarded(promoted, judged, Store.load(workspace.features), changed)
+    of_query = np.array([half.get(users[row], "not told") for row in judged.user])
+    assert np.array_equal(masks["user half: left"], of_query == "left")
+
+
+def test_a_first_champion_is_compared_with_every_counter_that_was_judged(promoted: Path) -> None:
+    params = params_of(promoted)
+    found = contest.baselines(promoted, params)
+    assert {one.name for one in found} == {"popularity", "markov"}
+    assert set(contest.unscored(found, params)) == set(params.memory.components) - {"popularity", "markov"}
+
+
+def test_curves_are_logged_at_their_own_steps(promoted: Path) -> None:
+    params = params_of(promoted)
+    curves = "step,epoch,loss_item,tune_ndcg@10\n50,0,3.5,\n120,1,,0.25\n"
+    (Workspace(promoted).model("memory") / "curves.csv").write_text(curves)
+    run_id = results.log_runs(promoted, params)[0]
+    with connect(promoted) as client:
+        points = {name: client.get_metric_history(run_id, name) for name in ("loss_item", "tune_ndcg_at_10")}
+    assert [(one.step, one.value) for one in points["loss_item"]] == [(50, 3.5)]
+    assert [(one.step, one.value) for one in points["tune_ndcg_at_10"]] == [(120, 0.25)]
 
 
 def test_each_result_is_logged_once(promoted: Path) -> None:
     params = params_of(promoted)
-    first = promote.log_runs(promoted, params)
-    assert promote.log_runs(promoted, params) == first
+    first = results.log_runs(promoted, params)
+    assert results.log_runs(promoted, params) == first
     with connect(promoted) as client:
         where = experiment(client, promoted, "small")
         names = sorted(run.info.run_name for run in client.search_runs([where]))
@@ -179,7 +224,7 @@ def test_an_alias_that_a_person_moved_is_reported_and_taken_over_only_on_request
     assert first is not None
     with pytest.raises(PromotionError, match="moved to another version"):
         promote.adopt(promoted, params)
-    second = promote.promote(promoted, params, promote.run_gate(promoted, params))
+    second = promote.promote(promoted, params, trial.run_gate(promoted, params))
     version = versions.read(promoted, "small").versions[first.digest]
     with connect(promoted) as client:
         client.set_registered_model_alias("small", "champion", version)

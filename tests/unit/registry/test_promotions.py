@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import IntegrityError, PromotionError, StalePromotion
-from components.registry.promotions import Entry, append, current, fallback, history, prune, rollback
+from components.registry.promotions import Entry, append, current, fallback, history, prune
+from components.registry.rollback import rollback
 from components.workspace import Workspace
 from tests.artifacts import pack
 

@@ -107,6 +107,17 @@ def test_filters_pick_from_the_ranking(client: TestClient, champion: Champion) -
     assert none["items"] == []
 
 
+def test_seen_items_are_ranked_as_they_were_judged_unless_the_request_says(client: TestClient) -> None:
+    judged_without = toy_champion(seen="filtered")
+    app = make_app(lambda: Holder(judged_without), load_params(ROOT / "params.yaml").serving)  # type: ignore[arg-type, return-value]
+    with TestClient(app) as other:
+        habits = {item["item_id"] for item in ask(client, user_id="user00003", k=3)["items"]}
+        assert not habits & {item["item_id"] for item in ask(other, user_id="user00003", k=20)["items"]}
+        assert habits <= {
+            item["item_id"] for item in ask(other, user_id="user00003", k=20, filters={"seen": True})["items"]
+        }
+
+
 def test_the_model_route_names_the_champion(client: TestClient) -> None:
     found = client.get("/v1/model").json()
     assert found["champion"]["name"] == "memory"

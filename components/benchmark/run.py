@@ -1,0 +1,171 @@
+"""Fits and judges the models of a benchmark one after another; what is done is kept beside the JSON.
+
+A kept part is named after everything that it depends on: the data, the protocol, the params and the code.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from components import learners
+from components.benchmark.load import Options, Say, load_log
+from components.benchmark.result import BenchmarkResult, Row
+from components.code import CODE, code_digest
+from components.errors import ConfigError, DataError
+from components.evaluation.judge import judge
+from components.evaluation.judgement import Judgement, same_queries
+from components.evaluation.progress import spoken
+from components.evaluation.protocol import Protocol, shuffle_ties
+from components.evaluation.summary import data_record
+from components.features.build import frame_to_store
+from components.features.store import Store
+from components.features.windows import Split as Division
+from components.files import digest_of, read_json, replace_folder, write_json
+from components.params import Params
+from components.predictor import NoTracker, Predictor, Window
+from components.ranking.blend import BlendPredictor
+
+
+def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
+    """Load, divide, fit, judge.
+
+    Parameters
+    ----------
+    options : of the command line
+    say : is told of the progress, line by line
+
+    Returns
+    -------
+    BenchmarkResult
+        One row for each baseline and model, in the order of the params; written to `options.json` where that is
+        given.
+
+    Raises
+    ------
+    ConfigError
+        Files or models are missing or contradict each other.
+    DataError
+        The protocol finds nothing to ask.
+    """
+    params, events, items, users = load_log(options, say)
+    protocol = Protocol.of(params.evaluation, options.protocol)
+    if protocol.ties == "shuffled":
+        events = shuffle_ties(events, params.workspace.seed)
+    dropped = protocol.unseen == "dropped"
+    division = Division(protocol.split, min_length=3 if dropped else 2, known_only=dropped)
+    store = frame_to_store(events, items, users, params, division)
+    data = data_record(store)
+    say(f"{data['events']:,} events, {data['users']:,} users, {data['items']:,} items, {data['ties']:.1%} ties")
+    if not len(Window(store, "test").targets):
+        raise DataError(
+            "events to be predicted in the test window",
+            found=f"none under the protocol {protocol.split}",
+            do="Widen `windows.test`, or for trajectories set `features.session_gap_s`, with --params.",
+        )
+    names = _names(options, params, store, say)
+    with tempfile.TemporaryDirectory(prefix="chronotope.") as temporary:
+        kept = Path(temporary) if options.json is None else options.json.with_name(options.json.name + ".parts")
+        run = _Run(store, params, protocol, kept, data["digest"], say)
+        rows = [run.row(name, options.seeds) for name in names]
+    result = BenchmarkResult(protocol, data, rows, params)
+    if options.json is not None:
+        write_json(options.json, result.record())
+    return result
+
+
+def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:
+    """Who is run: baselines, then the models that were asked for, then the blend of those, if it can be fitted."""
+    wanted = list(options.models) if options.models is not None else [*params.training.models, "blend"]
+    blendable = len(Window(store, "blend").targets) > 0 and len(params.training.blend.parts) > 0
+    if "blend" in wanted and not blendable:
+        wanted.remove("blend")
+        say("no blend: the protocol leaves no window to fit it on")
+    for name in wanted:
+        learners.build(name, params)  # a wrong name is told before anything is trained
+    return list(dict.fromkeys([*params.evaluation.baselines, *wanted]))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Fits and judges one model after another; what is done is kept below `kept`."""
+
+    store: Store
+    params: Params
+    protocol: Protocol
+    kept: Path
+    digest: str
+    say: Say
+    code: str = field(default_factory=lambda: code_digest(CODE["train"]))
+
+    def row(self, name: str, seeds: int) -> Row:
+        """One model over its seeds; counters have nothing to draw and are fitted once."""
+        found = [self._one(name, seed) for seed in range(seeds if self._draws(name) else 1)]
+        for judgement, _ in found[1:]:
+            if not same_queries(found[0][0], judgement):
+                raise ConfigError("the same questions for every seed", found=f"others in {self.kept}", do="Remove it.")
+        return Row(name, [one for one, _ in found], sum(seconds for _, seconds in found))
+
+    def _draws(self, name: str) -> bool:
+        models = self.params.training.models
+        parts = self.params.training.blend.parts if name == "blend" else [name]
+        return any(part in models and models[part].kind == "network" for part in parts) or ":" in name
+
+    def _folder(self, name: str, seed: int) -> Path:
+        key = digest_of(
+            [self.digest, self.code, self.protocol.record(), self.params.model_dump(mode="json"), name, seed]
+        )
+        return self.kept / f"{name.replace(':', '.')}-{seed}-{key[:16]}"
+
+    def _one(self, name: str, seed: int) -> tuple[Judgement, float]:
+        """The judgement and the seconds of fitting of one (model, seed); fitted only when nothing is kept."""
+        folder = self._folder(name, seed)
+        if not (folder / "done.json").is_file():
+            self.say(f"{name}, seed {seed}: fitting")
+            with replace_folder(folder) as out:
+                predictor, seconds = self._fitted(name, seed)
+                if name != "blend":
+                    predictor.save(out / "model")
+                self._judge(predictor, f"{name}, seed {seed}").save(out / "judgement.parquet")
+                write_json(out / "done.json", {"model": name, "seed": seed, "train_seconds": seconds})
+        judgement, record = Judgement.load(folder / "judgement.parquet"), read_json(folder / "done.json")
+        values = judgement.metric(self.params.evaluation.primary)
+        value = float(np.mean(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
+        self.say(f"{name}, seed {seed}: {self.params.evaluation.primary} {value:.4f}")
+        return judgement, float(record["train_seconds"])
+
+    def _seeded(self, seed: int) -> Params:
+        workspace = self.params.workspace.model_copy(update={"seed": self.params.workspace.seed + seed})
+        return self.params.model_copy(update={"workspace": workspace})
+
+    def _fitted(self, name: str, seed: int) -> tuple[Predictor, float]:
+        """The predictor and the seconds that fitting took; a blend costs its parts too."""
+        history = self.protocol.history
+        if name == "blend":
+            wanted = self.params.training.blend
+            seeds = {part: seed if self._draws(part) else 0 for part in wanted.parts}
+            spent = sum(self._one(part, drawn)[1] for part, drawn in seeds.items())
+            parts = {part: learners.load(self._folder(part, drawn) / "model") for part, drawn in seeds.items()}
+            begin = time.monotonic()
+            blend = BlendPredictor(parts, wanted, self.protocol)
+            blend.fit_weights(Window(self.store, "blend", history))
+            return blend, spent + time.monotonic() - begin
+        predictor = learners.build(name, self._seeded(seed))
+        begin = time.monotonic()
+        predictor.fit(Window(self.store, "train", history), Window(self.store, "tune", history), NoTracker())
+        return predictor, time.monotonic() - begin
+
+    def _judge(self, predictor: Predictor, label: str) -> Judgement:
+        evaluation = self.params.evaluation
+        return judge(
+            predictor,
+            Window(self.store, "test", self.protocol.history),
+            self.protocol,
+            max_queries=evaluation.max_queries,
+            seed=self.params.workspace.seed,
+            progress=spoken(self.say, label),
+        )

@@ -1,0 +1,40 @@
+"""How far each item is, as a term of the item logits: people go to what is near, some of them less than others.
+
+    bias(v) = -softplus(a(state)) · log(1 + d(here, v) / 0.3 km)
+
+Source: gravity models; the distance decay of research on next places. `here` is the place of the last visible
+event. Nothing is added where either place is unknown. Never looks at where the answer is.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from components.models.config import SequenceConfig
+
+_SCALE_KM = 0.3
+_EARTH_KM = 6371.0
+_START = -2.0  # softplus(-2) = 0.13: at first a weak pull
+
+
+class DistanceBias(nn.Module):
+    """(n, d) states and where they are → (n, V - 2) term of the logits."""
+
+    points: Tensor
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        self.register_buffer("points", torch.zeros(config.items, 3))  # on the unit sphere, 0 = no place
+        self.strength = nn.Linear(config.width, 1)
+        nn.init.zeros_(self.strength.weight)
+        nn.init.constant_(self.strength.bias, _START)
+
+    def forward(self, states: Tensor, here: Tensor) -> Tensor:
+        """(n, d), (n, 3) → (n, V - 2)."""
+        items = self.points[2:]
+        km = _EARTH_KM * torch.cdist(here, items, compute_mode="donot_use_mm_for_euclid_dist")  # (n, V - 2)
+        known = (here.square().sum(1) > 0.5)[:, None] & (items.square().sum(1) > 0.5)
+        km = km * known  # (n, V - 2)
+        return -F.softplus(self.strength(states).float()) * torch.log1p(km / _SCALE_KM)

@@ -1,0 +1,95 @@
+"""How long ago and how far away, for each pair of tokens: buckets, and learned scalars for them.
+
+A scalar is added to the attention of token i for token j by how far their times, or their places, lie apart
+(HSTU's time bias; the spatio-temporal biases of STAN, 2021). The time and place of row i are those of event i, which
+has happened: never those of event i + 1, the answer's, whatever a model is told of its request elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from components.models.tokens import Tokens
+
+BIASES = ("none", "time", "space", "both")
+_TIMES = 72  # buckets of ln(seconds) / .301 (HSTU's width): the last begins after 60 years
+_STEP = 0.301
+_DISTANCES = 40  # 0 = unknown, then half octaves from 100 m: the last holds the far side of the Earth
+_NEAR_KM = 0.1
+_EARTH_KM = 6371.0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Buckets of each pair of tokens; None = not asked for. time, space : (B, L, L) int64, row i, column j."""
+
+    time: Tensor | None
+    space: Tensor | None
+
+
+def pairs_of(tokens: Tokens, bias: str) -> Pairs:
+    """Buckets for a bias of BIASES."""
+    point = tokens.point
+    return Pairs(
+        time=time_buckets(tokens.time_s[:, :, None] - tokens.time_s[:, None, :]) if bias in ("time", "both") else None,
+        space=space_buckets(point) if bias in ("space", "both") and point is not None else None,
+    )
+
+
+def time_buckets(gap_s: Tensor) -> Tensor:
+    """(…) int64 seconds, of either sign → (…) int64 bucket in 0..71, logarithmic."""
+    return (gap_s.abs().clamp_min(1).float().log() / _STEP).long().clamp_max(_TIMES - 1)
+
+
+def distance_km(chord: Tensor) -> Tensor:
+    """(…) straight distance of two points of the unit sphere → (…) great-circle distance, km."""
+    return 2 * _EARTH_KM * torch.asin((chord / 2).clamp_max(1.0))
+
+
+def located(point: Tensor) -> Tensor:
+    """(…, 3) unit vectors, zero where no place is known → (…) bool."""
+    return (point != 0).any(-1)
+
+
+def space_buckets(point: Tensor) -> Tensor:
+    """(B, L, 3) unit vectors → (B, L, L) int64 bucket of the distance in 0..39, 0 where a place is not known."""
+    chord = torch.cdist(point, point, compute_mode="donot_use_mm_for_euclid_dist")  # exact for neighbours
+    octaves = torch.log2(1 + distance_km(chord) / _NEAR_KM)
+    known = located(point)
+    bucket = 1 + (2 * octaves).long().clamp_max(_DISTANCES - 2)
+    return torch.where(known[:, :, None] & known[:, None, :], bucket, 0)
+
+
+class RelativeBias(nn.Module):
+    """Pairs → (B, heads, L, L): one learned scalar per bucket and head, N(0, .02); None where nothing was asked for."""
+
+    def __init__(self, heads: int, bias: str) -> None:
+        super().__init__()
+        self.time = nn.Embedding(_TIMES, heads) if bias in ("time", "both") else None
+        self.space = nn.Embedding(_DISTANCES, heads) if bias in ("space", "both") else None
+        for table in (self.time, self.space):
+            if table is not None:
+                nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, pairs: Pairs) -> Tensor | None:
+        """(B, heads, L, L)."""
+        parts = []
+        if self.time is not None and pairs.time is not None:
+            parts.append(self.time(pairs.time))
+        if self.space is not None and pairs.space is not None:
+            parts.append(self.space(pairs.space))
+        return torch.stack(parts).sum(0).permute(0, 3, 1, 2) if parts else None
+
+
+def far_first(length: int, device: torch.device) -> Tensor:
+    """(L, L) bool, True where column j lies behind row i: what a causal row must not see."""
+    return torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
+
+
+def offsets(length: int, largest: int, device: torch.device) -> Tensor:
+    """(L, L) int64 i - j, at most `largest` either way."""
+    at = torch.arange(length, device=device)
+    return (at[:, None] - at[None, :]).clamp(-largest, largest)
