@@ -113,7 +113,7 @@ def cells_of(
     return cells, index
 
 
-def few_points(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def few_points(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Fewer rows that hold every point, where points repeat.
 
     Parameters

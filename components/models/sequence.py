@@ -18,8 +18,8 @@ from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
 from components.models.encoders.seq2seq import Seq2SeqEncoder
 from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
-from components.models.item import ItemHead, Read
 from components.models.horizon import Later, later_steps
+from components.models.item import ItemHead, Read
 from components.models.losses import (
     class_cross_entropy,
     linear_cross_entropy,
@@ -124,7 +124,8 @@ class SequenceModel(nn.Module):
         writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
         events = self.embedding(tokens)
         history = None if writer is None else writer.history(events)
-        read = Read(tokens, events, self.encoder(events, tokens) if history is None else writer.first(history))
+        first = self.encoder(events, tokens) if writer is None or history is None else writer.first(history)
+        read = Read(tokens, events, first)
         flat = read.states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)

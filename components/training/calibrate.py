@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ def fit_temperature(log_p: Tensor, target: Tensor) -> float:
 def _slope(log_p: Tensor, target: Tensor, known: Tensor, beta: float) -> tuple[float, float]:
     """First and second derivative by β of the summed negative log-likelihood, block by block."""
     slope = bend = 0.0
-    for part in known.split(max(1, _BLOCK // log_p.shape[1])):
+    for part in torch.split(known, max(1, _BLOCK // log_p.shape[1])):
         x = log_p[part]  # (m, K)
         p = torch.softmax(beta * x, 1)
         x = x.clamp_min(-1e4)  # 0 · ∞ is 0 here
@@ -75,7 +76,7 @@ def _slope(log_p: Tensor, target: Tensor, known: Tensor, beta: float) -> tuple[f
 
 def calibrated(found: Answers, temperatures: Mapping[str, float]) -> Answers:
     """The same answers, as sure as the temperatures say; what has temperature 1 keeps its bytes."""
-    changed = {
+    changed: dict[str, Any] = {
         head: torch.log_softmax(getattr(found, head) / temperature, 1)
         for head, temperature in temperatures.items()
         if temperature != 1.0 and getattr(found, head) is not None

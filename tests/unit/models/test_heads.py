@@ -38,7 +38,7 @@ def test_their_losses_are_those_of_the_next_event() -> None:
     assert batch.count["category"] == int((category > 1).sum())
     row = {int(fine): int(coarse) for fine, coarse in zip(store["cell_8"], store["cell_6"], strict=True)}
     assert [row[code] for code in batch.targets.place.tolist()] == batch.targets.place_coarse.tolist()
-    answers = model.answer(states, None)
+    answers = model.answer_step(states, None)
     assert answers.category is not None
     assert answers.place_coarse is not None
     assert answers.category.shape[1] == 4
