@@ -77,10 +77,11 @@ class RankedItem(BaseModel):
 
 
 class NextTime(BaseModel):
-    """Time to the next event, from the last one of the history."""
+    """Time to the next event, from the last one of the history; `from_now` is from the request, after the silence."""
 
     quantiles_s: dict[str, float]
     within: dict[str, float]
+    from_now: dict[str, float]
     no_return: dict[str, float]
 
 

@@ -145,13 +145,33 @@ class NetworkParams(Section):
     max_history: int = Field(ge=1)
     dropout: float = Fraction
     inputs: list[str]  # of item, action, numbers, clock, cells, device, category, position
-    heads: dict[str, float]  # of item, action, time, place → weight of its loss
+    heads: dict[str, float]  # of item, action, time, place, place_coarse, category → weight of its loss
     time_components: int = Field(ge=1)
     target_time: Literal["hidden", "given"]
+    conditioning: Literal["film", "rotation"]  # how the request's time changes the state
     copy_heads: int = Field(ge=0, le=64)  # pointers into the user's own history; 0: none
     item_bias: bool  # each item has a logit of its own, which begins at its popularity
     distance: bool  # the item head knows how far each item is from the user
     temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product
+
+
+class ItemLossParams(Section):
+    """Loss of the item head; what its kind does not read is ignored."""
+
+    kind: Literal["full", "sampled", "gbce"]  # softmax over the catalogue; over drawn items; gBCE against drawn items
+    negatives: int = Field(ge=1)  # items drawn per step, shared by its targets
+    alpha: float = Fraction  # sampled: drawn by training events to this power; 0: evenly
+    logq: bool  # sampled: scores of drawn items are corrected by how likely they were drawn
+    t: float = Fraction  # gbce: 0 plain, 1 calibrated
+
+
+class AugmentParams(Section):
+    """What training changes in its inputs; nothing is changed where all are 0 and false."""
+
+    mask: float = Fraction  # share of the items of a history that are shown as unknown
+    reorder_ties: bool  # events of one user and time are shuffled each epoch
+    time_noise_s: float = Field(ge=0)  # deviation
+    place_noise_km: float = Field(ge=0)  # deviation, north and east each
 
 
 class OptimiserParams(Section):
@@ -173,7 +193,11 @@ class TrainParams(Section):
     crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch
     optimiser: OptimiserParams
     open_intervals: bool  # silence until the end of training is learned from; false where sequences were cut short
-    label_smoothing: float = Fraction
+    label_smoothing: float = Fraction  # of the full item loss
+    item_loss: ItemLossParams
+    loss_weights: Literal["fixed", "learned"]  # of the heads; learned ones start at the fixed
+    augment: AugmentParams
+    calibration: Literal["none", "temperature"]  # of item and action, fitted on the tune window after training
     average: float = Field(ge=0, lt=1)  # decay per step of a running mean of the weights, judged and kept; 0: none
     precision: Literal["auto", "float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]

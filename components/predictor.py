@@ -116,6 +116,14 @@ class TimeDistribution:
         """(B,) log of the probability of no event within gap_s (B,)."""
         return np.logaddexp.reduce(np.log(np.maximum(self.weight, 1e-30)) + log_ndtr(-self._z(gap_s)), axis=1)
 
+    def within(self, horizon_s: NDArray[np.floating], elapsed_s: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(B,) probability that the next event comes within horizon_s (B,) from now, after elapsed_s (B,) of silence.
+
+        1 - S(elapsed + horizon) / S(elapsed), from logarithms: exact where hardly anybody stays silent so long.
+        """
+        later = np.asarray(elapsed_s, np.float64) + np.asarray(horizon_s, np.float64)
+        return np.asarray(-np.expm1(self.log_survival(later) - self.log_survival(elapsed_s)))
+
     def log_density(self, gap_s: NDArray[np.floating]) -> NDArray[np.float64]:
         """(B,) log-density at gap_s (B,), per second."""
         z = self._z(gap_s)

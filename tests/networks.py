@@ -26,6 +26,7 @@ OPTIONS: Mapping[str, dict[str, int | str | float]] = {
     "bert": {"layers": 1, "heads": 2, "feedforward": 2, "mask_share": 0.3},
     "seq2seq": {"layers": 1, "decoder_layers": 1, "heads": 2, "feedforward": 2, "horizon": 4},
 }
+OFF = {"mask": 0.0, "reorder_ties": False, "time_noise_s": 0.0, "place_noise_km": 0.0}
 HIDDEN = Protocol("temporal", "hidden", "online", "kept", "miss", "source")
 GIVEN = replace(HIDDEN, target_time="given")
 
@@ -40,6 +41,7 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "heads": {"item": 1.0, "action": 0.3, "time": 0.1, "place": 0.3},
         "time_components": 4,
         "target_time": "hidden",
+        "conditioning": "film",
         "copy_heads": 0,
         "item_bias": False,
         "distance": False,
@@ -66,6 +68,10 @@ def loop_params(**changes: Any) -> TrainParams:
         "optimiser": optimiser | changes.pop("optimiser", {}),
         "open_intervals": True,
         "label_smoothing": 0.0,
+        "item_loss": {"kind": "full", "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75},
+        "loss_weights": "fixed",
+        "augment": OFF,
+        "calibration": "none",
         "average": 0.0,
         "precision": "float32",
         "device": "cpu",

@@ -264,16 +264,21 @@ def _constant_time(judgement: Judgement, store: Store) -> Record | None:
 def _place(judgement: Judgement, bootstrap: Bootstrap) -> Record | None:
     if not judgement.has("cell_rank"):
         return None
-    rank, error = judgement.column("cell_rank"), judgement.column("error_km")
+    rank = judgement.column("cell_rank")
     if np.isnan(rank).all():
         return None
     there = np.where(np.isnan(rank), np.nan, 1.0)
     return {
         f"accuracy@{k}": bootstrap.mean(np.where(np.isnan(rank), np.nan, rank <= k)).record() for k in (1, 5, 10)
     } | {
-        "median_km": _number(float(np.nanmedian(error))) if not np.isnan(error).all() else None,
+        "median_km": _median(judgement.column("error_km")),
+        "median_expected_km": _median(judgement.column("expected_km")),
         "queries": int(np.nansum(there)),
     }
+
+
+def _median(values: NDArray[np.float64]) -> float | None:
+    return None if np.isnan(values).all() else _number(float(np.nanmedian(values)))
 
 
 def _differences(rows: list[Record], judged: Sequence[Judged], params: EvaluationParams, bootstrap: Bootstrap) -> None:

@@ -113,7 +113,7 @@ def cells_of(
     return cells, index
 
 
-def few_points(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def few_points(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Fewer rows that hold every point, where points repeat.
 
     Parameters
@@ -215,3 +215,32 @@ def travel(
     hours = np.maximum(time_s[now] - time_s[before], 1) / 3600
     distance_km[now], speed_kmh[now] = km, km / hours
     return distance_km, speed_kmh
+
+
+def expected_place(
+    weight: NDArray[np.floating], latitude: NDArray[np.floating], longitude: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centre of weighted points: the mean on the sphere of where the weight lies.
+
+    Parameters
+    ----------
+    weight : (B, V) not negative
+    latitude, longitude : (V,) degrees; a point without a place (NaN) has no weight
+
+    Returns
+    -------
+    (B,) degrees each; NaN where no weight lies anywhere.
+
+    Examples
+    --------
+    >>> lat, lon = expected_place(np.array([[0.5, 0.5]]), np.array([0.0, 0.0]), np.array([10.0, 30.0]))
+    >>> round(float(lat[0]), 6), round(float(lon[0]), 6)
+    (0.0, 20.0)
+    """
+    there = ~(np.isnan(latitude) | np.isnan(longitude))
+    lat, lon = (np.radians(np.asarray(axis, np.float64)[there]) for axis in (latitude, longitude))
+    points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)  # (P, 3)
+    x, y, z = (np.asarray(weight, np.float64)[:, there] @ points).T
+    nowhere = x**2 + y**2 + z**2 == 0
+    found = np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+    return np.where(nowhere, np.nan, found[0]), np.where(nowhere, np.nan, found[1])

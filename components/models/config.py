@@ -14,7 +14,7 @@ from components.features.encoding import Encoding
 from components.params import EncoderParams, NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
-HEADS = ("item", "action", "time", "place")
+HEADS = ("item", "action", "time", "place", "place_coarse", "category")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class SequenceConfig:
     max_history : L, the longest sequence, start token included
     dropout : share of hidden units dropped in training, and of requests hidden from a request-aware model
     inputs : which of INPUTS are read
-    heads : which of HEADS answer, with the weight of each loss
+    heads : which of HEADS answer, with the weight of each loss; place is the cell at the finest resolution,
+        place_coarse at the coarsest, category that of the next item
     time_components : C, log-normals of the time head
     request_clock : whether the answer is conditioned on the request's time
+    conditioning : how the request changes the state: film or rotation
     copy_heads : H, of the copy head; 0: none
     item_bias : whether each item has a logit of its own
     distance : whether the item head knows how far each item is
@@ -55,6 +57,7 @@ class SequenceConfig:
     heads: Mapping[str, float]
     time_components: int
     request_clock: bool
+    conditioning: str
     copy_heads: int
     item_bias: bool
     distance: bool
@@ -131,6 +134,12 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
             found=f"inputs {params.inputs}, heads {sorted(params.heads)}, copy heads {params.copy_heads}",
             do="Mend `training.models` in params.yaml.",
         )
+    if params.encoder.kind == "seq2seq" and (params.copy_heads or params.distance):
+        raise ConfigError(
+            "no copy heads and no distance with the encoder seq2seq, whose lists are written without a history",
+            found=f"copy_heads {params.copy_heads}, distance {params.distance}",
+            do="Set them to 0 and false.",
+        )
     timed = encoding.settings.get("time_kind") != "ordinal"
     sizes = {kind: len(vocabulary) for kind, vocabulary in encoding.vocabularies.items()}
     finest = sorted(int(kind.removeprefix("cell_")) for kind in sizes if kind.startswith("cell_"))
@@ -138,6 +147,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     placed = any(size > 2 for _, size in cells)
     absent = set() if timed else {"clock", "time"}
     absent |= set() if placed else {"cells", "place"}
+    silent = absent | (set() if placed and len(cells) > 1 else {"place_coarse"})
+    silent |= set() if sizes.get("category", 2) > 3 else {"category"}  # one category is no question
     _check_grounds(params.encoder, timed, placed)
     return SequenceConfig(
         items=sizes["item"],
@@ -152,9 +163,10 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         max_history=params.max_history,
         dropout=params.dropout,
         inputs=tuple(name for name in INPUTS if name in params.inputs and name not in absent),
-        heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in absent},
+        heads={name: params.heads[name] for name in HEADS if name in params.heads and name not in silent},
         time_components=params.time_components,
         request_clock=timed and params.target_time == "given",
+        conditioning=params.conditioning,
         copy_heads=params.copy_heads,
         item_bias=params.item_bias,
         distance=placed and params.distance,

@@ -27,6 +27,8 @@ from components.models.losses import (
     mixture_log_survival,
 )
 from components.models.query import RequestConditioning
+from components.models.rotation import RotationConditioning
+from components.models.sampled import ItemSampler, sampled_item_loss
 from components.models.tokens import Request, Tokens, spread, spread_request
 
 
@@ -37,7 +39,7 @@ class Targets:
     Attributes
     ----------
     at : (n,) int64 places in the flattened (B·L) tokens
-    item, action, place : (n,) int64 codes; 0 and 1 are skipped
+    item, action, place, place_coarse : (n,) int64 codes; 0 and 1 are skipped
     log_gap : (n,) float32 log(1 + gap_s); NaN is skipped
     open_at : (m,) int64 places of last known tokens
     open_log_gap : (m,) float32 log(1 + seconds without an event since)
@@ -48,6 +50,7 @@ class Targets:
     item: Tensor
     action: Tensor
     place: Tensor
+    place_coarse: Tensor
     log_gap: Tensor
     open_at: Tensor
     open_log_gap: Tensor
@@ -60,7 +63,7 @@ class Answers:
 
     Attributes
     ----------
-    item : (n, V-2); action : (n, A-2); place : (n, cells-2)
+    item : (n, V-2); action : (n, A-2); place, place_coarse : (n, cells-2); category : (n, K-2)
     time : log-weights, means and deviations (n, C) of log(1 + gap_s)
     """
 
@@ -68,6 +71,8 @@ class Answers:
     action: Tensor | None
     time: tuple[Tensor, Tensor, Tensor] | None
     place: Tensor | None
+    place_coarse: Tensor | None
+    category: Tensor | None
 
 
 class SequenceModel(nn.Module):
@@ -79,10 +84,13 @@ class SequenceModel(nn.Module):
         self.embedding = EventEmbedding(config)
         self.encoder = build_encoder(config)
         self.item = ItemHead(config)
-        self.condition = RequestConditioning(config) if config.request_clock else None
+        kind = RotationConditioning if config.conditioning == "rotation" else RequestConditioning
+        self.condition = kind(config) if config.request_clock else None
         self.action = ClassHead(config, config.actions) if "action" in config.heads else None
         self.time = TimeHead(config) if "time" in config.heads else None
         self.place = ClassHead(config, config.cells[-1][1]) if "place" in config.heads else None
+        self.place_coarse = ClassHead(config, config.cells[0][1]) if "place_coarse" in config.heads else None
+        self.category = ClassHead(config, config.categories) if "category" in config.heads else None
 
     def read(self, tokens: Tokens) -> Read:
         """Histories as vectors and states (B, L, d); state t has seen tokens 0..t."""
@@ -100,23 +108,37 @@ class SequenceModel(nn.Module):
         result: Tensor = self.condition(states, request)
         return result
 
-    def losses(self, tokens: Tokens, targets: Targets, smoothing: float, dtype: torch.dtype) -> Mapping[str, Tensor]:
+    def losses(
+        self,
+        tokens: Tokens,
+        targets: Targets,
+        smoothing: float,
+        dtype: torch.dtype,
+        sampler: ItemSampler | None = None,
+    ) -> Mapping[str, Tensor]:
         """Summed loss (nats) of each head over the targets that it knows.
 
-        `dtype` is that of the item logits' products, `smoothing` of the item's labels.
+        `dtype` is that of the item logits' products, `smoothing` of the item's labels; with a `sampler` the item's
+        loss is against drawn items, without either.
         """
         writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
         events = self.embedding(tokens)
         history = None if writer is None else writer.history(events)
-        read = Read(tokens, events, self.encoder(events, tokens) if history is None else writer.first(history))
+        first = self.encoder(events, tokens) if writer is None or history is None else writer.first(history)
+        read = Read(tokens, events, first)
         flat = read.states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)
-        found = {"item": self._item_loss(read, asked, targets, smoothing, dtype)}
-        if self.action is not None:
-            found["action"] = class_cross_entropy(self.action(asked), _skipped(targets.action))
-        if self.place is not None:
-            found["place"] = class_cross_entropy(self.place(asked), _skipped(targets.place))
+        found = {"item": self._item_loss(read, asked, targets, smoothing, dtype, sampler)}
+        classes = (
+            ("action", self.action, targets.action),
+            ("place", self.place, targets.place),
+            ("place_coarse", self.place_coarse, targets.place_coarse),
+            ("category", self.category, self.embedding.table.category[targets.item].long()),
+        )
+        for name, head, code in classes:
+            if head is not None:
+                found[name] = class_cross_entropy(head(asked), _skipped(code))
         if self.time is not None:
             known = ~torch.isnan(targets.log_gap)
             density = mixture_log_density(torch.nan_to_num(targets.log_gap), *self.time(states))
@@ -143,8 +165,18 @@ class SequenceModel(nn.Module):
             mixed["time"] = (found["time"] - scale * (density * known).sum()) / 2
         return mixed
 
-    def _item_loss(self, read: Read, asked: Tensor, targets: Targets, smoothing: float, dtype: torch.dtype) -> Tensor:
+    def _item_loss(
+        self,
+        read: Read,
+        asked: Tensor,
+        targets: Targets,
+        smoothing: float,
+        dtype: torch.dtype,
+        sampler: ItemSampler | None,
+    ) -> Tensor:
         """The item head's loss; only what mixes needs the questions back in their histories."""
+        if sampler is not None:
+            return sampled_item_loss(asked, self.embedding.table, targets.item, sampler, self.config.temperature)
         table = self.embedding.table.all()
         if self.item.plain:
             left, right = item_operands(asked, table, self.config.temperature)
@@ -172,10 +204,16 @@ class SequenceModel(nn.Module):
     def _answers(self, states: Tensor, asked: Tensor, item: Tensor) -> Answers:
         return Answers(
             item=item,
-            action=None if self.action is None else torch.log_softmax(self.action(asked).float(), 1),
+            action=_log_chances(self.action, asked),
             time=None if self.time is None else self.time(states),
-            place=None if self.place is None else torch.log_softmax(self.place(asked).float(), 1),
+            place=_log_chances(self.place, asked),
+            place_coarse=_log_chances(self.place_coarse, asked),
+            category=_log_chances(self.category, asked),
         )
+
+
+def _log_chances(head: ClassHead | None, asked: Tensor) -> Tensor | None:
+    return None if head is None else torch.log_softmax(head(asked).float(), 1)
 
 
 def _skipped(code: Tensor) -> Tensor:

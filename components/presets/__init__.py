@@ -119,7 +119,13 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
     }
     if kind == "ordinal":
         out["evaluation"]["target_time"] = "hidden"
-    heads = {"action": not several, "time": kind == "ordinal", "place": not placed}
+    heads = {
+        "action": not several,
+        "time": kind == "ordinal",
+        "place": not placed,
+        "place_coarse": not placed,
+        "category": not categories,
+    }
     for model in out["training"]["models"].values():
         if model["network"] is not None:
             network = model["network"]

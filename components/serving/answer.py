@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN, Encoding
 from components.features.place import haversine_km
-from components.predictor import Scores, TimeDistribution
+from components.predictor import Queries, Scores, TimeDistribution
 from components.serving.champion import Champion
 from components.serving.question import Answer, NextTime, Question, RankedItem
 
@@ -35,7 +35,7 @@ def answer(champion: Champion, question: Question) -> Answer:
     return Answer(
         items=_ranked(encoding, scores.item[0], allowed, question.k),
         actions=_actions(encoding, scores),
-        next_event=None if scores.time is None else _next_time(scores.time),
+        next_event=None if scores.time is None else _next_time(scores.time, _silence_s(queries, question)),
         places=_places(encoding, scores),
         history_events=int(queries.stop[0] - queries.start[0]),
         reason=reason,
@@ -88,13 +88,24 @@ def _actions(encoding: Encoding, scores: Scores) -> dict[str, float] | None:
     return {str(names[code]): float(scores.action[0, code]) for code in range(UNKNOWN + 1, len(names))}
 
 
-def _next_time(time: TimeDistribution) -> NextTime:
+def _silence_s(queries: Queries, question: Question) -> float:
+    """Seconds from the last visible event to the request; 0 where nothing is visible."""
+    if queries.stop[0] <= queries.start[0]:
+        return 0.0
+    return max(question.time.timestamp() - float(queries.store["time_s"][queries.stop[0] - 1]), 0.0)
+
+
+def _next_time(time: TimeDistribution, silence_s: float) -> NextTime:
     def within(seconds: float) -> float:
         return float(time.cdf(np.array([seconds]))[0])
 
     return NextTime(
         quantiles_s={name: float(time.quantile(p, _BISECTIONS)[0]) for name, p in _QUANTILES.items()},
         within={name: within(seconds) for name, seconds in _WITHIN_S.items()},
+        from_now={
+            name: float(time.within(np.array([seconds]), np.array([silence_s]))[0])
+            for name, seconds in _WITHIN_S.items()
+        },
         no_return={name: 1.0 - within(seconds) for name, seconds in _NO_RETURN_S.items()},
     )
 

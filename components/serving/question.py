@@ -56,11 +56,13 @@ class NextTime:
     ----------
     quantiles_s : "p10" … → seconds
     within : "1h", "1d", "7d" → probability that it comes so soon after the last event
+    from_now : "1h", "1d", "7d" → probability that it comes so soon after the request, nothing having come before it
     no_return : "30d" … → probability of nothing for that long
     """
 
     quantiles_s: Mapping[str, float]
     within: Mapping[str, float]
+    from_now: Mapping[str, float]
     no_return: Mapping[str, float]
 
 

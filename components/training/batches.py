@@ -148,8 +148,10 @@ class Corpus:
         place = place[self.trained[row.ravel()[place]]]
         row = row.ravel()[place]
         item, action = _codes(store, "item", row), _codes(store, "action", row)
-        cell = f"cell_{config.cells[-1][0]}" if "place" in config.heads else None
-        cells = _codes(store, cell, row) if cell else np.zeros_like(item)
+        cells, coarse = (
+            _codes(store, f"cell_{config.cells[at][0]}", row) if head in config.heads else np.zeros_like(item)
+            for head, at in (("place", -1), ("place_coarse", 0))
+        )
         gap = np.asarray(store["gap_s"])[row].astype(np.float64)
         gap[gap < 0] = np.nan
         tail = np.flatnonzero(slices.length > slices.answers)
@@ -161,12 +163,14 @@ class Corpus:
             item=torch.from_numpy(item),
             action=torch.from_numpy(action),
             place=torch.from_numpy(cells),
+            place_coarse=torch.from_numpy(coarse),
             log_gap=torch.from_numpy(np.log1p(gap).astype(np.float32)),
             open_at=torch.from_numpy(tail * L + slices.answers[tail]),
             open_log_gap=torch.from_numpy(np.log1p(since).astype(np.float32)),
             request=self._request(row),
         )
-        counts = {"item": item, "action": action, "place": cells}
+        category = np.asarray(store.encoding.catalogue.category)[item] if "category" in config.heads else item
+        counts = {"item": item, "action": action, "place": cells, "place_coarse": coarse, "category": category}
         count = {head: int(np.sum(counts[head] > 1)) for head in config.heads if head in counts}
         if "time" in config.heads:
             count["time"] = int(known.sum()) + len(tail)

@@ -58,14 +58,20 @@ def input_columns(config: SequenceConfig) -> tuple[str, ...]:
     return tuple(names)
 
 
+def event_rows(slices: Slices) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(B, L) row of each token's event, 0 where there is none, and whether there is one (no start, no padding)."""
+    j = np.arange(int(slices.length.max()))
+    token = slices.first[:, None] + j
+    event = (j < slices.length[:, None]) & (token > 0)
+    return np.where(event, slices.begin[:, None] + token - 1, 0), event
+
+
 def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
     """Tokens of the slices, right-padded to the longest: (B, L)."""
-    L = int(slices.length.max())
-    j = np.arange(L)
+    row, event = event_rows(slices)
+    j = np.arange(row.shape[1])
     token = slices.first[:, None] + j  # (B, L) index in the history
     mask = j < slices.length[:, None]
-    event = mask & (token > 0)
-    row = np.where(event, slices.begin[:, None] + token - 1, 0)  # (B, L)
     codes = {
         name: _tensor(np.where(event, np.asarray(store[_COLUMN_OF.get(name, name)])[row], 0).astype(np.int64))
         if store.n_events

@@ -17,17 +17,23 @@ import torch
 from torch import Tensor
 
 from components.errors import TrainingError
+from components.evaluation.judge import training_counts
 from components.files import fault
+from components.models.heads import RESERVED
+from components.models.sampled import ItemSampler
 from components.models.sequence import SequenceModel
 from components.models.weights import check_like
 from components.params import OptimiserParams, TrainParams
 from components.predictor import Tracker
+from components.training.augment import Augmentation
 from components.training.average import WeightMean
 from components.training.batches import Batch, Corpus
 from components.training.checkpoint import Checkpoint, Checkpoints
 from components.training.device import Precision
 from components.training.gather import Slices, on_device
+from components.training.optimiser import RowAdamW, clip_gradients
 from components.training.progress import Progress
+from components.training.weighing import LossWeights
 
 _LOGS_PER_EPOCH = 10
 
@@ -93,7 +99,12 @@ class Trainer:
         self.model, self.corpus, self.judge, self.loop = model, corpus, judge, loop
         self.precision, self.seed, self.tracker, self.checkpoints = precision, seed, tracker, checkpoints
         self.state = State()
-        self.optimiser = make_optimiser(model, loop.optimiser)
+        self.weighing = LossWeights(model.config.heads, loop.loss_weights).to(precision.device)
+        self.augmentation = Augmentation(corpus, loop.augment, seed)
+        self.optimiser = make_optimiser(torch.nn.ModuleList([model, self.weighing]), loop.optimiser)
+        counts = training_counts(corpus.store)[RESERVED:]
+        self.sampler = ItemSampler.of(loop.item_loss, counts, precision.device)
+        model.embedding.table.item.sparse = self.sampler is not None  # a step's gradient is that of the rows it read
         self.heads = tuple(model.config.heads)
         self.sums = torch.zeros(2, len(self.heads), dtype=torch.float64)  # losses and targets since the last log
         self.best: dict[str, Tensor] = {}
@@ -141,11 +152,11 @@ class Trainer:
         rate = learning_rate(self.loop.optimiser, state.step, (state.epoch + state.at / steps) / self.loop.epochs)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        batch = self.corpus.batch(slices)
+        batch = self.augmentation.batch(slices, state.epoch, state.at)
         total, losses = self._loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.loop.optimiser.clip_norm)
+        norm = clip_gradients(self.model.parameters(), self.loop.optimiser.clip_norm)
         if not bool(torch.isfinite(total.detach() + norm)):
             raise TrainingError(
                 "a finite loss and gradient",
@@ -166,16 +177,18 @@ class Trainer:
         tokens = on_device(batch.tokens, self.precision.device)
         targets = on_device(batch.targets, self.precision.device)
         with self.precision.autocast():
-            found = self.model.losses(tokens, targets, self.loop.label_smoothing, self.precision.logits)
+            found = self.model.losses(tokens, targets, self.loop.label_smoothing, self.precision.logits, self.sampler)
         losses = torch.stack([found[head] for head in self.heads])  # (heads,)
-        weights = losses.new_tensor([self.model.config.heads[head] for head in self.heads])
-        return (losses * weights).sum() / self.corpus.tokens_per_batch, losses.detach()
+        count = losses.new_tensor([float(batch.count[head]) for head in self.heads])
+        return self.weighing(losses, count) / self.corpus.tokens_per_batch, losses.detach()
 
     def _log(self, progress: Progress) -> None:
         """One row of the curves: mean loss of each head per target since the last row."""
         mean = (self.sums[0] / self.sums[1].clamp_min(1)).tolist()
         self.sums.zero_()
         row = {f"loss_{head}": value for head, value in zip(self.heads, mean, strict=True)}
+        if self.weighing.s is not None:
+            row |= {f"weight_{head}": w for head, w in zip(self.heads, self.weighing.weights().tolist(), strict=True)}
         row |= {"learning_rate": self.optimiser.param_groups[0]["lr"], "epoch": float(self.state.epoch)}
         self.state.curves.append({"step": float(self.state.step), **row})
         self.tracker.log({**row, "tokens_per_second": progress.rate}, self.state.step)
@@ -205,6 +218,7 @@ class Trainer:
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         tensors |= {f"mean.{name}": tensor for name, tensor in self.mean.tensors.items()}
+        tensors |= {f"weighing.{name}": tensor for name, tensor in self.weighing.state_dict().items()}
         for index, values in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
         self.checkpoints.save(Checkpoint(self.state.step, {**tensors, "sums": self.sums}, asdict(self.state)))
@@ -213,13 +227,14 @@ class Trainer:
         found = None if self.checkpoints is None else self.checkpoints.newest()
         if found is None:
             return
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "mean": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "mean": {}, "weighing": {}, "optimiser": {}}
         for name, tensor in found.tensors.items():
             part, _, rest = name.partition(".")
             if part in parts:
                 parts[part][rest] = tensor
         check_like(parts["model"], self.model.state_dict(), "a checkpoint")
         self.model.load_state_dict(parts["model"])
+        self.weighing.load_state_dict(parts["weighing"])
         self.best = {name: tensor.to(self.precision.device) for name, tensor in parts["best"].items()}
         self.mean.tensors = {name: tensor.to(self.precision.device) for name, tensor in parts["mean"].items()}
         self.optimiser.load_state_dict(_optimiser_state(self.optimiser, parts["optimiser"]))
@@ -236,7 +251,7 @@ def _optimiser_state(optimiser: torch.optim.Optimizer, found: Mapping[str, Tenso
     return {**optimiser.state_dict(), "state": state}
 
 
-def make_optimiser(model: torch.nn.Module, params: OptimiserParams) -> torch.optim.AdamW:
+def make_optimiser(model: torch.nn.Module, params: OptimiserParams) -> RowAdamW:
     """AdamW, fused; weight decay on matrices alone, never on biases and norms."""
     matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
     vectors = [weight for weight in model.parameters() if weight.ndim < 2]
@@ -244,7 +259,7 @@ def make_optimiser(model: torch.nn.Module, params: OptimiserParams) -> torch.opt
         {"params": matrices, "weight_decay": params.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=params.learning_rate, betas=params.betas, fused=True)
+    return RowAdamW(groups, lr=params.learning_rate, betas=params.betas, fused=True)
 
 
 def learning_rate(params: OptimiserParams, step: int, share: float) -> float:

@@ -28,13 +28,14 @@ from components.models.weights import check_like, load_tensors, save_tensors
 from components.params import NetworkParams, Params, TrainParams
 from components.predictor import Capability, Queries, Scores, TimeDistribution, Tracker, Window
 from components.training.batches import Corpus
+from components.training.calibrate import calibrate, calibrated, checked
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Trainer
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class NetworkPredictor:
@@ -63,6 +64,7 @@ class NetworkPredictor:
         self.name, self.network, self.loop, self.seed = name, network, loop, seed
         self.protocol, self.primary, self.checkpoints = protocol, primary, checkpoints
         self.curves: list[dict[str, float]] = []
+        self.temperatures: dict[str, float] = {}  # of item and action; 1 where none stands
         self.precision = choose(loop.device, loop.precision)
         self.capabilities: frozenset[Capability] = _capabilities(network.heads)
         self._model: SequenceModel | None = None
@@ -106,20 +108,22 @@ class NetworkPredictor:
         config = config_of(self.network, encoding)
         loop, device = self.loop, self.precision.device
         corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals)
-        judge = self._chooser(tune, config)
+        _check_item_loss(config, loop)
+        judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
+        chooser: Chooser = judge
+        if loop.choose_by == "log_likelihood":
+            chooser = Likelihood(Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = initial_model(config, encoding, corpus, self.seed).to(device)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
-            trainer = Trainer(model, corpus, judge, loop, self.precision, self.seed, tracker, checkpoints)
+            trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints)
             self.curves = trainer.fit()
+        self.temperatures = {}
+        if loop.calibration == "temperature" and len(judge):
+            self.temperatures, row = calibrate(model, judge, self.precision)
+            self.curves.append({"step": float(trainer.state.step), "epoch": self.curves[-1]["epoch"], **row})
+            tracker.log(row, trainer.state.step)
         self._use(model, encoding_digests(encoding))
-
-    def _chooser(self, tune: Window, config: SequenceConfig) -> Chooser:
-        """What early stopping goes by."""
-        loop = self.loop
-        if loop.choose_by == "primary":
-            return Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
-        return Likelihood(Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals))
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
         self._model, self._encoding, self._checked = model.eval(), encoding, None
@@ -137,7 +141,8 @@ class NetworkPredictor:
         self._check(queries.store.encoding)
         order = np.argsort(queries.stop - queries.start, kind="stable")
         ordered = queries[order]
-        parts = [answers(model, ordered[part], self.precision) for part in blocks(ordered, model)]
+        asked = (answers(model, ordered[part], self.precision) for part in blocks(ordered, model))
+        parts = [calibrated(part, self.temperatures) for part in asked]
         return _scores(parts, order, model.config)
 
     def _check(self, encoding: Encoding) -> None:
@@ -169,6 +174,7 @@ class NetworkPredictor:
             "protocol": asdict(self.protocol),
             "primary": self.primary,
             "encoding": self._encoding,
+            "temperatures": self.temperatures,
         }
         write_json(folder / "config.json", record)
 
@@ -193,6 +199,7 @@ class NetworkPredictor:
             loop = TrainParams.model_validate(record["loop"])
             protocol = Protocol(**record["protocol"])
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
+            found.temperatures = checked(record["temperatures"])
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
             with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
                 model = SequenceModel(config)
@@ -206,6 +213,17 @@ class NetworkPredictor:
         model.embedding.table.check()
         found._use(model.to(found.precision.device), encoding)
         return found
+
+
+def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
+    """Items are learned against drawn ones only where their probability is a softmax of products."""
+    mixes = config.copy_heads > 0 or config.item_bias or config.distance
+    if mixes and loop.item_loss.kind != "full":
+        raise ConfigError(
+            "`training.loop.item_loss.kind: full` for a network with copy heads, item bias or distance",
+            found=loop.item_loss.kind,
+            do="Set it so, or switch these off in the network.",
+        )
 
 
 def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, seed: int) -> SequenceModel:

@@ -33,6 +33,7 @@ class Judge:
     ----------
     queries : Q of them, by length of history
     item : (Q,) int64 code of each answer, ≥ 2 where it can be ranked
+    action : (Q,) code of each answer's action
     seen : (pairs,) query and (pairs,) item code that are not ranked
     unseen_is_miss : whether an answer that training never saw counts, as a miss
     primary : name of the metric
@@ -40,6 +41,7 @@ class Judge:
 
     queries: Queries
     item: NDArray[np.int64]
+    action: NDArray[np.integer]
     seen: tuple[NDArray[np.int64], NDArray[np.int64]]
     unseen_is_miss: bool
     primary: str
@@ -57,7 +59,7 @@ class Judge:
         nothing = np.empty(0, np.int64)
         pairs = seen_pairs(queries) if protocol.seen == "filtered" else (nothing, nothing)
         item = targets.item[targets.offsets[:-1]][order].astype(np.int64)
-        return cls(queries, item, pairs, protocol.unseen == "miss", primary)
+        return cls(queries, item, targets.action[order], pairs, protocol.unseen == "miss", primary)
 
     def score(self, model: SequenceModel, precision: Precision) -> float:
         """Mean of the primary metric; NaN when there is nothing to ask."""

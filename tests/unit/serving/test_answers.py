@@ -55,6 +55,18 @@ def test_every_part_is_a_distribution(client: TestClient) -> None:
     assert times["no_return"]["90d"] <= times["no_return"]["30d"]
 
 
+def test_what_is_expected_from_now_knows_of_the_silence(client: TestClient) -> None:
+    event = {"item_id": "item00007", "action": "view", "timestamp": "2025-03-01T12:00:00Z"}
+    at_once = ask(client, history=[event])["next_event"]
+    assert at_once["from_now"] == pytest.approx(at_once["within"], abs=1e-6)
+    later = ask(client, history=[event], time="2025-03-02T12:00:00Z")["next_event"]
+    assert later["within"] == at_once["within"]
+    before, after = at_once["within"]["1d"], later["from_now"]["7d"]
+    assert after != pytest.approx(later["within"]["7d"], abs=1e-3)
+    assert 0 < before < 1
+    assert 0 < later["from_now"]["1h"] < later["from_now"]["1d"] < after < 1
+
+
 def test_an_unknown_user_is_told_so(client: TestClient) -> None:
     found = ask(client, user_id="nobody")
     assert found["history_events"] == 0

@@ -157,6 +157,14 @@ def test_the_request_clock_is_used_where_it_matters(kind: str) -> None:
     assert ndcg(ruled, told) > ndcg(ruled, blind) + 0.2
 
 
+def test_a_rotation_uses_the_clock_too() -> None:
+    store = toy_store(n_users=60, pattern="random")
+    ruled = with_columns(store, item=(2 + np.asarray(store["local_hour"]) // 2).astype(np.int32))
+    settings = {"loop": {"epochs": 6}, "inputs": ["item"], "heads": {"item": 1.0}, "conditioning": "rotation"}
+    score = ndcg(ruled, fitted(ruled, predictor("gru", GIVEN, **settings)))
+    assert score > ndcg(ruled, fitted(ruled, predictor("gru", HIDDEN, **settings))) + 0.2
+
+
 def test_the_time_head_does_not_see_the_time_of_the_answer() -> None:
     store = toy_store()
     one = fitted(store, predictor("gru", GIVEN))
