@@ -1,9 +1,10 @@
 """Marked event sequences, one JSON object per line, as benchmarks of temporal point processes share them.
 
 `time_since_start` and `type_event` are lists of one length: one user per line, one event per entry, its type both the
-action and the item. Options: `unit_s`, seconds in one unit of time (3600), and `origin`, the day that times count
-from (`events.earliest`). Layout: github.com/ant-research/EasyTemporalPointProcess.
-Never here: truncating or normalising sequences.
+action and the item. Options: `unit_s`, seconds in one unit of time (3600); `origin`, the day that times count from
+(`events.earliest`); `times`, the list they come from: `time_since_start` (the default) or `time_since_last_event`,
+summed up, as published figures read files of which the two differ.
+Layout: github.com/ant-research/EasyTemporalPointProcess. Never here: truncating or normalising sequences.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from components.events.times import TIMESTAMP
 from components.params import Params
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.json", "*.json.gz")
-OPTIONS = ("unit_s", "origin")
+OPTIONS = ("unit_s", "origin", "times")
 ACTIONS: tuple[str, ...] = ()
 TIME_KIND = "real"
-_SCHEMA = {"time_since_start": pl.List(pl.Float64), "type_event": pl.List(pl.Int64)}
+_TIMES = ("time_since_start", "time_since_last_event")
 
 
 def files(params: Params, root: Path) -> list[Path]:
@@ -45,17 +46,25 @@ def _start(params: Params) -> dt.datetime:
     return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
 
 
-def _events(path: Path, start: dt.datetime, unit_s: float) -> Iterator[pl.DataFrame]:
+def _times(params: Params) -> str:
+    name = str(options_of(params, OPTIONS).get("times", _TIMES[0]))
+    if name not in _TIMES:
+        raise ConfigError(f"one of {', '.join(_TIMES)} at `events.source.options.times`", found=name, do="Mend it.")
+    return name
+
+
+def _events(path: Path, start: dt.datetime, unit_s: float, times: str) -> Iterator[pl.DataFrame]:
     """Chunks of events; users are named by file and line, so that files never share one."""
     stem = path.name.split(".")[0]
     first = 0
     for text in lines(path):
-        frame, broken = decoded(text, _SCHEMA)
-        broken |= (frame["time_since_start"].list.len() != frame["type_event"].list.len()).fill_null(True)
+        frame, broken = decoded(text, {times: pl.List(pl.Float64), "type_event": pl.List(pl.Int64)})
+        broken |= (frame[times].list.len() != frame["type_event"].list.len()).fill_null(True)
         names = pl.int_range(first, first + len(text), eager=True).cast(pl.String)
         frame = frame.with_columns((f"{stem}-" + names).alias("user_id")).filter(~broken)
-        long = frame.explode("time_since_start", "type_event").drop_nulls("type_event")
-        micros = (pl.col("time_since_start") * (unit_s * 1e6)).round().cast(pl.Int64, strict=False)
+        long = frame.explode(times, "type_event").drop_nulls("type_event")
+        since = pl.col(times) if times == _TIMES[0] else pl.col(times).cum_sum().over("user_id")
+        micros = (since * (unit_s * 1e6)).round().cast(pl.Int64, strict=False)
         place = pl.int_range(pl.len()).over("user_id")
         kind = "type-" + pl.col("type_event").cast(pl.String)
         long = long.select(
@@ -75,7 +84,7 @@ def _events(path: Path, start: dt.datetime, unit_s: float) -> Iterator[pl.DataFr
 def read(params: Params, root: Path, path: Path | None) -> Iterator[pl.DataFrame]:
     """Chunks of events."""
     unit_s = float(options_of(params, OPTIONS).get("unit_s", 3600.0))
-    return numbered(_events(path or event_path(params, root), _start(params), unit_s), params, Layout())
+    return numbered(_events(path or event_path(params, root), _start(params), unit_s, _times(params)), params, Layout())
 
 
 def attribute_files(_params: Params, _root: Path) -> list[Path]:

@@ -162,6 +162,16 @@ def test_marked_streams_keep_equal_entries_and_name_users_by_file(tmp_path: Path
         load("marked_streams", tmp_path, options={"origin": "someday"})
 
 
+def test_marked_streams_count_times_from_the_gaps_where_that_is_asked(tmp_path: Path) -> None:
+    line = '{"time_since_start": [7.0, 9.0, 9.0], "time_since_last_event": [0, 0.5, 0.25], "type_event": [3, 1, 1]}\n'
+    (tmp_path / "train.jsonl").write_text(line * 2)
+    found = load("marked_streams", tmp_path, options={"unit_s": 4, "times": "time_since_last_event"})
+    user = found.events.filter(found.events["user_id"] == "train-1")
+    assert user["timestamp"].to_list() == [utc(1970, 1, 1, 0, 0, second) for second in (0, 2, 3)]
+    with pytest.raises(ConfigError, match="times"):
+        load("marked_streams", tmp_path, options={"times": "dim_process"})
+
+
 def test_answers_become_events(tmp_path: Path) -> None:
     path = tmp_path / "survey.csv"
     path.write_text(
