@@ -72,14 +72,14 @@ def constants(store: Store, unit_s: float) -> dict[str, float]:
     }
 
 
-def run(folder: Path, seeds: int, unit_s: float) -> dict[str, Any]:
+def run(folder: Path, config: Path, seeds: int, unit_s: float) -> dict[str, Any]:
     """Train per seed and ask the test file."""
     options = Options(
         source="marked_streams",
         train=folder / "train.jsonl.gz",
         valid=folder / "dev.jsonl.gz",
         test=folder / "test.jsonl.gz",
-        params=_CONFIG,
+        params=config,
     )
     clock = {"events": {"source": {"options": {"unit_s": unit_s, "times": "time_since_last_event"}}}}
     params, events, items, users = load_log(options, logging.info, clock)
@@ -107,11 +107,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of train, dev and test.jsonl.gz")
     parser.add_argument("--unit-s", type=float, required=True)
+    parser.add_argument("--config", type=Path, default=_CONFIG)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    record = run(arguments.data, arguments.seeds, arguments.unit_s)
+    record = run(arguments.data, arguments.config, arguments.seeds, arguments.unit_s)
     for name in ("constants", "mean"):
         logging.info("%s: %s", name, "  ".join(f"{key} {value:.4f}" for key, value in record[name].items()))
     if arguments.json:
