@@ -142,11 +142,20 @@ def gather(read: Reader, resolution: int | None) -> Raw:
     def number(name: str) -> NDArray[np.float32]:
         return take(_floats(read(name), len(row)).astype(np.float32), row)
 
-    item, items = coded("item_id")
-    action, actions = coded("action")
-    device, devices = coded("device")
-    lat_e7, lon_e7 = (take(_e7(_floats(read(name), len(row))), row) for name in ("latitude", "longitude"))
-    cells, cell = cells_at(lat_e7, lon_e7, resolution)
+    def degrees(name: str) -> NDArray[np.int32]:
+        return take(_e7(_floats(read(name), len(row))), row)
+
+    first = first_rows(offsets)
+    with ThreadPoolExecutor(2) as threads:  # two columns at a time: one is read while the other is coded
+        ids = [threads.submit(coded, name) for name in ("item_id", "action", "device")]
+        link_later = threads.submit(lambda: _links(read("session_id"), row, first))
+        places = [threads.submit(degrees, name) for name in ("latitude", "longitude")]
+        numbers = [threads.submit(number, name) for name in ("duration_s", "value")]
+        (item, items), (action, actions), (device, devices) = (one.result() for one in ids)
+        lat_e7, lon_e7 = (one.result() for one in places)
+        cells, cell = cells_at(lat_e7, lon_e7, resolution)
+        duration_s, value = (one.result() for one in numbers)
+        link = link_later.result()
     offset, window = read("utc_offset_min"), read("window")
     return Raw(
         users=users,
@@ -167,9 +176,9 @@ def gather(read: Reader, resolution: int | None) -> Raw:
             if offset is None
             else take(offset.cast(pl.Int16).fill_null(NO_OFFSET).to_numpy(), row)
         ),
-        duration_s=number("duration_s"),
-        value=number("value"),
-        link=_links(read("session_id"), row, first_rows(offsets)),
+        duration_s=duration_s,
+        value=value,
+        link=link,
         window=None if window is None else take(_windows(window), row),
     )
 
