@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_log(Path(folder), options.rows, options.places)
+        os.sync()  # writing the log is not part of what is measured
         runs = [("chronotope", OURS, options.rows)]
         if options.pandas_rows:
             runs.append(("pandas", PANDAS, options.pandas_rows))
