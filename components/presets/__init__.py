@@ -26,6 +26,8 @@ _NEED_TIME = {"recent_popularity"}
 #: Options of counters that are measured in time.
 _TIME_OPTIONS = {"half_life_days", "max_gap_h", "sigma_gap"}
 _PLACE_NUMBERS = ("distance_km", "speed_kmh")
+#: Where fewer events repeat an item that the user knows, there is nothing to copy.
+_REPEATS = 0.05
 
 
 def preset(source_format: str, changes: Mapping[str, Any] | None = None) -> Record:
@@ -89,6 +91,7 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
     categories = items is not None and "category" in items.columns and items["category"].n_unique() > 1
     several = events["action"].n_unique() > 1
     devices = "device" in events.columns and events["device"].count() > 0
+    repeats = _repeats(events) >= _REPEATS
     drop_kinds = set() if placed else set(_NEED_PLACE)
     if kind != "real":
         drop_kinds |= _NEED_HOUR
@@ -132,6 +135,10 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
             network["inputs"] = [name for name in network["inputs"] if not lacking.get(name, False)]
             network["heads"] = {name: weight for name, weight in network["heads"].items() if not heads.get(name, False)}
             network["target_time"] = out["evaluation"]["target_time"]
+            network["copy_heads"] = network["copy_heads"] if repeats else 0
+            network["distance"] = network["distance"] and placed
+            # A logit of its own costs the fused softmax: it comes where that is gone anyway.
+            network["item_bias"] = network["item_bias"] and bool(network["copy_heads"] or network["distance"])
     return parse_params(out, where)
 
 
@@ -144,6 +151,12 @@ def _timeless(components: Mapping[str, Record]) -> dict[str, Record]:
         if bare not in found.values():
             found[name] = bare
     return found
+
+
+def _repeats(events: pl.DataFrame) -> float:
+    """Share of the events that bring a user back to an item."""
+    known = events.select("user_id", "item_id").drop_nulls()
+    return 1.0 - known.n_unique() / max(len(known), 1)
 
 
 def _whole_days(events: pl.DataFrame) -> bool:

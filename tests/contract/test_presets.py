@@ -70,3 +70,19 @@ def test_what_the_caller_says_wins() -> None:
     )
     assert found["events"]["source"]["format"] == "foursquare"
     assert merged({"a": [1, 2]}, {"a": [3]}) == {"a": [3]}
+
+
+@pytest.mark.parametrize(("items", "copies"), [(["x", "y", "x", "x"], True), (["x", "y", "z", "w"], False)])
+def test_a_network_copies_only_where_people_come_back(items: list[str], copies: bool) -> None:
+    from components.events.contract import SCHEMA
+    from components.presets import fitted_to
+
+    start = dt.datetime(2025, 1, 1, 9, tzinfo=dt.UTC)
+    rows = [
+        {"user_id": "a", "item_id": item, "action": "event", "timestamp": start + dt.timedelta(hours=n)}
+        for n, item in enumerate(items)
+    ]
+    events = pl.DataFrame(rows, schema={k: SCHEMA[k] for k in rows[0]})
+    network = fitted_to(preset("delimited"), events, None, "here").training.models["transformer"].network
+    assert network is not None
+    assert (network.copy_heads > 0, network.item_bias, network.distance) == (copies, copies, False)
