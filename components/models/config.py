@@ -134,10 +134,10 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
             found=f"inputs {params.inputs}, heads {sorted(params.heads)}, copy heads {params.copy_heads}",
             do="Mend `training.models` in params.yaml.",
         )
-    if params.encoder.kind == "seq2seq" and (params.copy_heads or params.distance):
+    if params.encoder.kind == "seq2seq" and (params.copy_heads or params.item_bias or params.distance):
         raise ConfigError(
-            "no copy heads and no distance with the encoder seq2seq, whose lists are written without a history",
-            found=f"copy_heads {params.copy_heads}, distance {params.distance}",
+            "no copy heads, item bias or distance with the encoder seq2seq, whose lists are learned by a plain softmax",
+            found=f"copy_heads {params.copy_heads}, item_bias {params.item_bias}, distance {params.distance}",
             do="Set them to 0 and false.",
         )
     timed = encoding.settings.get("time_kind") != "ordinal"

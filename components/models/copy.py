@@ -21,13 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
+from components.models.sphere import EARTH_KM, chords, located
 from components.models.tokens import Request, Tokens
 
 _AGES = 32  # half powers of two of minutes: up to about 8 years
 _RANKS = 20  # half powers of two of events: up to about 700
 _HOURS = 2 * 13 + 1  # 0..12 hours apart, of like days or not; the last: no clock
 _PLACES = 18  # half powers of two of distances from 50 m: up to about 10 km; then far, and unknown
-_EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,8 @@ def _bucket(x: Tensor, size: int) -> Tensor:
 def _places(asked: Asked, point: Tensor) -> Tensor:
     """(B, T, L) bucket of the distance between event j's place and that of the last visible event."""
     here = point.gather(1, asked.at[:, :, None].expand(-1, -1, 3))  # (B, T, 3)
-    # By differences: the dot product of unit vectors in float32 knows nothing below two kilometres.
-    km = _EARTH_KM * torch.cdist(here, point, compute_mode="donot_use_mm_for_euclid_dist")  # (B, T, L), chords
-    located = point.square().sum(2) > 0.5  # (B, L)
-    known = located.gather(1, asked.at)[:, :, None] & located[:, None]
+    km = EARTH_KM * chords(here, point)  # (B, T, L)
+    known = located(here)[:, :, None] & located(point)[:, None]
     return torch.where(known, _bucket((km / 0.05).clamp_min(1), _PLACES - 1), _PLACES - 1)
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
+from components.models.sphere import EARTH_KM, chords, located
 
 _SCALE_KM = 0.3
-_EARTH_KM = 6371.0
 _START = -2.0  # softplus(-2) = 0.13: at first a weak pull
 
 
@@ -34,7 +34,5 @@ class DistanceBias(nn.Module):
     def forward(self, states: Tensor, here: Tensor) -> Tensor:
         """(n, d), (n, 3) → (n, V - 2)."""
         items = self.points[2:]
-        km = _EARTH_KM * torch.cdist(here, items, compute_mode="donot_use_mm_for_euclid_dist")  # (n, V - 2)
-        known = (here.square().sum(1) > 0.5)[:, None] & (items.square().sum(1) > 0.5)
-        km = km * known  # (n, V - 2)
+        km = EARTH_KM * chords(here, items) * (located(here)[:, None] & located(items))  # (n, V - 2)
         return -F.softplus(self.strength(states).float()) * torch.log1p(km / _SCALE_KM)

@@ -140,10 +140,8 @@ class SequenceModel(nn.Module):
             if head is not None:
                 found[name] = class_cross_entropy(head(asked), _skipped(code))
         if self.time is not None:
-            known = ~torch.isnan(targets.log_gap)
-            density = mixture_log_density(torch.nan_to_num(targets.log_gap), *self.time(states))
             survival = mixture_log_survival(targets.open_log_gap, *self.time(flat[targets.open_at]))
-            found["time"] = -(density * known).sum() - survival.sum()
+            found["time"] = _gap_loss(self.time, states, targets.log_gap) - survival.sum()
         if writer is not None and history is not None:
             later = later_steps(writer, self.embedding, history, targets.at, targets.item, targets.log_gap)
             found |= self._with_later(found, later, len(targets.at), smoothing, dtype)
@@ -155,15 +153,17 @@ class SequenceModel(nn.Module):
         """Losses of item and time: means of those of the next event and of the later ones, both scaled to n targets."""
         if not len(later.item):
             return {}
-        left, right = item_operands(later.states, self.embedding.table.all(), self.config.temperature)
         scale = n / len(later.item)
-        item = linear_cross_entropy(left, right, later.item - RESERVED, smoothing, dtype)
+        item = self._softmax_loss(later.states, later.item, smoothing, dtype)
         mixed = {"item": (found["item"] + scale * item) / 2}
         if self.time is not None:
-            known = ~torch.isnan(later.log_gap)
-            density = mixture_log_density(torch.nan_to_num(later.log_gap), *self.time(later.states))
-            mixed["time"] = (found["time"] - scale * (density * known).sum()) / 2
+            mixed["time"] = (found["time"] + scale * _gap_loss(self.time, later.states, later.log_gap)) / 2
         return mixed
+
+    def _softmax_loss(self, states: Tensor, item: Tensor, smoothing: float, dtype: torch.dtype) -> Tensor:
+        """Loss of (n, d) states at (n,) item codes where the item head is plain."""
+        left, right = item_operands(states, self.embedding.table.all(), self.config.temperature)
+        return linear_cross_entropy(left, right, item - RESERVED, smoothing, dtype)
 
     def _item_loss(
         self,
@@ -177,16 +177,14 @@ class SequenceModel(nn.Module):
         """The item head's loss; only what mixes needs the questions back in their histories."""
         if sampler is not None:
             return sampled_item_loss(asked, self.embedding.table, targets.item, sampler, self.config.temperature)
-        table = self.embedding.table.all()
         if self.item.plain:
-            left, right = item_operands(asked, table, self.config.temperature)
-            return linear_cross_entropy(left, right, targets.item - RESERVED, smoothing, dtype)
+            return self._softmax_loss(asked, targets.item, smoothing, dtype)
         B, L = read.tokens.mask.shape
         states = spread(asked, targets.at, B * L).view(B, L, -1)
         request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
         at = torch.arange(L, device=states.device).expand(B, L)
         item = spread(targets.item, targets.at, B * L).view(B, L)
-        return self.item.loss(Asked(states, at, request), read, table, item)
+        return self.item.loss(Asked(states, at, request), read, self.embedding.table.all(), item)
 
     def answer_step(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states alone: steps of a list, behind which no history stands."""
@@ -210,6 +208,12 @@ class SequenceModel(nn.Module):
             place_coarse=_log_chances(self.place_coarse, asked),
             category=_log_chances(self.category, asked),
         )
+
+
+def _gap_loss(head: TimeHead, states: Tensor, log_gap: Tensor) -> Tensor:
+    """Summed loss of (n, d) states at (n,) gaps, NaN skipped."""
+    density = mixture_log_density(torch.nan_to_num(log_gap), *head(states))
+    return -(density * ~torch.isnan(log_gap)).sum()
 
 
 def _log_chances(head: ClassHead | None, asked: Tensor) -> Tensor | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from components.models.sphere import chords, great_circle_km, located
 from components.models.tokens import Tokens
 
 BIASES = ("none", "time", "space", "both")
@@ -19,7 +20,6 @@ _TIMES = 72  # buckets of ln(seconds) / .301 (HSTU's width): the last begins aft
 _STEP = 0.301
 _DISTANCES = 40  # 0 = unknown, then half octaves from 100 m: the last holds the far side of the Earth
 _NEAR_KM = 0.1
-_EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,9 @@ def time_buckets(gap_s: Tensor) -> Tensor:
     return (gap_s.abs().clamp_min(1).float().log() / _STEP).long().clamp_max(_TIMES - 1)
 
 
-def distance_km(chord: Tensor) -> Tensor:
-    """(…) straight distance of two points of the unit sphere → (…) great-circle distance, km."""
-    return 2 * _EARTH_KM * torch.asin((chord / 2).clamp_max(1.0))
-
-
-def located(point: Tensor) -> Tensor:
-    """(…, 3) unit vectors, zero where no place is known → (…) bool."""
-    return (point != 0).any(-1)
-
-
 def space_buckets(point: Tensor) -> Tensor:
     """(B, L, 3) unit vectors → (B, L, L) int64 bucket of the distance in 0..39, 0 where a place is not known."""
-    chord = torch.cdist(point, point, compute_mode="donot_use_mm_for_euclid_dist")  # exact for neighbours
-    octaves = torch.log2(1 + distance_km(chord) / _NEAR_KM)
+    octaves = torch.log2(1 + great_circle_km(chords(point, point)) / _NEAR_KM)
     known = located(point)
     bucket = 1 + (2 * octaves).long().clamp_max(_DISTANCES - 2)
     return torch.where(known[:, :, None] & known[:, None, :], bucket, 0)

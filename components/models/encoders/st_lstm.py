@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
 from components.models.encoders.options import choice, positive_integers
-from components.models.encoders.relative import distance_km, located
+from components.models.sphere import great_circle_km, located
 from components.models.tokens import Tokens
 
 GATES = ("time", "space", "both")
@@ -98,6 +98,6 @@ def gaps_of(tokens: Tokens, gates: str) -> Tensor:
     if gates in ("space", "both") and tokens.point is not None:
         before = torch.cat([torch.zeros_like(tokens.point[:, :1]), tokens.point[:, :-1]], dim=1)
         known = located(tokens.point) & located(before)  # (B, L)
-        km = distance_km((tokens.point - before).norm(dim=-1))
+        km = great_circle_km((tokens.point - before).norm(dim=-1))
         parts += [torch.where(known, km.log1p() / _LOG_KM, 0.0), known.float()]
     return torch.stack(parts, dim=-1)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from components.models.config import config_of
-from components.models.encoders.relative import distance_km, space_buckets, time_buckets
+from components.models.encoders.relative import space_buckets, time_buckets
 from components.models.encoders.st_lstm import gaps_of
+from components.models.sphere import great_circle_km
 from components.training.gather import Slices, tokens_of
 from tests.networks import network_params
 from tests.toy import toy_store
@@ -21,9 +22,9 @@ def points(*degrees: tuple[float, float]) -> torch.Tensor:
 
 def test_known_distances() -> None:
     paris, london, near = points((48.8566, 2.3522), (51.5074, -0.1278), (48.8567, 2.3522))
-    assert float(distance_km((paris - london).norm())) == pytest.approx(343.6, abs=0.5)
-    assert float(distance_km((paris - near).norm())) == pytest.approx(0.0111, rel=0.05)
-    assert float(distance_km(torch.tensor(2.0))) == pytest.approx(np.pi * 6371, rel=1e-5)
+    assert float(great_circle_km((paris - london).norm())) == pytest.approx(343.6, abs=0.5)
+    assert float(great_circle_km((paris - near).norm())) == pytest.approx(0.0111, rel=0.05)
+    assert float(great_circle_km(torch.tensor(2.0))) == pytest.approx(np.pi * 6371, rel=1e-5)
 
 
 def test_buckets_grow_with_distance_and_unknown_has_its_own() -> None:
