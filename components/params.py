@@ -137,6 +137,13 @@ class EncoderParams(Section):
     options: dict[str, float | int | str | bool]
 
 
+class TransitionParams(Section):
+    """What followed the last items in the histories of all, as counted in the training window."""
+
+    lags: int = Field(ge=0, le=8)  # of the last items, how many are looked up; 0: none
+    successors: int = Field(ge=1)  # kept for each item and lag
+
+
 class NetworkParams(Section):
     """One sequence model."""
 
@@ -150,6 +157,7 @@ class NetworkParams(Section):
     target_time: Literal["hidden", "given"]
     conditioning: Literal["film", "rotation"]  # how the request's time changes the state
     copy_heads: int = Field(ge=0, le=64)  # pointers into the user's own history; 0: none
+    transitions: TransitionParams
     item_bias: bool  # each item has a logit of its own, which begins at its popularity
     distance: bool  # the item head knows how far each item is from the user
     temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product

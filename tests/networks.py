@@ -43,6 +43,7 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "target_time": "hidden",
         "conditioning": "film",
         "copy_heads": 0,
+        "transitions": {"lags": 0, "successors": 8},
         "item_bias": False,
         "distance": False,
         "temperature": None,

@@ -37,6 +37,8 @@ class SequenceConfig:
     request_clock : whether the answer is conditioned on the request's time
     conditioning : how the request changes the state: film or rotation
     copy_heads : H, of the copy head; 0: none
+    transition_lags : of the transition head, how many of the last items it looks up; 0: none
+    successors : K, items that the transition head keeps for each item and lag
     item_bias : whether each item has a logit of its own
     distance : whether the item head knows how far each item is
     temperature : of the cosine item head; None: dot product
@@ -59,6 +61,8 @@ class SequenceConfig:
     request_clock: bool
     conditioning: str
     copy_heads: int
+    transition_lags: int
+    successors: int
     item_bias: bool
     distance: bool
     temperature: float | None
@@ -112,6 +116,24 @@ def _check_grounds(encoder: EncoderParams, timed: bool, placed: bool) -> None:
         )
 
 
+def _check_mixes(params: NetworkParams) -> None:
+    kind, lags = params.encoder.kind, params.transitions.lags
+    if kind == "seq2seq" and (params.copy_heads or lags or params.item_bias or params.distance):
+        raise ConfigError(
+            "no copy heads, transitions, item bias or distance with the encoder seq2seq, whose lists are learned by a "
+            "plain softmax",
+            found=f"copy_heads {params.copy_heads}, transitions.lags {lags}, item_bias {params.item_bias}, "
+            f"distance {params.distance}",
+            do="Set them to 0 and false.",
+        )
+    if kind == "bert" and lags:
+        raise ConfigError(
+            "no transitions with the encoder bert, which answers for events that are hidden between others",
+            found=f"transitions.lags {lags}",
+            do="Set it to 0.",
+        )
+
+
 def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     """Shape of the model that `params` asks for on data with this encoding.
 
@@ -126,20 +148,17 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
-    blind = params.copy_heads > 0 and "item" not in params.inputs
+    points = params.copy_heads > 0 or params.transitions.lags > 0
+    blind = points and "item" not in params.inputs
     if unknown or lone or blind or "item" not in params.heads:
         raise ConfigError(
-            f"inputs of {', '.join(INPUTS)} and heads of {', '.join(HEADS)} with item (category and copy heads only "
-            "where item is an input)",
-            found=f"inputs {params.inputs}, heads {sorted(params.heads)}, copy heads {params.copy_heads}",
+            f"inputs of {', '.join(INPUTS)} and heads of {', '.join(HEADS)} with item (category, copy heads and "
+            "transitions only where item is an input)",
+            found=f"inputs {params.inputs}, heads {sorted(params.heads)}, copy heads {params.copy_heads}, "
+            f"transition lags {params.transitions.lags}",
             do="Mend `training.models` in params.yaml.",
         )
-    if params.encoder.kind == "seq2seq" and (params.copy_heads or params.item_bias or params.distance):
-        raise ConfigError(
-            "no copy heads, item bias or distance with the encoder seq2seq, whose lists are learned by a plain softmax",
-            found=f"copy_heads {params.copy_heads}, item_bias {params.item_bias}, distance {params.distance}",
-            do="Set them to 0 and false.",
-        )
+    _check_mixes(params)
     timed = encoding.settings.get("time_kind") != "ordinal"
     sizes = {kind: len(vocabulary) for kind, vocabulary in encoding.vocabularies.items()}
     finest = sorted(int(kind.removeprefix("cell_")) for kind in sizes if kind.startswith("cell_"))
@@ -168,6 +187,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         request_clock=timed and params.target_time == "given",
         conditioning=params.conditioning,
         copy_heads=params.copy_heads,
+        transition_lags=params.transitions.lags,
+        successors=params.transitions.successors,
         item_bias=params.item_bias,
         distance=placed and params.distance,
         temperature=params.temperature,

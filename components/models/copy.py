@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
+from components.models.pointers import Pointers
 from components.models.sphere import EARTH_KM, chords, located
 from components.models.tokens import Request, Tokens
 
@@ -71,8 +72,8 @@ class CopyHead(nn.Module):
                 nn.init.xavier_normal_(module.weight, gain=0.5)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, asked: Asked, states: Tensor, events: Tensor, tokens: Tokens) -> Tensor:
-        """(B, H, T, L) log-probabilities of the events; rows without one to copy are -inf.
+    def forward(self, asked: Asked, states: Tensor, events: Tensor, tokens: Tokens) -> Pointers:
+        """Distributions over the events of the history, one for each head.
 
         Parameters
         ----------
@@ -91,7 +92,9 @@ class CopyHead(nn.Module):
         visible = self.visible(asked, tokens)[:, None]  # (B, 1, T, L)
         score = score.masked_fill(~visible, -torch.inf)
         total = torch.logsumexp(score, 3, keepdim=True)
-        return torch.where(visible, score - torch.nan_to_num(total, neginf=0.0), score)
+        share = torch.where(visible, score - torch.nan_to_num(total, neginf=0.0), score)
+        support = visible[:, 0].sum(2, keepdim=True).float().log1p()  # (B, T, 1)
+        return Pointers(tokens.codes["item"][:, None, None], share, support)
 
     @staticmethod
     def visible(asked: Asked, tokens: Tokens) -> Tensor:
@@ -153,16 +156,3 @@ def _places(asked: Asked, point: Tensor) -> Tensor:
     km = EARTH_KM * chords(here, point)  # (B, T, L)
     known = located(here)[:, :, None] & located(point)[:, None]
     return torch.where(known, _bucket((km / 0.05).clamp_min(1), _PLACES - 1), _PLACES - 1)
-
-
-def matched(log_share: Tensor, item: Tensor, target: Tensor) -> Tensor:
-    """(B, H, T) log of the share that events of the target's item have.
-
-    Parameters
-    ----------
-    log_share : (B, H, T, L) as CopyHead gives them
-    item : (B, L) codes of the events
-    target : (B, T) codes that are asked; 0 and 1 have none
-    """
-    same = (item[:, None] == target[:, :, None]) & (target[:, :, None] > 1)  # (B, T, L)
-    return torch.logsumexp(log_share.masked_fill(~same[:, None], -torch.inf), 3)

@@ -1,10 +1,11 @@
-"""The item head: a softmax over the catalogue, and with a copy head a mixture of it and of the user's own history.
+"""The item head: a softmax over the catalogue, and with pointers a mixture of it and of them.
 
-    p(v) = g_0 · softmax(state · E^T + bias + distance)(v) + Σ_h g_h · copy_h(v),   g = softmax of the state and of what
-                                                                             there is to copy
+    p(v) = g_0 · softmax(state · E^T + bias + distance)(v) + Σ_h g_h · pointer_h(v),   g = softmax of the state and of
+                                                                             what there is to point at
 
-The softmax multiplies by the item table of the embedding (tied weights). The gate closes a copy head that has
-nothing to copy. Ideas: mixture of softmaxes; CopyNet's gate. Never sees an answer while it answers.
+Pointers are copy heads (the user's own history) and transition heads (what followed the last items in all histories).
+The softmax multiplies by the item table of the embedding (tied weights). The gate closes a pointer that has nothing
+to point at. Ideas: mixture of softmaxes; CopyNet's gate. Never sees an answer while it answers.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
-from components.models.copy import Asked, CopyHead, matched
+from components.models.copy import Asked, CopyHead
 from components.models.distance import DistanceBias
+from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, item_operands
 from components.models.losses import target_log_probability
+from components.models.pointers import Pointers, columns_of
+from components.models.sampled import ItemSampler, sampled_log_probability
 from components.models.tokens import Tokens
+from components.models.transitions import TransitionHead
 
 
 @dataclass(frozen=True)
@@ -55,36 +60,47 @@ class ItemHead(nn.Module):
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
-        self.temperature, self.columns = config.temperature, config.items - RESERVED
-        self.bias = nn.Parameter(torch.zeros(self.columns)) if config.item_bias else None
+        self.temperature, self.items = config.temperature, config.items
+        self.bias = nn.Parameter(torch.zeros(config.items - RESERVED)) if config.item_bias else None
         self.distance = DistanceBias(config) if config.distance else None
         self.copy = CopyHead(config) if config.copy_heads else None
         self.gate: nn.Module | None = None
-        if self.copy is not None:
-            d, heads = config.width, config.copy_heads
-            self.gate = nn.Sequential(nn.Linear(d + heads + 1, d), nn.SiLU(), nn.Linear(d, 1 + heads))
+        pointers, supports = config.copy_heads + config.transition_lags, bool(config.copy_heads) + config.transition_lags
+        if pointers:
+            d = config.width
+            self.gate = nn.Sequential(nn.Linear(d + pointers + supports, d), nn.SiLU(), nn.Linear(d, 1 + pointers))
+        self.transitions = TransitionHead(config) if config.transition_lags else None
 
     @property
     def plain(self) -> bool:
         """Whether it is the softmax of a product and nothing else: `linear_cross_entropy` is its loss."""
-        return self.copy is None and self.distance is None and self.bias is None
+        return self.gate is None and self.distance is None and self.bias is None
 
-    def loss(self, asked: Asked, read: Read, table: Tensor, target: Tensor) -> Tensor:
-        """Sum of -log p of the targets (B, T), nats; codes 0 and 1 are skipped."""
+    def loss(
+        self, asked: Asked, read: Read, table: ItemTable, target: Tensor, sampler: ItemSampler | None = None
+    ) -> Tensor:
+        """Sum of -log p of the targets (B, T), nats; codes 0 and 1 are skipped.
+
+        With a `sampler` the softmax is estimated from drawn items, for a head without bias and distance.
+        """
         flat = target.flatten()
         keep = torch.nonzero(flat > 1)[:, 0]
-        states = asked.states.flatten(0, 1)[keep]
-        base = self._base(states, self._here(asked, read)[keep], table)
-        own = target_log_probability(base, flat[keep] - RESERVED, self.columns, torch.is_grad_enabled())
-        if self.copy is None:
+        states, wanted = asked.states.flatten(0, 1)[keep], flat[keep]
+        if sampler is not None:
+            own = sampled_log_probability(states, table, wanted, sampler, self.temperature)
+        else:
+            base = self._base(states, self._here(asked, read)[keep], table.all())
+            own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
+        if self.gate is None:
             return -own.sum()
-        share = self.copy(asked, read.states, read.events, read.tokens)  # (B, H, T, L)
-        gate = self._gate(asked, share).flatten(0, 1)[keep]  # (n, 1 + H)
-        copied = matched(share, read.tokens.codes["item"], target).permute(0, 2, 1).flatten(0, 1)[keep]  # (n, H)
-        return -torch.logsumexp(gate + torch.cat([own[:, None], copied], dim=1), 1).sum()
+        pointers = self._pointers(asked, read, target if self.training else None)
+        gate = self._gate(asked, pointers).flatten(0, 1)[keep]  # (n, 1 + P)
+        pointed = torch.cat([one.matched(target) for one in pointers], dim=1)  # (B, P, T)
+        pointed = pointed.permute(0, 2, 1).flatten(0, 1)[keep]  # (n, P)
+        return -torch.logsumexp(gate + torch.cat([own[:, None], pointed], dim=1), 1).sum()
 
     def softmax(self, states: Tensor, table: Tensor) -> Tensor:
-        """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax; nothing is copied or near."""
+        """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax; nothing is pointed at or near."""
         nowhere = states.new_zeros(len(states), 3)
         return torch.log_softmax(self._base(states, nowhere, table)(slice(None)).float(), 1)
 
@@ -92,16 +108,16 @@ class ItemHead(nn.Module):
         """(B·T, V - 2) log-probabilities; code k + 2 is column k."""
         states = asked.states.flatten(0, 1)
         base = torch.log_softmax(self._base(states, self._here(asked, read), table)(slice(None)).float(), 1)
-        if self.copy is None:
+        if self.gate is None:
             return base
-        share = self.copy(asked, read.states, read.events, read.tokens)
-        gate = self._gate(asked, share)  # (B, T, 1 + H)
-        mixed = torch.logsumexp(gate[:, :, 1:].transpose(1, 2)[..., None] + share, 1).exp()  # (B, T, L)
-        B, T, L = mixed.shape
-        code = read.tokens.codes["item"][:, None].expand(B, T, L).reshape(B * T, L)
-        copied = torch.zeros(B * T, self.columns + RESERVED, device=mixed.device)
-        copied.scatter_add_(1, code, mixed.view(B * T, L))
-        return torch.logaddexp(base + gate[:, :, 0].reshape(-1, 1), copied[:, RESERVED:].log())
+        pointers = self._pointers(asked, read, None)
+        gate = self._gate(asked, pointers)  # (B, T, 1 + P)
+        weights = [gate[:, :, 1:][:, :, part] for part in columns_of(pointers)]
+        pointed = sum(
+            (one.over(weight, self.items) for one, weight in zip(pointers, weights, strict=True)),
+            torch.zeros(len(states), self.items, device=states.device),
+        )
+        return torch.logaddexp(base + gate[:, :, 0].reshape(-1, 1), pointed[:, RESERVED:].log())
 
     def _base(self, states: Tensor, here: Tensor, table: Tensor) -> _Logits:
         left, right = item_operands(states, table, self.temperature)
@@ -113,13 +129,16 @@ class ItemHead(nn.Module):
             return asked.states.new_zeros(asked.at.numel(), 3)
         return read.tokens.point.gather(1, asked.at[:, :, None].expand(-1, -1, 3)).flatten(0, 1)
 
-    def _gate(self, asked: Asked, share: Tensor) -> Tensor:
-        """(B, T, 1 + H) log-weights of the softmax and of the copy heads."""
+    def _pointers(self, asked: Asked, read: Read, target: Tensor | None) -> list[Pointers]:
+        """Whatever points; `target` is what training must not learn from itself."""
+        found = [] if self.copy is None else [self.copy(asked, read.states, read.events, read.tokens)]
+        return found if self.transitions is None else [*found, self.transitions(asked, read.tokens, target)]
+
+    def _gate(self, asked: Asked, pointers: list[Pointers]) -> Tensor:
+        """(B, T, 1 + P) log-weights of the softmax and of the pointers."""
         assert self.gate is not None
-        there = torch.isfinite(share).any(3).permute(0, 2, 1)  # (B, T, H)
-        sure = share.detach().amax(3).permute(0, 2, 1).exp()  # (B, T, H) share of each head's first event
-        count = torch.isfinite(share[:, :1]).sum(3).permute(0, 2, 1)  # (B, T, 1)
-        hints = torch.cat([sure, torch.log1p(count.float())], dim=2).to(asked.states.dtype)
-        logits = self.gate(torch.cat([asked.states, hints], dim=2)).float()
+        hints = torch.cat([one.sure() for one in pointers] + [one.support for one in pointers], dim=2)
+        logits = self.gate(torch.cat([asked.states, hints.to(asked.states.dtype)], dim=2)).float()
+        there = torch.cat([one.there() for one in pointers], dim=2)  # (B, T, P)
         open_ = F.pad(there, (1, 0), value=True)
         return torch.log_softmax(logits.masked_fill(~open_, -torch.inf), 2)

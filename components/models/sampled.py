@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED
-from components.models.losses import _BLOCK
+from components.models.losses import _BLOCK, target_log_probability
 from components.params import ItemLossParams
 
 
@@ -116,6 +116,30 @@ def sampled_item_loss(
         shift = sampler.correction[drawn - RESERVED]
         total: Tensor = _SampledLoss.apply(left, own, other, shift, target, drawn, sampler.beta)  # type: ignore[no-untyped-call]
     return total
+
+
+def sampled_log_probability(
+    states: Tensor, table: ItemTable, target: Tensor, sampler: ItemSampler, temperature: float | None
+) -> Tensor:
+    """(n,) estimated log-probabilities of the targets under the softmax, for a head that mixes them with others.
+
+    The estimate of `sampled_item_loss`, row by row and differentiable; parameters are the same, and every target is
+    a real item.
+    """
+    drawn = sampler.draw()  # (N,)
+    rows = table(torch.cat([target, drawn])).float()  # (n + N, d)
+    left = states.float()
+    if temperature is not None:
+        left, rows = F.normalize(left, dim=1) / temperature, F.normalize(rows, dim=1)
+    own, other = rows[: len(target)], rows[len(target) :]
+    shift = sampler.correction[drawn - RESERVED]
+
+    def logits(part: slice) -> Tensor:
+        against = torch.addmm(shift[None], left[part], other.T)  # (m, N)
+        against = against.masked_fill(target[part, None] == drawn[None], -math.inf)
+        return torch.cat([(left[part] * own[part]).sum(1, keepdim=True), against], dim=1)
+
+    return target_log_probability(logits, torch.zeros_like(target), len(drawn) + 1, torch.is_grad_enabled())
 
 
 class _SampledLoss(torch.autograd.Function):

@@ -175,7 +175,7 @@ class SequenceModel(nn.Module):
         sampler: ItemSampler | None,
     ) -> Tensor:
         """The item head's loss; only what mixes needs the questions back in their histories."""
-        if sampler is not None:
+        if sampler is not None and self.item.plain:
             return sampled_item_loss(asked, self.embedding.table, targets.item, sampler, self.config.temperature)
         if self.item.plain:
             return self._softmax_loss(asked, targets.item, smoothing, dtype)
@@ -184,7 +184,7 @@ class SequenceModel(nn.Module):
         request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
         at = torch.arange(L, device=states.device).expand(B, L)
         item = spread(targets.item, targets.at, B * L).view(B, L)
-        return self.item.loss(Asked(states, at, request), read, self.embedding.table.all(), item)
+        return self.item.loss(Asked(states, at, request), read, self.embedding.table, item, sampler)
 
     def answer_step(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states alone: steps of a list, behind which no history stands."""

@@ -33,6 +33,7 @@ from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Trainer
+from components.training.successors import count_successors
 from components.training.tune import Judge, answers, blocks
 
 _FORMAT = 2
@@ -211,17 +212,26 @@ class NetworkPredictor:
         check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
         model.load_state_dict(tensors, assign=True)
         model.embedding.table.check()
+        if model.item.transitions is not None:
+            model.item.transitions.check()
         found._use(model.to(found.precision.device), encoding)
         return found
 
 
 def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
-    """Items are learned against drawn ones only where their probability is a softmax of products."""
-    mixes = config.copy_heads > 0 or config.item_bias or config.distance
-    if mixes and loop.item_loss.kind != "full":
+    """What the item's probability is made of says which losses can be learned by."""
+    kind = loop.item_loss.kind
+    if kind != "full" and (config.item_bias or config.distance):
         raise ConfigError(
-            "`training.loop.item_loss.kind: full` for a network with copy heads, item bias or distance",
-            found=loop.item_loss.kind,
+            "`training.loop.item_loss.kind: full` for a network with item bias or distance",
+            found=kind,
+            do="Set it so, or switch these off in the network.",
+        )
+    if kind == "gbce" and (config.copy_heads or config.transition_lags):
+        raise ConfigError(
+            "`training.loop.item_loss.kind` full or sampled for a network with copy heads or transitions, which mixes "
+            "probabilities",
+            found=kind,
             do="Set it so, or switch these off in the network.",
         )
 
@@ -241,6 +251,8 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
             np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
         )
         model.item.distance.points.copy_(torch.from_numpy(np.nan_to_num(unit_vectors(*places).T).astype(np.float32)))
+    if model.item.transitions is not None:
+        count_successors(corpus.store, corpus.trained, model.item.transitions)
     gaps = corpus.log_gaps() if model.time is not None else np.empty(0)
     if model.time is not None and len(gaps):
         share = (np.arange(config.time_components) + 0.5) / config.time_components

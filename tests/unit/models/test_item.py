@@ -20,6 +20,7 @@ from components.models.losses import target_log_probability
 from components.models.sequence import SequenceModel
 from components.models.tokens import Tokens
 from components.training.gather import Slices, tokens_of
+from components.training.successors import count_successors
 from tests.networks import network_params
 from tests.toy import toy_encoding, toy_store
 
@@ -28,6 +29,8 @@ MIXES = [
     {"distance": True},
     {"item_bias": True},
     {"copy_heads": 3, "item_bias": True, "distance": True},
+    {"transitions": {"lags": 2, "successors": 6}},
+    {"copy_heads": 2, "transitions": {"lags": 1, "successors": 6}, "item_bias": True, "distance": True},
 ]
 
 
@@ -40,6 +43,9 @@ def model(**changes: object) -> SequenceModel:
     one = SequenceModel(config(**changes)).eval()
     if one.item.distance is not None:
         one.item.distance.points.copy_(F.normalize(torch.randn(one.config.items, 3), dim=1))
+    if one.item.transitions is not None:
+        store = toy_store()
+        count_successors(store, np.ones(store.n_events, bool), one.item.transitions)
     with torch.no_grad():
         for weight in one.item.parameters():
             weight.add_(torch.randn_like(weight) * 0.3)
@@ -71,10 +77,9 @@ def test_answers_are_distributions_even_of_nobody(changes: dict[str, object]) ->
 def test_the_loss_is_of_the_answers(changes: dict[str, object]) -> None:
     one = model(**changes)
     read = one.read(tokens(one, 9, 6))
-    table = one.embedding.table.all()
     target = torch.randint(2, one.config.items, (2, 9))
     target[1, 6:] = 0
-    together = one.item.loss(asked_everywhere(read), read, table, target)
+    together = one.item.loss(asked_everywhere(read), read, one.embedding.table, target)
     alone = torch.tensor(0.0)
     for row, at in [(0, t) for t in range(9)] + [(1, t) for t in range(6)]:
         single = one.read(tokens(one, 9, 6))
@@ -89,7 +94,7 @@ def test_gradients_are_finite_and_reach_every_weight(changes: dict[str, object])
     read = one.read(tokens(one, 9, 1))  # the second has nothing to copy
     target = read.tokens.codes["item"].clone()  # each can be copied
     target[:, 0] = 5
-    one.item.loss(asked_everywhere(read), read, one.embedding.table.all(), target).backward()
+    one.item.loss(asked_everywhere(read), read, one.embedding.table, target).backward()
     for name, weight in one.item.named_parameters():
         assert weight.grad is not None, name
         assert bool(torch.isfinite(weight.grad).all()), name
@@ -115,7 +120,7 @@ def test_what_comes_later_is_not_copied() -> None:
 def _share(head: CopyHead, one: SequenceModel, seen: Tokens) -> Tensor:
     read = Read(seen, torch.zeros(*seen.mask.shape, 16), torch.zeros(*seen.mask.shape, 16))
     last = seen.mask.sum(1, keepdim=True) - 1
-    return head(Asked(torch.zeros(len(last), 1, 16), last, None), read.states, read.events, seen)[:, :, 0].exp()
+    return head(Asked(torch.zeros(len(last), 1, 16), last, None), read.states, read.events, seen).log_share[:, :, 0].exp()
 
 
 def test_without_learning_a_head_counts_how_often() -> None:

@@ -1,0 +1,59 @@
+"""Pointers: distributions over a few items each, of which the item head is a mixture beside its softmax.
+
+What points (a copy head at the user's own history, a transition head at what others did next) says which items, how
+likely, and how much it stands on; the gate weighs them. Never here: where the items come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pointers:
+    """P distributions over m items for each of T questions to B histories.
+
+    Attributes
+    ----------
+    code : int64 item codes, of a shape that broadcasts to (B, P, T, m); an item may stand more than once
+    log_share : (B, P, T, m) log-probabilities; a row without an item to point at is -inf
+    support : (B, T, s) float32 what they stand on, log(1 + events)
+    """
+
+    code: Tensor
+    log_share: Tensor
+    support: Tensor
+
+    def matched(self, target: Tensor) -> Tensor:
+        """(B, P, T) log of the share that the targets (B, T) have; codes 0 and 1 have none."""
+        wanted = target[:, None, :, None]
+        same = (self.code == wanted) & (wanted > 1)
+        return torch.logsumexp(self.log_share.masked_fill(~same, -torch.inf), 3)
+
+    def sure(self) -> Tensor:
+        """(B, T, P) share of the likeliest place of each, 0 where there is none; no gradient."""
+        return self.log_share.detach().amax(3).exp().permute(0, 2, 1)
+
+    def there(self) -> Tensor:
+        """(B, T, P) whether there is anything to point at."""
+        return torch.isfinite(self.log_share).any(3).permute(0, 2, 1)
+
+    def over(self, log_weight: Tensor, items: int) -> Tensor:
+        """(B·T, items) probabilities by code of the mixture with log-weights (B, T, P)."""
+        weighted = (log_weight.transpose(1, 2)[..., None] + self.log_share).exp()  # (B, P, T, m)
+        B, P, T, m = weighted.shape
+        code = self.code.expand(B, P, T, m).transpose(1, 2).reshape(B * T, P * m)
+        found = torch.zeros(B * T, items, device=weighted.device)
+        return found.scatter_add_(1, code, weighted.transpose(1, 2).reshape(B * T, P * m))
+
+
+def columns_of(pointers: Sequence[Pointers]) -> list[slice]:
+    """Which columns of the gate's pointers belong to which."""
+    edges = [0]
+    for one in pointers:
+        edges.append(edges[-1] + one.log_share.shape[1])
+    return [slice(low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]

@@ -1,0 +1,77 @@
+"""The transition head: the next item as one that followed the user's last items in the histories of all.
+
+For each lag l = 1..n it looks up what came l events after the item that is now l events ago, as counted in the
+training window, and gives each successor a share of count^a with a learned a. Rare neighbours that a network of
+vectors smooths away are kept by heart. While it trains, an answer's own event is taken out of the counts (leave one
+out): what happened once tells nothing of itself. Ideas: the transition map of GETNext (Yang et al. 2022), the
+first-order chain of FPMC (Rendle et al. 2010). Never counts: `training.successors` fills the tables.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from components.errors import IntegrityError
+from components.models.config import SequenceConfig
+from components.models.copy import Asked
+from components.models.pointers import Pointers
+from components.models.tokens import Tokens
+
+_START = 1.0  # the shares begin as the counts are
+
+
+class TransitionHead(nn.Module):
+    """Questions and histories → one distribution for each lag."""
+
+    successor: Tensor
+    count: Tensor
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        self.lags, self.items = config.transition_lags, config.items
+        shape = (self.lags, config.items, config.successors)
+        self.register_buffer("successor", torch.zeros(shape, dtype=torch.int32))  # item codes, 0 = none
+        self.register_buffer("count", torch.zeros(shape))
+        self.power = nn.Parameter(torch.full((self.lags,), _START))
+
+    def check(self) -> None:
+        """Refuse successors that do not exist: a loaded table must not point beyond the catalogue.
+
+        Raises
+        ------
+        IntegrityError
+            A code or a count is out of range.
+        """
+        wrong = (self.successor < 0) | (self.successor >= self.items) | ~torch.isfinite(self.count) | (self.count < 0)
+        if bool(wrong.any()):
+            raise IntegrityError(
+                f"successors below {self.items} and counts from 0",
+                found="one out of range in the weights",
+                do="Train the model again.",
+            )
+
+    def forward(self, asked: Asked, tokens: Tokens, target: Tensor | None) -> Pointers:
+        """Distributions of each lag.
+
+        Parameters
+        ----------
+        asked : T questions of each of B histories
+        tokens : (B, L)
+        target : (B, T) codes of the answers while the model trains, else None
+        """
+        item = tokens.codes["item"]
+        place = asked.at[:, None] - torch.arange(self.lags, device=item.device)[:, None]  # (B, lags, T)
+        last = item[:, None].expand(-1, self.lags, -1).gather(2, place.clamp_min(0))
+        last = torch.where(place >= 0, last, 0)
+        lag = torch.arange(self.lags, device=item.device)[:, None]  # (lags, 1)
+        code, count = self.successor[lag, last].long(), self.count[lag, last]  # (B, lags, T, K)
+        if target is not None:
+            count = count - (code == target[:, None, :, None]).to(count.dtype)
+        there = count > 0.5  # counts are whole
+        score = self.power[:, None, None] * count.clamp_min(1.0).log()
+        score = score.masked_fill(~there, -torch.inf)
+        total = torch.logsumexp(score, 3, keepdim=True)
+        share = torch.where(there, score - torch.nan_to_num(total, neginf=0.0), score)
+        support = (count * there).sum(3).log1p().permute(0, 2, 1)  # (B, T, lags)
+        return Pointers(code, share, support)

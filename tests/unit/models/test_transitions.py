@@ -1,0 +1,109 @@
+"""The transition head: what followed the last items, an answer's own event left out while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from components.errors import ConfigError, IntegrityError
+from components.models.config import config_of
+from components.models.copy import Asked
+from components.models.tokens import Tokens
+from components.models.transitions import TransitionHead
+from components.training.gather import Slices, tokens_of
+from components.training.successors import count_successors, successors
+from tests.networks import network_params
+from tests.toy import toy_encoding, toy_store
+
+HISTORIES = [[2, 3, 4, 2, 3, 5], [2, 3, 3, 4, 1, 4]]
+
+
+def store_of(histories: list[list[int]] = HISTORIES) -> object:
+    """A toy store with these items; everything else is as it comes."""
+    store = toy_store(n_users=len(histories), events_per_user=len(histories[0]))
+    item = np.array(histories, np.int32).ravel()
+    return replace(store, columns={**store.columns, "item": item})
+
+
+def head(lags: int = 1, keep: int = 4) -> TransitionHead:
+    config = config_of(network_params("gru", transitions={"lags": lags, "successors": keep}), toy_encoding())
+    one = TransitionHead(config)
+    store = store_of()
+    count_successors(store, np.ones(store.n_events, bool), one)
+    return one
+
+
+def history(*items: int) -> Tokens:
+    length = np.array([len(items) + 1])
+    config = config_of(network_params("gru"), toy_encoding())
+    seen = tokens_of(toy_store(), Slices(np.array([0]), np.array([0]), length, length), config)
+    return replace(seen, codes={**seen.codes, "item": torch.tensor([[0, *items]])})
+
+
+def ask(one: TransitionHead, seen: Tokens, target: int | None = None) -> dict[int, float]:
+    """Item → share of the first lag at the end of a history."""
+    last = seen.mask.sum(1, keepdim=True) - 1
+    asked = Asked(torch.zeros(1, 1, 16), last, None)
+    found = one(asked, seen, None if target is None else torch.tensor([[target]]))
+    share = found.log_share[0, 0, 0].exp().tolist()
+    return {code: part for code, part in zip(found.code[0, 0, 0].tolist(), share, strict=True) if part > 0}
+
+
+def test_pairs_are_counted_within_a_user_and_known_items_only() -> None:
+    store = store_of()
+    code, count = successors(store, np.ones(12, bool), 1, 7, 3)
+    assert code[2].tolist() == [3, 0, 0]
+    assert count[2].tolist() == [3, 0, 0]
+    assert code[3].tolist() == [4, 3, 5]  # 2 times, then by code
+    assert count[3].tolist() == [2, 1, 1]
+    assert code[5].tolist() == [0, 0, 0]  # the end of a user: what the next one does follows nothing
+    assert count[1].sum() == 0
+    assert code[4].tolist() == [2, 0, 0]  # nor does anything follow or precede what is unknown
+
+
+def test_only_the_most_frequent_are_kept_and_only_trained_rows_counted() -> None:
+    store = store_of()
+    code, count = successors(store, np.ones(12, bool), 1, 7, 1)
+    assert (code[3].tolist(), count[3].tolist()) == ([4], [2])
+    trained = np.arange(12) < 3
+    code, count = successors(store, trained, 1, 7, 3)
+    assert count.sum() == 2
+
+
+def test_shares_are_those_of_the_counts_and_each_lag_looks_further_back() -> None:
+    one = head(lags=2)
+    assert ask(one, history(2, 3)) == pytest.approx({4: 0.5, 3: 0.25, 5: 0.25})
+    last = torch.tensor([[2]])
+    found = one(Asked(torch.zeros(1, 1, 16), last, None), history(2, 3), None)
+    second = dict(zip(found.code[0, 1, 0].tolist(), found.log_share[0, 1, 0].exp().tolist(), strict=True))
+    assert second.get(4) == pytest.approx(1 / 3)  # two after item 2 came 4, 5 and 3
+
+
+def test_an_answer_in_training_is_taken_out_of_its_own_counts() -> None:
+    one = head()
+    assert ask(one, history(2, 3), target=5) == pytest.approx({4: 2 / 3, 3: 1 / 3})
+    assert ask(one, history(2, 3), target=4) == pytest.approx({4: 1 / 3, 3: 1 / 3, 5: 1 / 3})
+    assert ask(one, history(4), target=2) == {}
+
+
+def test_nothing_follows_a_start_or_an_unknown_item() -> None:
+    one = head()
+    assert ask(one, history()) == {}
+    assert ask(one, history(2, 1)) == {}
+
+
+def test_a_table_that_points_beyond_the_catalogue_is_refused() -> None:
+    one = head()
+    one.check()
+    one.successor[0, 2, 0] = one.items
+    with pytest.raises(IntegrityError, match="successors"):
+        one.check()
+
+
+@pytest.mark.parametrize("kind", ["bert", "seq2seq"])
+def test_encoders_without_a_last_item_have_no_transitions(kind: str) -> None:
+    with pytest.raises(ConfigError, match="transitions"):
+        config_of(network_params(kind, transitions={"lags": 1, "successors": 4}), toy_encoding())
