@@ -21,11 +21,13 @@ from components.models.copy import Asked, CopyHead
 from components.models.distance import DistanceBias
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, item_operands
-from components.models.losses import target_log_probability
+from components.models.losses import Mixed, linear_cross_entropy, target_log_probability
 from components.models.pointers import Pointers, columns_of
-from components.models.sampled import ItemSampler, sampled_log_probability
+from components.models.sampled import ItemSampler, sampled_item_loss
 from components.models.tokens import Tokens
 from components.models.transitions import TransitionHead
+
+_NEVER = -1e4  # log of no probability, finite so that its gradient is 0 and not NaN
 
 
 @dataclass(frozen=True)
@@ -77,27 +79,39 @@ class ItemHead(nn.Module):
         return self.gate is None and self.distance is None and self.bias is None
 
     def loss(
-        self, asked: Asked, read: Read, table: ItemTable, target: Tensor, sampler: ItemSampler | None = None
+        self,
+        asked: Asked,
+        read: Read,
+        table: ItemTable,
+        target: Tensor,
+        sampler: ItemSampler | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """Sum of -log p of the targets (B, T), nats; codes 0 and 1 are skipped.
 
-        With a `sampler` the softmax is estimated from drawn items, for a head without bias and distance.
+        With a `sampler` the softmax is estimated from drawn items, for a head without bias and distance. `dtype` is
+        that of the products with the catalogue where there is neither.
         """
         flat = target.flatten()
         keep = torch.nonzero(flat > 1)[:, 0]
         states, wanted = asked.states.flatten(0, 1)[keep], flat[keep]
+        mixed = None if self.gate is None else self._mixed(asked, read, target, keep)
         if sampler is not None:
-            own = sampled_log_probability(states, table, wanted, sampler, self.temperature)
-        else:
-            base = self._base(states, self._here(asked, read)[keep], table.all())
-            own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
-        if self.gate is None:
-            return -own.sum()
+            return sampled_item_loss(states, table, wanted, sampler, self.temperature, mixed)
+        if self.bias is None and self.distance is None:
+            left, right = item_operands(states, table.all(), self.temperature)
+            return linear_cross_entropy(left, right, wanted - RESERVED, 0.0, dtype, mixed)
+        base = self._base(states, self._here(asked, read)[keep], table.all())
+        own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
+        return -(own if mixed is None else torch.logaddexp(mixed.gate + own, mixed.rest)).sum()
+
+    def _mixed(self, asked: Asked, read: Read, target: Tensor, keep: Tensor) -> Mixed:
+        """What the pointers say of the targets (B, T) at the flat places `keep` (n,)."""
         pointers = self._pointers(asked, read, target if self.training else None)
         gate = self._gate(asked, pointers).flatten(0, 1)[keep]  # (n, 1 + P)
         pointed = torch.cat([one.matched(target) for one in pointers], dim=1)  # (B, P, T)
         pointed = pointed.permute(0, 2, 1).flatten(0, 1)[keep]  # (n, P)
-        return -torch.logsumexp(gate + torch.cat([own[:, None], pointed], dim=1), 1).sum()
+        return Mixed(gate[:, 0], torch.logsumexp((gate[:, 1:] + pointed).clamp_min(_NEVER), 1))
 
     def softmax(self, states: Tensor, table: Tensor) -> Tensor:
         """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax; nothing is pointed at or near."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,12 +22,43 @@ from torch.utils.checkpoint import checkpoint
 _BLOCK = {"cpu": 1 << 18, "cuda": 1 << 27}
 
 
+@dataclass(frozen=True)
+class Mixed:
+    """What a softmax is mixed with: p = exp(gate) · softmax + exp(rest).
+
+    Attributes
+    ----------
+    gate : (n,) log-weight of the softmax
+    rest : (n,) log-probability that the others give to the target, weights included; finite
+    """
+
+    gate: Tensor
+    rest: Tensor
+
+
+def share_of_mixture(own: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+    """(n,) log-probabilities of a softmax (weight included) and of the rest → those of both, and the softmax's share.
+
+    The share is the slope of the whole by `own`: the gradient of a mixture is that of its parts, weighed by who
+    brought it about (the E-step of EM).
+    """
+    whole = torch.logaddexp(own, rest)
+    return whole, torch.exp(own - whole)
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Sum of cross-entropies of states @ weight.T; gradients of both are ready when forward returns."""
+    """Sum of cross-entropies of states @ weight.T, mixed or not; all gradients are ready when forward returns."""
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, target: Tensor, smoothing: float, dtype: torch.dtype
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        gate: Tensor | None,
+        rest: Tensor | None,
+        target: Tensor,
+        smoothing: float,
+        dtype: torch.dtype,
     ) -> Tensor:
         n, V = len(states), len(weight)
         device = states.device.type
@@ -35,6 +67,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         keep = (target >= 0)[:, None]  # (n, 1)
         low_kept = low * keep
         grad_states, grad_weight = torch.empty_like(low), torch.zeros_like(weight)
+        share = None if gate is None else torch.empty_like(gate)  # (n,)
         total = states.new_zeros((), dtype=torch.float64 if device == "cpu" else torch.float32)
         buffer = states.new_empty((rows, V), dtype=dtype)
         exact = states.new_empty((rows, V), dtype=torch.float32)
@@ -43,23 +76,27 @@ class _LinearCrossEntropy(torch.autograd.Function):
             at, size = target[part].clamp_min(0)[:, None], part.stop - part.start  # (m, 1)
             logits = torch.mm(low[part], low_weight.T, out=buffer[:size])  # (m, V)
             p, loss = _probabilities(logits, at, smoothing, exact[:size])
-            total += (loss * keep[part, 0]).sum()
             p.scatter_add_(1, at, p.new_full((size, 1), smoothing - 1.0))
             if smoothing:
                 p -= smoothing / V
+            if gate is not None and rest is not None and share is not None:
+                whole, share[part] = share_of_mixture(gate[part] - loss, rest[part])
+                loss = -whole
+                p *= share[part, None]
+            total += (loss * keep[part, 0]).sum()
             slope = p if dtype == torch.float32 else p.to(dtype)
             torch.mm(slope, low_weight, out=grad_states[part])
             if dtype == torch.float32:
                 grad_weight.addmm_(slope.T, low_kept[part])
             else:
                 grad_weight += slope.T @ low_kept[part]
-        ctx.save_for_backward((grad_states * keep).to(states.dtype), grad_weight)
+        slopes = (None, None) if share is None else (-share * keep[:, 0], (share - 1.0) * keep[:, 0])
+        ctx.save_for_backward((grad_states * keep).to(states.dtype), grad_weight, *slopes)
         return total.float()
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        grad_states, grad_weight = ctx.saved_tensors
-        return grad_states * grads[0], grad_weight * grads[0], None, None, None
+        return (*(None if slope is None else slope * grads[0] for slope in ctx.saved_tensors), None, None, None)
 
 
 def _probabilities(logits: Tensor, at: Tensor, smoothing: float, out: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,7 +115,12 @@ def _probabilities(logits: Tensor, at: Tensor, smoothing: float, out: Tensor) ->
 
 
 def linear_cross_entropy(
-    states: Tensor, weight: Tensor, target: Tensor, smoothing: float = 0.0, dtype: torch.dtype = torch.float32
+    states: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    smoothing: float = 0.0,
+    dtype: torch.dtype = torch.float32,
+    mixed: Mixed | None = None,
 ) -> Tensor:
     """Sum over rows of the cross-entropy of `states @ weight.T` against `target`.
 
@@ -87,8 +129,9 @@ def linear_cross_entropy(
     states : (n, d)
     weight : (V, d)
     target : (n,) int64 in 0..V-1; a negative one is skipped
-    smoothing : share of the target's mass spread evenly over the V classes
+    smoothing : share of the target's mass spread evenly over the V classes; not of a mixture
     dtype : of the matrix products; sums are kept in float32 or better
+    mixed : what the softmax is mixed with; None: nothing
 
     Returns
     -------
@@ -98,7 +141,9 @@ def linear_cross_entropy(
     if len(states) == 0:
         return (states.sum() + weight.sum()) * 0.0
     with torch.autocast(states.device.type, enabled=False):
-        total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), target, smoothing, dtype)  # type: ignore[no-untyped-call]
+        beside = (None, None) if mixed is None else (mixed.gate.float(), mixed.rest.float())
+        smooth = smoothing if mixed is None else 0.0
+        total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), *beside, target, smooth, dtype)  # type: ignore[no-untyped-call]
     return total
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED
-from components.models.losses import _BLOCK, target_log_probability
+from components.models.losses import _BLOCK, Mixed, share_of_mixture
 from components.params import ItemLossParams
 
 
@@ -83,7 +83,12 @@ def gbce_beta(negatives: int, items: int, t: float) -> float:
 
 
 def sampled_item_loss(
-    states: Tensor, table: ItemTable, target: Tensor, sampler: ItemSampler, temperature: float | None
+    states: Tensor,
+    table: ItemTable,
+    target: Tensor,
+    sampler: ItemSampler,
+    temperature: float | None,
+    mixed: Mixed | None = None,
 ) -> Tensor:
     """Sum over rows of the loss of the target's item against N drawn ones; a drawn item that is the target is masked.
 
@@ -98,6 +103,7 @@ def sampled_item_loss(
     target : (n,) int64 item codes; padding and unknown are skipped
     sampler : what is drawn
     temperature : None for the dot product, else the cosine is divided by it
+    mixed : what the estimated softmax is mixed with, of rows that all know their target; None: nothing
 
     Returns
     -------
@@ -105,8 +111,10 @@ def sampled_item_loss(
         Scalar, nats.
     """
     drawn = sampler.draw()  # (N,)
-    known = torch.nonzero(target >= RESERVED)[:, 0]
-    states, target = states[known], target[known]
+    if mixed is None:
+        known = torch.nonzero(target >= RESERVED)[:, 0]
+        states, target = states[known], target[known]
+    beside = (None, None) if mixed is None else (mixed.gate.float(), mixed.rest.float())
     with torch.autocast(states.device.type, enabled=False):
         rows = table(torch.cat([target, drawn])).float()  # (n + N, d)
         left = states.float()
@@ -114,36 +122,12 @@ def sampled_item_loss(
             left, rows = F.normalize(left, dim=1) / temperature, F.normalize(rows, dim=1)
         own, other = rows[: len(target)], rows[len(target) :]
         shift = sampler.correction[drawn - RESERVED]
-        total: Tensor = _SampledLoss.apply(left, own, other, shift, target, drawn, sampler.beta)  # type: ignore[no-untyped-call]
+        total: Tensor = _SampledLoss.apply(left, own, other, *beside, shift, target, drawn, sampler.beta)  # type: ignore[no-untyped-call]
     return total
 
 
-def sampled_log_probability(
-    states: Tensor, table: ItemTable, target: Tensor, sampler: ItemSampler, temperature: float | None
-) -> Tensor:
-    """(n,) estimated log-probabilities of the targets under the softmax, for a head that mixes them with others.
-
-    The estimate of `sampled_item_loss`, row by row and differentiable; parameters are the same, and every target is
-    a real item.
-    """
-    drawn = sampler.draw()  # (N,)
-    rows = table(torch.cat([target, drawn])).float()  # (n + N, d)
-    left = states.float()
-    if temperature is not None:
-        left, rows = F.normalize(left, dim=1) / temperature, F.normalize(rows, dim=1)
-    own, other = rows[: len(target)], rows[len(target) :]
-    shift = sampler.correction[drawn - RESERVED]
-
-    def logits(part: slice) -> Tensor:
-        against = torch.addmm(shift[None], left[part], other.T)  # (m, N)
-        against = against.masked_fill(target[part, None] == drawn[None], -math.inf)
-        return torch.cat([(left[part] * own[part]).sum(1, keepdim=True), against], dim=1)
-
-    return target_log_probability(logits, torch.zeros_like(target), len(drawn) + 1, torch.is_grad_enabled())
-
-
 class _SampledLoss(torch.autograd.Function):
-    """Sum of the losses; gradients of states, own and drawn vectors are ready when forward returns."""
+    """Sum of the losses, mixed or not; all gradients are ready when forward returns."""
 
     @staticmethod
     def forward(
@@ -151,6 +135,8 @@ class _SampledLoss(torch.autograd.Function):
         states: Tensor,
         own: Tensor,
         other: Tensor,
+        gate: Tensor | None,
+        rest: Tensor | None,
         shift: Tensor,
         target: Tensor,
         drawn: Tensor,
@@ -159,6 +145,7 @@ class _SampledLoss(torch.autograd.Function):
         n, N = len(states), len(other)
         rows = max(1, _BLOCK[states.device.type] // N)
         grad_states, grad_own, grad_other = (torch.zeros_like(one) for one in (states, own, other))
+        share = None if gate is None else torch.empty_like(gate)  # (n,)
         total = states.new_zeros((), dtype=torch.float64 if states.device.type == "cpu" else torch.float32)
         for start in range(0, n, rows):
             part = slice(start, min(n, start + rows))
@@ -167,16 +154,20 @@ class _SampledLoss(torch.autograd.Function):
             against.masked_fill_(target[part, None] == drawn[None], -math.inf)
             found = _softmax(mine, against) if beta is None else _binary(mine, against, beta)
             loss, slope_mine, slope = found
+            if gate is not None and rest is not None and share is not None:
+                whole, share[part] = share_of_mixture(gate[part] - loss, rest[part])
+                loss, slope_mine, slope = -whole, slope_mine * share[part], slope.mul_(share[part, None])
             total += loss.sum()
             torch.addmm(slope_mine[:, None] * own[part], slope, other, out=grad_states[part])
             grad_own[part] = slope_mine[:, None] * states[part]
             grad_other.addmm_(slope.T, states[part])
-        ctx.save_for_backward(grad_states, grad_own, grad_other)
+        slopes = (None, None) if share is None else (-share, share - 1.0)
+        ctx.save_for_backward(grad_states, grad_own, grad_other, *slopes)
         return total.float()
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        return (*(grad * grads[0] for grad in ctx.saved_tensors), None, None, None, None)
+        return (*(None if grad is None else grad * grads[0] for grad in ctx.saved_tensors), None, None, None, None)
 
 
 def _softmax(mine: Tensor, against: Tensor) -> tuple[Tensor, Tensor, Tensor]:

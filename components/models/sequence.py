@@ -184,7 +184,7 @@ class SequenceModel(nn.Module):
         request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
         at = torch.arange(L, device=states.device).expand(B, L)
         item = spread(targets.item, targets.at, B * L).view(B, L)
-        return self.item.loss(Asked(states, at, request), read, self.embedding.table, item, sampler)
+        return self.item.loss(Asked(states, at, request), read, self.embedding.table, item, sampler, dtype)
 
     def answer_step(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states alone: steps of a list, behind which no history stands."""

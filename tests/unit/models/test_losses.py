@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from components.models import losses
-from components.models.losses import linear_cross_entropy, mixture_log_density, mixture_log_survival
+from components.models.losses import Mixed, linear_cross_entropy, mixture_log_density, mixture_log_survival
 from components.predictor import TimeDistribution
 
 
@@ -36,6 +36,27 @@ def test_chunked_cross_entropy_is_cross_entropy(
     got = torch.autograd.grad(3 * found, (states, weight))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     for one, other in zip(got, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [1 << 8, 1 << 18])
+def test_a_mixed_cross_entropy_is_that_of_the_mixture(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """Value and all four gradients, also where the rest knows nothing and where a row is skipped."""
+    monkeypatch.setitem(losses._BLOCK, "cpu", block)
+    states, weight, target = operands(23, 8, 101)
+    generator = torch.Generator().manual_seed(5)
+    gate = (-torch.rand(23, generator=generator)).requires_grad_()
+    rest = torch.randn(23, generator=generator).sub(3)
+    rest[:4], target[7] = -1e4, -1
+    rest.requires_grad_()
+    own = torch.log_softmax(states @ weight.T, 1)[torch.arange(23), target.clamp_min(0)]
+    expected = -(torch.logaddexp(gate + own, rest) * (target >= 0)).sum()
+    found = linear_cross_entropy(states, weight, target, mixed=Mixed(gate, rest))
+    torch.testing.assert_close(found, expected)
+    leaves = (states, weight, gate, rest)
+    for one, other in zip(
+        torch.autograd.grad(2 * found, leaves), torch.autograd.grad(2 * expected, leaves), strict=True
+    ):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 

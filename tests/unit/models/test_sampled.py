@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from components.models import losses
 from components.models.config import config_of
 from components.models.embedding import ItemTable
+from components.models.losses import Mixed, linear_cross_entropy
 from components.models.sampled import ItemSampler, gbce_beta, sampled_item_loss
 from components.params import ItemLossParams
 from tests.networks import network_params
@@ -180,3 +181,19 @@ def test_no_tensor_is_as_large_as_the_catalogue_or_the_batch_times_the_draws(mon
     with Watch():
         sampled_item_loss(x, one, target, drawing, None).backward()
     assert max(sizes) <= (300 + 64) * 16
+
+
+def test_a_mixture_with_many_draws_is_the_mixture_with_the_softmax() -> None:
+    """Value and gradients, of gate and rest too."""
+    one, (x, target) = table(), states(40)
+    target = target.clamp_min(2)
+    gate, rest = (-torch.rand(40)).requires_grad_(), (torch.randn(40) - 3).requires_grad_()
+    mixed = Mixed(gate, rest)
+    drawing = sampler("sampled", negatives=40_000)
+    torch.manual_seed(3)
+    found = sampled_item_loss(x, one, target, drawing, None, mixed)
+    exact = linear_cross_entropy(x, one.item.weight[2:], target - 2, mixed=mixed)
+    torch.testing.assert_close(found, exact, rtol=0.01, atol=0.0)
+    leaves = (x, one.item.weight, gate, rest)
+    for got, wanted in zip(torch.autograd.grad(found, leaves), torch.autograd.grad(exact, leaves), strict=True):
+        assert float((got - wanted).norm() / wanted.norm()) < 0.05
