@@ -200,6 +200,7 @@ class TrainParams(Section):
     tokens_per_batch: int = Field(ge=1)
     crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch
     optimiser: OptimiserParams
+    targets: Literal["all", "in_session"]  # answers that are learned: all, or those that follow in the same session
     open_intervals: bool  # silence until the end of training is learned from; false where sequences were cut short
     label_smoothing: float = Fraction  # of the full item loss
     item_loss: ItemLossParams

@@ -67,6 +67,7 @@ def loop_params(**changes: Any) -> TrainParams:
         "tokens_per_batch": 256,
         "crops": "rolling",
         "optimiser": optimiser | changes.pop("optimiser", {}),
+        "targets": "all",
         "open_intervals": True,
         "label_smoothing": 0.0,
         "item_loss": {"kind": "full", "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75},

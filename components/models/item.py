@@ -67,7 +67,10 @@ class ItemHead(nn.Module):
         self.distance = DistanceBias(config) if config.distance else None
         self.copy = CopyHead(config) if config.copy_heads else None
         self.gate: nn.Module | None = None
-        pointers, supports = config.copy_heads + config.transition_lags, bool(config.copy_heads) + config.transition_lags
+        pointers, supports = (
+            config.copy_heads + config.transition_lags,
+            bool(config.copy_heads) + config.transition_lags,
+        )
         if pointers:
             d = config.width
             self.gate = nn.Sequential(nn.Linear(d + pointers + supports, d), nn.SiLU(), nn.Linear(d, 1 + pointers))

@@ -26,6 +26,7 @@ from components.training.gather import Slices, request_of, tokens_of
 from components.training.masking import asked, draw, hide
 
 Crops = Literal["last", "chunks", "rolling"]
+Answered = Literal["all", "in_session"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Corpus:
     tokens_per_batch : places (padding included) of a batch, at least those of one stretch
     seed : of the order of batches and of the cuts
     open_intervals : whether silence until the end of training is an answer to the time head
+    targets : events that are answers: all of the window, or those that follow another of the same session
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Corpus:
         tokens_per_batch: int,
         seed: int,
         open_intervals: bool = True,
+        targets: Answered = "all",
     ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
@@ -82,6 +85,7 @@ class Corpus:
                 found=f"{len(rows):,} events, none with one",
                 do="Ingest more of the log, or make the windows after training shorter.",
             )
+        self.answered = self.trained if targets == "all" else self.trained & _follows(store)
         users = store.user[rows]
         last = np.flatnonzero(np.append(np.diff(users) != 0, True))
         self.begin = np.asarray(store.offsets, np.int64)[users[last]]  # (U,) first row
@@ -145,7 +149,7 @@ class Corpus:
         row = slices.begin[:, None] + token  # (B, L) row of the answer
         answers = np.arange(L) < slices.answers[:, None]
         place = np.flatnonzero(answers if hidden is None else answers & asked(slices, hidden))  # (n,) flat
-        place = place[self.trained[row.ravel()[place]]]
+        place = place[self.answered[row.ravel()[place]]]
         row = row.ravel()[place]
         item, action = _codes(store, "item", row), _codes(store, "action", row)
         cells, coarse = (
@@ -194,6 +198,13 @@ class Corpus:
 
 def _codes(store: Store, name: str, row: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(store[name])[row].astype(np.int64)
+
+
+def _follows(store: Store) -> NDArray[np.bool_]:
+    """(N,) whether an event follows another of the same user's same session."""
+    session, user = np.asarray(store["session"]), store.user
+    same = (session[1:] == session[:-1]) & (user[1:] == user[:-1])
+    return np.concatenate([np.zeros(min(1, len(session)), bool), same])
 
 
 def _ends_with_training(store: Store, end: NDArray[np.int64], user: NDArray, until_s: int) -> bool:

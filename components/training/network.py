@@ -108,12 +108,14 @@ class NetworkPredictor:
         encoding = train.store.encoding
         config = config_of(self.network, encoding)
         loop, device = self.loop, self.precision.device
-        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals)
+        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
         _check_item_loss(config, loop)
         judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
         chooser: Chooser = judge
         if loop.choose_by == "log_likelihood":
-            chooser = Likelihood(Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals))
+            chooser = Likelihood(
+                Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
+            )
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = initial_model(config, encoding, corpus, self.seed).to(device)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)

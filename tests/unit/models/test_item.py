@@ -120,7 +120,9 @@ def test_what_comes_later_is_not_copied() -> None:
 def _share(head: CopyHead, one: SequenceModel, seen: Tokens) -> Tensor:
     read = Read(seen, torch.zeros(*seen.mask.shape, 16), torch.zeros(*seen.mask.shape, 16))
     last = seen.mask.sum(1, keepdim=True) - 1
-    return head(Asked(torch.zeros(len(last), 1, 16), last, None), read.states, read.events, seen).log_share[:, :, 0].exp()
+    return (
+        head(Asked(torch.zeros(len(last), 1, 16), last, None), read.states, read.events, seen).log_share[:, :, 0].exp()
+    )
 
 
 def test_without_learning_a_head_counts_how_often() -> None:

@@ -135,3 +135,20 @@ def test_nothing_to_learn_from_is_said() -> None:
         corpus(with_columns(store, window=np.full(store.n_events, 3, np.int8)))
     with pytest.raises(TrainingError, match="known item"):
         corpus(with_columns(store, item=np.ones(store.n_events, np.int32)))
+
+
+def test_in_session_learns_only_what_follows_in_the_same_session() -> None:
+    store = toy_store()
+    session = np.asarray(store["session"])
+    follows = np.append(False, session[1:] == session[:-1]) & (np.asarray(store["gap_s"]) >= 0)
+    config = config_of(network_params("gru"), store.encoding)
+    one = Corpus(Window(store, "train"), config, "chunks", 256, 0, targets="in_session")
+    asked = []
+    for slices in one.plan(0):
+        batch = one.batch(slices)
+        L = batch.tokens.mask.shape[1]
+        row = (slices.begin[:, None] + slices.first[:, None] + np.arange(L)).ravel()[batch.targets.at.numpy()]
+        asked.append(row)
+    wanted = np.flatnonzero(follows & (np.asarray(store["window"]) == 0))
+    assert 0 < len(wanted) < (np.asarray(store["window"]) == 0).sum()
+    assert np.array_equal(np.sort(np.concatenate(asked)), wanted)
