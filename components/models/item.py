@@ -22,7 +22,7 @@ from components.models.distance import DistanceBias
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, item_operands
 from components.models.losses import Mixed, linear_cross_entropy, target_log_probability
-from components.models.pointers import Pointers, columns_of
+from components.models.pointers import Pointers
 from components.models.sampled import ItemSampler, sampled_item_loss
 from components.models.tokens import Tokens
 from components.models.transitions import TransitionHead
@@ -67,13 +67,10 @@ class ItemHead(nn.Module):
         self.distance = DistanceBias(config) if config.distance else None
         self.copy = CopyHead(config) if config.copy_heads else None
         self.gate: nn.Module | None = None
-        pointers, supports = (
-            config.copy_heads + config.transition_lags,
-            bool(config.copy_heads) + config.transition_lags,
-        )
+        pointers = config.copy_heads + config.transition_lags
         if pointers:
-            d = config.width
-            self.gate = nn.Sequential(nn.Linear(d + pointers + supports, d), nn.SiLU(), nn.Linear(d, 1 + pointers))
+            d, hints = config.width, pointers + bool(config.copy_heads) + config.transition_lags
+            self.gate = nn.Sequential(nn.Linear(d + hints, d), nn.SiLU(), nn.Linear(d, 1 + pointers))
         self.transitions = TransitionHead(config) if config.transition_lags else None
 
     @property
@@ -117,7 +114,7 @@ class ItemHead(nn.Module):
         return Mixed(gate[:, 0], torch.logsumexp((gate[:, 1:] + pointed).clamp_min(_NEVER), 1))
 
     def softmax(self, states: Tensor, table: Tensor) -> Tensor:
-        """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax; nothing is pointed at or near."""
+        """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax: nothing is pointed at."""
         nowhere = states.new_zeros(len(states), 3)
         return torch.log_softmax(self._base(states, nowhere, table)(slice(None)).float(), 1)
 
@@ -129,7 +126,7 @@ class ItemHead(nn.Module):
             return base
         pointers = self._pointers(asked, read, None)
         gate = self._gate(asked, pointers)  # (B, T, 1 + P)
-        weights = [gate[:, :, 1:][:, :, part] for part in columns_of(pointers)]
+        weights = gate[:, :, 1:].split([one.log_share.shape[1] for one in pointers], dim=2)
         pointed = sum(
             (one.over(weight, self.items) for one, weight in zip(pointers, weights, strict=True)),
             torch.zeros(len(states), self.items, device=states.device),

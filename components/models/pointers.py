@@ -6,7 +6,6 @@ likely, and how much it stands on; the gate weighs them. Never here: where the i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,11 +48,3 @@ class Pointers:
         code = self.code.expand(B, P, T, m).transpose(1, 2).reshape(B * T, P * m)
         found = torch.zeros(B * T, items, device=weighted.device)
         return found.scatter_add_(1, code, weighted.transpose(1, 2).reshape(B * T, P * m))
-
-
-def columns_of(pointers: Sequence[Pointers]) -> list[slice]:
-    """Which columns of the gate's pointers belong to which."""
-    edges = [0]
-    for one in pointers:
-        edges.append(edges[-1] + one.log_share.shape[1])
-    return [slice(low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
