@@ -95,7 +95,7 @@ class ItemHead(nn.Module):
         flat = target.flatten()
         keep = torch.nonzero(flat > 1)[:, 0]
         states, wanted = asked.states.flatten(0, 1)[keep], flat[keep]
-        mixed = None if self.gate is None else self._mixed(asked, read, target, keep)
+        mixed = None if self.gate is None else self._mixed(asked, read, table, target, keep)
         if sampler is not None:
             return sampled_item_loss(states, table, wanted, sampler, self.temperature, mixed)
         if self.bias is None and self.distance is None:
@@ -105,9 +105,9 @@ class ItemHead(nn.Module):
         own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
         return -(own if mixed is None else torch.logaddexp(mixed.gate + own, mixed.rest)).sum()
 
-    def _mixed(self, asked: Asked, read: Read, target: Tensor, keep: Tensor) -> Mixed:
+    def _mixed(self, asked: Asked, read: Read, table: ItemTable, target: Tensor, keep: Tensor) -> Mixed:
         """What the pointers say of the targets (B, T) at the flat places `keep` (n,)."""
-        pointers = self._pointers(asked, read, target if self.training else None)
+        pointers = self._pointers(asked, read, table, target if self.training else None)
         gate = self._gate(asked, pointers).flatten(0, 1)[keep]  # (n, 1 + P)
         pointed = torch.cat([one.matched(target) for one in pointers], dim=1)  # (B, P, T)
         pointed = pointed.permute(0, 2, 1).flatten(0, 1)[keep]  # (n, P)
@@ -118,13 +118,13 @@ class ItemHead(nn.Module):
         nowhere = states.new_zeros(len(states), 3)
         return torch.log_softmax(self._base(states, nowhere, table)(slice(None)).float(), 1)
 
-    def log_probabilities(self, asked: Asked, read: Read, table: Tensor) -> Tensor:
+    def log_probabilities(self, asked: Asked, read: Read, table: ItemTable) -> Tensor:
         """(B·T, V - 2) log-probabilities; code k + 2 is column k."""
         states = asked.states.flatten(0, 1)
-        base = torch.log_softmax(self._base(states, self._here(asked, read), table)(slice(None)).float(), 1)
+        base = torch.log_softmax(self._base(states, self._here(asked, read), table.all())(slice(None)).float(), 1)
         if self.gate is None:
             return base
-        pointers = self._pointers(asked, read, None)
+        pointers = self._pointers(asked, read, table, None)
         gate = self._gate(asked, pointers)  # (B, T, 1 + P)
         weights = gate[:, :, 1:].split([one.log_share.shape[1] for one in pointers], dim=2)
         pointed = sum(
@@ -143,10 +143,10 @@ class ItemHead(nn.Module):
             return asked.states.new_zeros(asked.at.numel(), 3)
         return read.tokens.point.gather(1, asked.at[:, :, None].expand(-1, -1, 3)).flatten(0, 1)
 
-    def _pointers(self, asked: Asked, read: Read, target: Tensor | None) -> list[Pointers]:
+    def _pointers(self, asked: Asked, read: Read, table: ItemTable, target: Tensor | None) -> list[Pointers]:
         """Whatever points; `target` is what training must not learn from itself."""
         found = [] if self.copy is None else [self.copy(asked, read.states, read.events, read.tokens)]
-        return found if self.transitions is None else [*found, self.transitions(asked, read.tokens, target)]
+        return found if self.transitions is None else [*found, self.transitions(asked, read.tokens, table, target)]
 
     def _gate(self, asked: Asked, pointers: list[Pointers]) -> Tensor:
         """(B, T, 1 + P) log-weights of the softmax and of the pointers."""

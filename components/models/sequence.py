@@ -196,7 +196,7 @@ class SequenceModel(nn.Module):
         states = read.states[torch.arange(len(at), device=at.device), at]  # (B, d)
         asked = self.conditioned(states, request)
         question = Asked(asked[:, None], at[:, None], request)
-        item = self.item.log_probabilities(question, read, self.embedding.table.all())
+        item = self.item.log_probabilities(question, read, self.embedding.table)
         return self._answers(states, asked, item)
 
     def _answers(self, states: Tensor, asked: Tensor, item: Tensor) -> Answers:

@@ -1,8 +1,9 @@
 """The transition head: the next item as one that followed the user's last items in the histories of all.
 
 For each lag l = 1..n it looks up what came l events after the item that is now l events ago, as counted in the
-training window, and gives each successor a share of count^a with a learned a. Rare neighbours that a network of
-vectors smooths away are kept by heart. While it trains, an answer's own event is taken out of the counts (leave one
+training window, and gives each successor v a share of count(v)^a · exp(b · state · E_v) with learned a and b: those
+that others went on to, weighed by what this user is after. Rare neighbours that a network of vectors smooths away are
+kept by heart. While it trains, an answer's own event is taken out of the counts (leave one
 out): what happened once tells nothing of itself. Ideas: the transition map of GETNext (Yang et al. 2022), the
 first-order chain of FPMC (Rendle et al. 2010). Never counts: `training.successors` fills the tables.
 """
@@ -11,10 +12,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from components.errors import IntegrityError
 from components.models.config import SequenceConfig
 from components.models.copy import Asked
+from components.models.embedding import ItemTable
 from components.models.pointers import Pointers
 from components.models.tokens import Tokens
 
@@ -34,6 +37,8 @@ class TransitionHead(nn.Module):
         self.register_buffer("successor", torch.zeros(shape, dtype=torch.int32))  # item codes, 0 = none
         self.register_buffer("count", torch.zeros(shape))
         self.power = nn.Parameter(torch.full((self.lags,), _START))
+        self.taste = nn.Parameter(torch.zeros(self.lags))
+        self.temperature = config.temperature
 
     def check(self) -> None:
         """Refuse successors that do not exist: a loaded table must not point beyond the catalogue.
@@ -51,13 +56,14 @@ class TransitionHead(nn.Module):
                 do="Train the model again.",
             )
 
-    def forward(self, asked: Asked, tokens: Tokens, target: Tensor | None) -> Pointers:
+    def forward(self, asked: Asked, tokens: Tokens, table: ItemTable, target: Tensor | None) -> Pointers:
         """Distributions of each lag.
 
         Parameters
         ----------
         asked : T questions of each of B histories
         tokens : (B, L)
+        table : vectors of the catalogue, which are not taught from here
         target : (B, T) codes of the answers while the model trains, else None
         """
         item = tokens.codes["item"]
@@ -70,8 +76,17 @@ class TransitionHead(nn.Module):
             count = count - (code == target[:, None, :, None]).to(count.dtype)
         there = count > 0.5  # counts are whole
         score = self.power[:, None, None] * count.clamp_min(1.0).log()
+        score = score + self.taste[:, None, None] * self._liked(asked.states, code, table)
         score = score.masked_fill(~there, -torch.inf)
         total = torch.logsumexp(score, 3, keepdim=True)
         share = torch.where(there, score - torch.nan_to_num(total, neginf=0.0), score)
         support = (count * there).sum(3).log1p().permute(0, 2, 1)  # (B, T, lags)
         return Pointers(code, share, support)
+
+    def _liked(self, states: Tensor, code: Tensor, table: ItemTable) -> Tensor:
+        """(B, lags, T, K) products of the states (B, T, d) and the vectors of the successors, as in the softmax."""
+        vectors = table(code).detach().float()  # (B, lags, T, K, d)
+        states = states.float()
+        if self.temperature is not None:
+            states, vectors = F.normalize(states, dim=-1) / self.temperature, F.normalize(vectors, dim=-1)
+        return torch.matmul(vectors, states[:, None, :, :, None])[..., 0]

@@ -11,6 +11,7 @@ import torch
 from components.errors import ConfigError, IntegrityError
 from components.models.config import config_of
 from components.models.copy import Asked
+from components.models.embedding import ItemTable
 from components.models.tokens import Tokens
 from components.models.transitions import TransitionHead
 from components.training.gather import Slices, tokens_of
@@ -18,6 +19,7 @@ from components.training.successors import count_successors, successors
 from tests.networks import network_params
 from tests.toy import toy_encoding, toy_store
 
+TABLE = ItemTable(config_of(network_params("gru"), toy_encoding()))
 HISTORIES = [[2, 3, 4, 2, 3, 5], [2, 3, 3, 4, 1, 4]]
 
 
@@ -47,7 +49,7 @@ def ask(one: TransitionHead, seen: Tokens, target: int | None = None) -> dict[in
     """Item → share of the first lag at the end of a history."""
     last = seen.mask.sum(1, keepdim=True) - 1
     asked = Asked(torch.zeros(1, 1, 16), last, None)
-    found = one(asked, seen, None if target is None else torch.tensor([[target]]))
+    found = one(asked, seen, TABLE, None if target is None else torch.tensor([[target]]))
     share = found.log_share[0, 0, 0].exp().tolist()
     return {code: part for code, part in zip(found.code[0, 0, 0].tolist(), share, strict=True) if part > 0}
 
@@ -77,7 +79,7 @@ def test_shares_are_those_of_the_counts_and_each_lag_looks_further_back() -> Non
     one = head(lags=2)
     assert ask(one, history(2, 3)) == pytest.approx({4: 0.5, 3: 0.25, 5: 0.25})
     last = torch.tensor([[2]])
-    found = one(Asked(torch.zeros(1, 1, 16), last, None), history(2, 3), None)
+    found = one(Asked(torch.zeros(1, 1, 16), last, None), history(2, 3), TABLE, None)
     second = dict(zip(found.code[0, 1, 0].tolist(), found.log_share[0, 1, 0].exp().tolist(), strict=True))
     assert second.get(4) == pytest.approx(1 / 3)  # two after item 2 came 4, 5 and 3
 
@@ -87,6 +89,21 @@ def test_an_answer_in_training_is_taken_out_of_its_own_counts() -> None:
     assert ask(one, history(2, 3), target=5) == pytest.approx({4: 2 / 3, 3: 1 / 3})
     assert ask(one, history(2, 3), target=4) == pytest.approx({4: 1 / 3, 3: 1 / 3, 5: 1 / 3})
     assert ask(one, history(4), target=2) == {}
+
+
+def test_taste_prefers_the_successors_that_the_state_points_at() -> None:
+    one = head()
+    with torch.no_grad():
+        one.taste.fill_(1.0)
+        TABLE.item.weight.zero_()
+        TABLE.item.weight[5, 0] = 2.0
+    last = torch.tensor([[2]])
+    states = torch.zeros(1, 1, 16)
+    states[..., 0] = 1.0
+    found = one(Asked(states, last, None), history(2, 3), TABLE, None)
+    share = dict(zip(found.code[0, 0, 0].tolist(), found.log_share[0, 0, 0].exp().tolist(), strict=True))
+    assert share[5] / share[3] == pytest.approx(np.exp(2.0), rel=1e-4)  # both came once
+    assert share[4] / share[3] == pytest.approx(2.0, rel=1e-4)
 
 
 def test_nothing_follows_a_start_or_an_unknown_item() -> None:
