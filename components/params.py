@@ -171,6 +171,7 @@ class ItemLossParams(Section):
     alpha: float = Fraction  # sampled: drawn by training events to this power; 0: evenly
     logq: bool  # sampled: scores of drawn items are corrected by how likely they were drawn
     t: float = Fraction  # gbce: 0 plain, 1 calibrated
+    softmax_weight: float = Field(ge=0)  # of the softmax's own loss, where copies or transitions are mixed with it
 
 
 class AugmentParams(Section):

@@ -70,7 +70,7 @@ def loop_params(**changes: Any) -> TrainParams:
         "targets": "all",
         "open_intervals": True,
         "label_smoothing": 0.0,
-        "item_loss": {"kind": "full", "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75},
+        "item_loss": {"kind": "full", "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75, "softmax_weight": 0.0},
         "loss_weights": "fixed",
         "augment": OFF,
         "calibration": "none",

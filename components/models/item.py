@@ -86,16 +86,18 @@ class ItemHead(nn.Module):
         target: Tensor,
         sampler: ItemSampler | None = None,
         dtype: torch.dtype = torch.float32,
+        softmax_weight: float = 0.0,
     ) -> Tensor:
         """Sum of -log p of the targets (B, T), nats; codes 0 and 1 are skipped.
 
         With a `sampler` the softmax is estimated from drawn items, for a head without bias and distance. `dtype` is
-        that of the products with the catalogue where there is neither.
+        that of the products with the catalogue where there is neither, `softmax_weight` adds so much of the softmax's
+        own loss to that of the mixture.
         """
         flat = target.flatten()
         keep = torch.nonzero(flat > 1)[:, 0]
         states, wanted = asked.states.flatten(0, 1)[keep], flat[keep]
-        mixed = None if self.gate is None else self._mixed(asked, read, table, target, keep)
+        mixed = None if self.gate is None else self._mixed(asked, read, table, target, keep, softmax_weight)
         if sampler is not None:
             return sampled_item_loss(states, table, wanted, sampler, self.temperature, mixed)
         if self.bias is None and self.distance is None:
@@ -103,15 +105,19 @@ class ItemHead(nn.Module):
             return linear_cross_entropy(left, right, wanted - RESERVED, 0.0, dtype, mixed)
         base = self._base(states, self._here(asked, read)[keep], table.all())
         own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
-        return -(own if mixed is None else torch.logaddexp(mixed.gate + own, mixed.rest)).sum()
+        if mixed is None:
+            return -own.sum()
+        return -torch.logaddexp(mixed.gate + own, mixed.rest).sum() - softmax_weight * own.sum()
 
-    def _mixed(self, asked: Asked, read: Read, table: ItemTable, target: Tensor, keep: Tensor) -> Mixed:
+    def _mixed(
+        self, asked: Asked, read: Read, table: ItemTable, target: Tensor, keep: Tensor, softmax_weight: float
+    ) -> Mixed:
         """What the pointers say of the targets (B, T) at the flat places `keep` (n,)."""
         pointers = self._pointers(asked, read, table, target if self.training else None)
         gate = self._gate(asked, pointers).flatten(0, 1)[keep]  # (n, 1 + P)
         pointed = torch.cat([one.matched(target) for one in pointers], dim=1)  # (B, P, T)
         pointed = pointed.permute(0, 2, 1).flatten(0, 1)[keep]  # (n, P)
-        return Mixed(gate[:, 0], torch.logsumexp((gate[:, 1:] + pointed).clamp_min(_NEVER), 1))
+        return Mixed(gate[:, 0], torch.logsumexp((gate[:, 1:] + pointed).clamp_min(_NEVER), 1), softmax_weight)
 
     def softmax(self, states: Tensor, table: Tensor) -> Tensor:
         """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax: nothing is pointed at."""

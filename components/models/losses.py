@@ -30,10 +30,12 @@ class Mixed:
     ----------
     gate : (n,) log-weight of the softmax
     rest : (n,) log-probability that the others give to the target, weights included; finite
+    own : weight of the softmax's own loss beside the mixture's: a part that is seldom trusted still learns
     """
 
     gate: Tensor
     rest: Tensor
+    own: float
 
 
 def share_of_mixture(own: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,6 +58,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight: Tensor,
         gate: Tensor | None,
         rest: Tensor | None,
+        own: float,
         target: Tensor,
         smoothing: float,
         dtype: torch.dtype,
@@ -81,8 +84,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 p -= smoothing / V
             if gate is not None and rest is not None and share is not None:
                 whole, share[part] = share_of_mixture(gate[part] - loss, rest[part])
-                loss = -whole
-                p *= share[part, None]
+                loss = own * loss - whole
+                p *= share[part, None] + own
             total += (loss * keep[part, 0]).sum()
             slope = p if dtype == torch.float32 else p.to(dtype)
             torch.mm(slope, low_weight, out=grad_states[part])
@@ -96,7 +99,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        return (*(None if slope is None else slope * grads[0] for slope in ctx.saved_tensors), None, None, None)
+        return (*(None if slope is None else slope * grads[0] for slope in ctx.saved_tensors), None, None, None, None)
 
 
 def _probabilities(logits: Tensor, at: Tensor, smoothing: float, out: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,7 +144,7 @@ def linear_cross_entropy(
     if len(states) == 0:
         return (states.sum() + weight.sum()) * 0.0
     with torch.autocast(states.device.type, enabled=False):
-        beside = (None, None) if mixed is None else (mixed.gate.float(), mixed.rest.float())
+        beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.own)
         smooth = smoothing if mixed is None else 0.0
         total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), *beside, target, smooth, dtype)  # type: ignore[no-untyped-call]
     return total

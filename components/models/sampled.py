@@ -114,7 +114,7 @@ def sampled_item_loss(
     if mixed is None:
         known = torch.nonzero(target >= RESERVED)[:, 0]
         states, target = states[known], target[known]
-    beside = (None, None) if mixed is None else (mixed.gate.float(), mixed.rest.float())
+    beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.own)
     with torch.autocast(states.device.type, enabled=False):
         rows = table(torch.cat([target, drawn])).float()  # (n + N, d)
         left = states.float()
@@ -137,6 +137,7 @@ class _SampledLoss(torch.autograd.Function):
         other: Tensor,
         gate: Tensor | None,
         rest: Tensor | None,
+        weight: float,
         shift: Tensor,
         target: Tensor,
         drawn: Tensor,
@@ -156,7 +157,8 @@ class _SampledLoss(torch.autograd.Function):
             loss, slope_mine, slope = found
             if gate is not None and rest is not None and share is not None:
                 whole, share[part] = share_of_mixture(gate[part] - loss, rest[part])
-                loss, slope_mine, slope = -whole, slope_mine * share[part], slope.mul_(share[part, None])
+                loss, by = weight * loss - whole, share[part] + weight
+                slope_mine, slope = slope_mine * by, slope.mul_(by[:, None])
             total += loss.sum()
             torch.addmm(slope_mine[:, None] * own[part], slope, other, out=grad_states[part])
             grad_own[part] = slope_mine[:, None] * states[part]
@@ -167,7 +169,7 @@ class _SampledLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        return (*(None if grad is None else grad * grads[0] for grad in ctx.saved_tensors), None, None, None, None)
+        return (*(None if grad is None else grad * grads[0] for grad in ctx.saved_tensors), *[None] * 5)
 
 
 def _softmax(mine: Tensor, against: Tensor) -> tuple[Tensor, Tensor, Tensor]:

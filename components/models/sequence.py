@@ -115,11 +115,12 @@ class SequenceModel(nn.Module):
         smoothing: float,
         dtype: torch.dtype,
         sampler: ItemSampler | None = None,
+        softmax_weight: float = 0.0,
     ) -> Mapping[str, Tensor]:
         """Summed loss (nats) of each head over the targets that it knows.
 
         `dtype` is that of the item logits' products, `smoothing` of the item's labels; with a `sampler` the item's
-        loss is against drawn items, without either.
+        loss is against drawn items, without either. `softmax_weight`: see `ItemHead.loss`.
         """
         writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
         events = self.embedding(tokens)
@@ -129,7 +130,7 @@ class SequenceModel(nn.Module):
         flat = read.states.flatten(0, 1)  # (B·L, d)
         states = flat[targets.at]  # (n, d)
         asked = self.conditioned(states, targets.request)
-        found = {"item": self._item_loss(read, asked, targets, smoothing, dtype, sampler)}
+        found = {"item": self._item_loss(read, asked, targets, smoothing, dtype, sampler, softmax_weight)}
         classes = (
             ("action", self.action, targets.action),
             ("place", self.place, targets.place),
@@ -173,6 +174,7 @@ class SequenceModel(nn.Module):
         smoothing: float,
         dtype: torch.dtype,
         sampler: ItemSampler | None,
+        softmax_weight: float,
     ) -> Tensor:
         """The item head's loss; only what mixes needs the questions back in their histories."""
         if sampler is not None and self.item.plain:
@@ -184,7 +186,9 @@ class SequenceModel(nn.Module):
         request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
         at = torch.arange(L, device=states.device).expand(B, L)
         item = spread(targets.item, targets.at, B * L).view(B, L)
-        return self.item.loss(Asked(states, at, request), read, self.embedding.table, item, sampler, dtype)
+        return self.item.loss(
+            Asked(states, at, request), read, self.embedding.table, item, sampler, dtype, softmax_weight
+        )
 
     def answer_step(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states alone: steps of a list, behind which no history stands."""

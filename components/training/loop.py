@@ -177,7 +177,14 @@ class Trainer:
         tokens = on_device(batch.tokens, self.precision.device)
         targets = on_device(batch.targets, self.precision.device)
         with self.precision.autocast():
-            found = self.model.losses(tokens, targets, self.loop.label_smoothing, self.precision.logits, self.sampler)
+            found = self.model.losses(
+                tokens,
+                targets,
+                self.loop.label_smoothing,
+                self.precision.logits,
+                self.sampler,
+                self.loop.item_loss.softmax_weight,
+            )
         losses = torch.stack([found[head] for head in self.heads])  # (heads,)
         count = losses.new_tensor([float(batch.count[head]) for head in self.heads])
         return self.weighing(losses, count) / self.corpus.tokens_per_batch, losses.detach()

@@ -39,8 +39,11 @@ def test_chunked_cross_entropy_is_cross_entropy(
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("own_weight", [0.0, 0.7])
 @pytest.mark.parametrize("block", [1 << 8, 1 << 18])
-def test_a_mixed_cross_entropy_is_that_of_the_mixture(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_a_mixed_cross_entropy_is_that_of_the_mixture(
+    monkeypatch: pytest.MonkeyPatch, block: int, own_weight: float
+) -> None:
     """Value and all four gradients, also where the rest knows nothing and where a row is skipped."""
     monkeypatch.setitem(losses._BLOCK, "cpu", block)
     states, weight, target = operands(23, 8, 101)
@@ -50,8 +53,8 @@ def test_a_mixed_cross_entropy_is_that_of_the_mixture(monkeypatch: pytest.Monkey
     rest[:4], target[7] = -1e4, -1
     rest.requires_grad_()
     own = torch.log_softmax(states @ weight.T, 1)[torch.arange(23), target.clamp_min(0)]
-    expected = -(torch.logaddexp(gate + own, rest) * (target >= 0)).sum()
-    found = linear_cross_entropy(states, weight, target, mixed=Mixed(gate, rest))
+    expected = -((torch.logaddexp(gate + own, rest) + own_weight * own) * (target >= 0)).sum()
+    found = linear_cross_entropy(states, weight, target, mixed=Mixed(gate, rest, own_weight))
     torch.testing.assert_close(found, expected)
     leaves = (states, weight, gate, rest)
     for one, other in zip(

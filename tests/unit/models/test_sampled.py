@@ -24,7 +24,7 @@ ITEMS = 20
 
 
 def params(kind: str, **changes: object) -> ItemLossParams:
-    record = {"kind": kind, "negatives": 7, "alpha": 0.0, "logq": True, "t": 0.75}
+    record = {"kind": kind, "negatives": 7, "alpha": 0.0, "logq": True, "t": 0.75, "softmax_weight": 0.0}
     return ItemLossParams.model_validate(record | changes)
 
 
@@ -188,7 +188,7 @@ def test_a_mixture_with_many_draws_is_the_mixture_with_the_softmax() -> None:
     one, (x, target) = table(), states(40)
     target = target.clamp_min(2)
     gate, rest = (-torch.rand(40)).requires_grad_(), (torch.randn(40) - 3).requires_grad_()
-    mixed = Mixed(gate, rest)
+    mixed = Mixed(gate, rest, 0.5)
     drawing = sampler("sampled", negatives=40_000)
     torch.manual_seed(3)
     found = sampled_item_loss(x, one, target, drawing, None, mixed)

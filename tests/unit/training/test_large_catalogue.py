@@ -17,7 +17,10 @@ ITEM_ONLY = {"inputs": ["item"], "heads": {"item": 1.0}}
 
 
 def drawn(kind: str, **changes: object) -> dict[str, object]:
-    return {"item_loss": {"kind": kind, "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75} | changes}
+    return {
+        "item_loss": {"kind": kind, "negatives": 8, "alpha": 0.5, "logq": True, "t": 0.75, "softmax_weight": 0.0}
+        | changes
+    }
 
 
 @pytest.mark.parametrize(("kind", "epochs"), [("sampled", 8), ("gbce", 30)])  # binary losses learn slowly
