@@ -16,6 +16,7 @@ from components.events.contract import SCHEMA
 from components.events.load import load_frame, with_source
 from components.params import EventParams, Params, parse_params
 from components.presets import fitted_to, merged, preset
+from components.presets.encoders import with_encoders
 
 Say = Callable[[str], None]
 Record = dict[str, Any]
@@ -95,6 +96,7 @@ def load_log(
     events = pl.concat(frames)
     if divided and "tune" not in divided:
         events = _tune_from_train(events)
+    record = with_encoders(record, options.models or (), events)
     return fitted_to(record, events, items, f"the preset of {options.source}"), events, items, users
 
 
