@@ -59,6 +59,12 @@ class Options:
     seeds: int = 1
     json: Path | None = None
 
+    def record(self) -> Record:
+        """What was said, as JSON, without where files lie on this machine and where the result goes."""
+        said = {name: value for name, value in vars(self).items() if value is not None and name != "json"}
+        plain = {name: value.name if isinstance(value, Path) else value for name, value in said.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
 
 def load_log(
     options: Options, say: Say, more: Mapping[str, Any] | None = None

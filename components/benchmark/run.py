@@ -81,12 +81,10 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
 
 def _made_by(options: Options, params: Params, code: str) -> dict[str, Any]:
     """What a rerun needs to know, without where the files lie on this machine."""
-    said = {name: value for name, value in vars(options).items() if value is not None and name != "json"}
-    plain = {name: value.name if isinstance(value, Path) else value for name, value in said.items()}
     record = params.model_dump(mode="json")
     for name in ("path", "catalogue", "users"):
         del record["events"]["source"][name]
-    return {"options": plain, "code": code, "params": digest_of(record)}
+    return {"options": options.record(), "code": code, "params": digest_of(record)}
 
 
 def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:
