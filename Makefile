@@ -1,6 +1,6 @@
 # Chronotope. `make help` lists everything.
 .DEFAULT_GOAL := help
-.PHONY: help run again serve ui test test-all lint benchmarks clean
+.PHONY: help run again serve ui test test-all lint benchmarks speed clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -36,8 +36,14 @@ test-all: $(VENV)/.installed ## Everything: the whole fault matrix, load, soak (
 lint: $(VENV)/.installed ## ruff and mypy
 	@ruff check . && ruff format --check . && mypy
 
-benchmarks: $(VENV)/.installed ## Speed figures of this machine
-	@for one in benchmarks/[a-z]*.py; do echo "== $$one"; python $$one; done
+benchmarks: $(VENV)/.installed ## Render docs/benchmarks.md; with DATA=folder, run first what is not stored (hours)
+	@$(if $(DATA),python -m benchmarks.suite --data $(DATA))
+	@python -m benchmarks.page
+
+SPEED := ingest features validation simulator training losses evaluation
+speed: $(VENV)/.installed ## Measure speed on this machine again, and render the page
+	@python -m benchmarks.suite --again $(SPEED)
+	@python -m benchmarks.page
 
 clean: ## Remove what runs have made in the demonstration workspace (not the environment)
 	@rm -rf .chronotope data/events data/events.dvc data/catalogue data/catalogue.dvc data/quarantine data/validated \

@@ -1,6 +1,6 @@
 """Speed of the judge: ranking everybody's answer against the bare matrix product, and the bootstrap.
 
-    python -m benchmarks.evaluation [--users 6040 --items 3416 --width 64 --threads 1 --repeats 9]
+    python -m benchmarks.evaluation [--users 6040 --items 3416 --width 64 --threads 1 --repeats 9] [--json OUT]
 
 Budget (docs/architecture.md, DESIGN §7): ranks by dot product within 1.3 times the bare product. The product is
 timed as a user would write it (`torch.mm`) and, more strictly, into memory that is already there; times are the best
@@ -13,12 +13,14 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from components.evaluation.ranks import rank_by_dot, rank_dense
 from components.evaluation.significance import Bootstrap
+from components.files import write_json
 
 
 def best(work: Callable[[], object], repeats: int) -> dict[str, float]:
@@ -37,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, value in (("users", 6040), ("items", 3416), ("width", 64), ("threads", 1), ("repeats", 9)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     rng = np.random.default_rng(0)
@@ -62,7 +65,11 @@ def main() -> None:
         }
         for name in ("product", "product_into")
     }
-    print(json.dumps({"settings": vars(args), "seconds": found, "ratio": ratio}, indent=2))
+    settings = {name: value for name, value in vars(args).items() if name != "json"}
+    record = {"settings": settings, "seconds": found, "ratio": ratio}
+    print(json.dumps(record, indent=2))
+    if args.json:
+        write_json(args.json, record)
 
 
 if __name__ == "__main__":

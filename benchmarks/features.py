@@ -1,6 +1,6 @@
 """Speed and memory of the features stage at ten million events, beside the same columns in plain pandas.
 
-    python benchmarks/features.py [--rows 10000000] [--pandas-rows 1000000] [--places venues|fixes]
+    python benchmarks/features.py [--rows 10000000] [--pandas-rows 1000000] [--places venues|fixes] [--json OUT]
 
 Makes a log (200,000 users at 20,000 venues over 70 days), writes it as the validate stage would, and builds the
 packed store in a process of its own, whose peak resident memory is what the table shows. `--places fixes` moves
@@ -118,7 +118,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--pandas-rows", type=int, default=1_000_000)
     parser.add_argument("--places", choices=["venues", "fixes"], default="venues")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    record: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         write_log(Path(folder), options.rows, options.places)
         os.sync()  # writing the log is not part of what is measured
@@ -132,6 +134,9 @@ def main() -> None:
                 f"{name:12s} {rows:>12,} rows {found['seconds']:7.2f} s {rate / 1e6:6.2f} M rows/s "
                 f"{rows / found['cpu'] / 1e6:6.2f} M rows a CPU second {peak:7.0f} B/row"
             )
+            record[name] = {"rows": rows, **found, "rows_per_s": rate, "bytes_a_row": peak}
+    if options.json:
+        options.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Rows per second and peak memory of ingest: Parquet of the contract's columns → conformed, de-duplicated day files.
 
-    python benchmarks/ingest.py --rows 10000000 --days 365
+    python -m benchmarks.ingest --rows 10000000 --days 365 [--json OUT]
 
 The log is random (numpy, seeded): users, items and actions as text, times spread over the days in time order, places,
 durations and values. Peak memory is the largest resident size of the process, the making of the log not included.
@@ -17,12 +17,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from components.events.contract import conform
 from components.events.ingest import ingest
+from components.files import write_json
 from components.params import Params, load_params
 
 _START_US = 1_704_067_200_000_000  # 2024-01-01
@@ -61,13 +63,15 @@ def parquet_params(folder: Path) -> Params:
     return params.model_copy(update={"events": params.events.model_copy(update={"source": source})})
 
 
-def measure(folder: Path) -> None:
+def measure(folder: Path) -> dict[str, Any]:
     """Conform one file, then ingest all, twice, and print."""
+    found: dict[str, Any] = {}
     params = parquet_params(folder)
     chunk = pl.read_parquet(folder / "part-0000.parquet")
     begin = time.perf_counter()
     conform(chunk, params.events, dt.datetime.now(dt.UTC))
-    print(f"conform  {chunk.height / (time.perf_counter() - begin):12,.0f} rows/s")
+    found["conform"] = {"rows_per_s": chunk.height / (time.perf_counter() - begin)}
+    print(f"conform  {found['conform']['rows_per_s']:12,.0f} rows/s")
     del chunk
     with tempfile.TemporaryDirectory() as workspace:
         for name in ("ingest", "again"):
@@ -75,10 +79,12 @@ def measure(folder: Path) -> None:
             report = ingest(Path(workspace), params)
             seconds, cpu = time.perf_counter() - begin, time.process_time() - busy
             rate = report.rows_in / seconds
+            found[name] = {"rows": report.rows_in, "rows_per_s": rate, "seconds": seconds, "cpu_s": cpu}
             print(f"{name:8} {rate:12,.0f} rows/s  {seconds:6.2f} s wall  {cpu:6.2f} s CPU  {report.kept:,} kept")
         size = sum(path.stat().st_size for path in Path(workspace, "data/events").iterdir())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"peak     {peak / 2**30:8.2f} GiB  day files {size / 2**20:,.0f} MiB")
+    return found | {"peak_gib": peak / 2**30, "day_files_mib": size / 2**20}
 
 
 def main() -> None:
@@ -86,14 +92,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--log", type=Path, help="measure a log that is there")
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if arguments.log:
-        measure(arguments.log)
+        found = measure(arguments.log)
+        if arguments.json:
+            write_json(arguments.json, found)
         return
     with tempfile.TemporaryDirectory() as folder:
         write_log(Path(folder), arguments.rows, arguments.days)
         os.sync()  # writing the log is not part of what is measured
-        subprocess.run([sys.executable, __file__, "--log", folder], check=True)
+        out = [] if arguments.json is None else ["--json", str(arguments.json)]
+        subprocess.run([sys.executable, __file__, "--log", folder, *out], check=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Latency and throughput of the service: closed-loop HTTP clients, and the same questions inside one process.
 
-    python -m benchmarks.serving --workspace DIR [--clients 16 --seconds 20]
+    python -m benchmarks.serving --workspace DIR [--clients 16 --seconds 20] [--json OUT]
 
 Starts `bentoml serve` for the workspace on a free port, asks known users in turn from 16 connections and then from
 one, each asking again as soon as it is answered, and ends it. Percentiles are of whole requests in milliseconds; the
@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(), help="a workspace with a champion")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     root = args.workspace.resolve()
     before = [round(one, 1) for one in os.getloadavg()]
@@ -151,7 +152,10 @@ def main() -> None:
         many = load(port, users, args.clients, args.seconds)
         one = load(port, users, 1, args.seconds / 2)
     after = [round(one, 1) for one in os.getloadavg()]
-    print(json.dumps({"http": many, "http_alone": one, "answer": alone, "load_before": before, "load_after": after}))
+    record = {"http": many, "http_alone": one, "answer": alone, "load_before": before, "load_after": after}
+    print(json.dumps(record))
+    if args.json:
+        args.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.events.simulator import simulate
+from components.files import write_json
 from components.observers import observers
 from components.params import SimulationParams, load_params
 from components.predictor import Queries
@@ -92,14 +93,15 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--only", choices=["speed", "table"])
+    parser.add_argument("--json", type=Path, help="where the speed goes")
     args = parser.parse_args()
     params = load_params(args.params)
     if args.only != "table":
         big = params.simulation.model_copy(update={"users": args.users, "items": 10_000})
-        print(
-            f"{os.cpu_count()} cores:",
-            {k: round(v, 1) for k, v in speed(big, params.workspace.seed, args.days).items()},
-        )
+        found = speed(big, params.workspace.seed, args.days) | {"users": args.users, "days": args.days}
+        print(f"{os.cpu_count()} cores:", {k: round(v, 1) for k, v in found.items()})
+        if args.json:
+            write_json(args.json, found)
     if args.only != "speed":
         for name, row in table(params.simulation, params.workspace.seed):
             print(f"{name:16}", "  ".join(f"{key} {value:.4f}" for key, value in row.items()))

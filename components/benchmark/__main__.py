@@ -14,8 +14,8 @@ from components.benchmark import RULES, Options, benchmark
 from components.errors import ChronotopeError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a benchmark, print its table, and return the exit code."""
+def options_of(argv: Sequence[str] | None = None) -> Options:
+    """What a command line asks for; `argv` without the command's own name."""
     parser = argparse.ArgumentParser(prog="python -m components.benchmark", description=components.benchmark.__doc__)
     parser.add_argument("--source", required=True, metavar="FORMAT")
     for name in ("path", "train", "valid", "test", "mapping", "params", "json"):
@@ -25,11 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name.replace('_', '-')}", choices=choices)
     parser.add_argument("--models", metavar="A,B", type=lambda text: tuple(text.split(",")))
     parser.add_argument("--seeds", type=int, default=1)
-    console = Console(highlight=False)
+    return Options(**vars(parser.parse_args(argv)))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a benchmark, print its table, and return the exit code."""
+    options, console = options_of(argv), Console(highlight=False)
     try:
-        benchmark(Options(**vars(parser.parse_args(argv))), lambda line: console.print(line, style="dim")).print(
-            console
-        )
+        benchmark(options, lambda line: console.print(line, style="dim")).print(console)
     except ChronotopeError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

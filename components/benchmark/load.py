@@ -16,6 +16,7 @@ from components.events.contract import SCHEMA
 from components.events.load import load_frame, with_source
 from components.params import EventParams, Params, parse_params
 from components.presets import fitted_to, merged, preset
+from components.presets.encoders import with_encoders
 
 Say = Callable[[str], None]
 Record = dict[str, Any]
@@ -58,6 +59,12 @@ class Options:
     seeds: int = 1
     json: Path | None = None
 
+    def record(self) -> Record:
+        """What was said, as JSON, without where files lie on this machine and where the result goes."""
+        said = {name: value for name, value in vars(self).items() if value is not None and name != "json"}
+        plain = {name: value.name if isinstance(value, Path) else value for name, value in said.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
 
 def load_log(
     options: Options, say: Say, more: Mapping[str, Any] | None = None
@@ -95,6 +102,7 @@ def load_log(
     events = pl.concat(frames)
     if divided and "tune" not in divided:
         events = _tune_from_train(events)
+    record = with_encoders(record, options.models or (), events)
     return fitted_to(record, events, items, f"the preset of {options.source}"), events, items, users
 
 

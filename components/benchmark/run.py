@@ -9,6 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,10 +73,18 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
         kept = Path(temporary) if options.json is None else options.json.with_name(options.json.name + ".parts")
         run = _Run(store, params, protocol, kept, data["digest"], say)
         rows = [run.row(name, options.seeds) for name in names]
-    result = BenchmarkResult(protocol, data, rows, params)
+    result = BenchmarkResult(protocol, data, rows, params, _made_by(options, params, run.code))
     if options.json is not None:
         write_json(options.json, result.record())
     return result
+
+
+def _made_by(options: Options, params: Params, code: str) -> dict[str, Any]:
+    """What a rerun needs to know, without where the files lie on this machine."""
+    record = params.model_dump(mode="json")
+    for name in ("path", "catalogue", "users"):
+        del record["events"]["source"][name]
+    return {"options": options.record(), "code": code, "params": digest_of(record)}
 
 
 def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:

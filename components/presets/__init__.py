@@ -25,6 +25,8 @@ _NEED_HOUR = {"user_hour", "item_hour"}
 _NEED_TIME = {"recent_popularity"}
 #: Options of counters that are measured in time.
 _TIME_OPTIONS = {"half_life_days", "max_gap_h", "sigma_gap"}
+#: Files here that are no format's own.
+_NO_FORMAT = {"default", "encoders"}
 _PLACE_NUMBERS = ("distance_km", "speed_kmh")
 #: Where fewer events repeat an item that the user knows, there is nothing to copy.
 _REPEATS = 0.05
@@ -38,14 +40,15 @@ def preset(source_format: str, changes: Mapping[str, Any] | None = None) -> Reco
     >>> preset("delimited", {"workspace": {"seed": 11}})["workspace"]["seed"]
     11
     """
-    record = _read("default")
+    record = read("default")
     own = resources.files(__package__).joinpath(f"{source_format}.yaml")
-    if source_format != "default" and own.is_file():
-        record = merged(record, _read(source_format))
+    if source_format not in _NO_FORMAT and own.is_file():
+        record = merged(record, read(source_format))
     return merged(merged(record, {"events": {"source": {"format": source_format}}}), changes or {})
 
 
-def _read(name: str) -> Record:
+def read(name: str) -> Record:
+    """`<name>.yaml` of this package, as it stands there."""
     record = yaml.safe_load(resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8"))
     if not isinstance(record, dict):
         raise ConfigError("a mapping", found=f"something else in the preset {name}", do="Reinstall Chronotope.")

@@ -43,7 +43,8 @@ def benchmark(
         Path | None, typer.Option(exists=True, metavar="FILE", help="YAML laid over the built-in params.")
     ] = None,
     models: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Models to run; default: all of the params.")
+        str | None,
+        typer.Option(metavar="A,B", help="Models to run, any encoder among them; default: all of the params."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 1,
     out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Where the JSON goes.")] = None,

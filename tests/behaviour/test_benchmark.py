@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from components.benchmark import Options, benchmark
+from components.benchmark import BenchmarkResult, Options, benchmark
 from components.benchmark import run as module
 from components.benchmark.__main__ import main
+from components.benchmark.paired import ahead_of_baselines, difference
+from components.code import CODE, code_digest
 from components.errors import ConfigError, DataError
+from components.evaluation.significance import Bootstrap
 
 MAPPING = "user_id: who\nitem_id: what\naction: how\ntimestamp: when\n"
 QUICK = "evaluation: {bootstrap: 100}\nmemory: {em_steps: 5}\nfeatures: {session_gap_s: 36000}\n"
@@ -54,19 +59,65 @@ def test_the_json_has_exactly_the_promised_shape(options: Options) -> None:
     benchmark(options)
     assert options.json is not None
     record = json.loads(options.json.read_text())
-    assert set(record) == {"protocol", "data", "rows"}
-    assert set(record["data"]) == {"digest", "users", "items", "events", "ties"}
+    assert set(record) == {"protocol", "data", "rows", "primary", "confidence", "paired", "made_by"}
+    assert set(record["data"]) == {"digest", "users", "items", "events", "ties", "tied_targets"}
     assert {"split", "target_time", "history", "seen", "unseen", "ties"} <= set(record["protocol"])
     assert (record["data"]["users"], record["data"]["items"], record["data"]["events"]) == (30, 12, 1800)
     assert [row["model"] for row in record["rows"]][-1] == "memory"
     for row in record["rows"]:
-        assert set(row) == {"model", "metrics", "seeds", "train_seconds"}
+        assert set(row) == {"model", "kind", "metrics", "seeds", "seed_means", "train_seconds"}
+        assert row["kind"] == ("model" if row["model"] == "memory" else "baseline")
+        assert row["seed_means"] == [pytest.approx(row["metrics"]["ndcg@10"]["value"])]
         assert {"ndcg@10", "hr@1", "mrr"} <= set(row["metrics"])
         for one in row["metrics"].values():
             assert set(one) == {"value", "low", "high"}
             assert one["low"] <= one["value"] <= one["high"]
     by_name = {row["model"]: row["metrics"]["hr@1"]["value"] for row in record["rows"]}
     assert by_name["markov"] > 0.8 > by_name["popularity"] + 0.5
+
+
+def test_the_json_says_what_made_it_and_not_where(options: Options) -> None:
+    made_by = benchmark(options).record()["made_by"]
+    assert made_by["options"] | {"models": ["memory"]} == {
+        "source": "csv",
+        "path": "log.csv",
+        "mapping": "mapping.yaml",
+        "params": "params.yaml",
+        "protocol": "temporal",
+        "models": ["memory"],
+        "seeds": 1,
+    }
+    assert made_by["code"] == code_digest(CODE["train"])
+    elsewhere = changed(options, path=options.path.rename(options.path.with_name("moved.csv")), json=None)  # type: ignore[union-attr]
+    again = benchmark(elsewhere).record()["made_by"]
+    assert again["params"] == made_by["params"]
+    assert benchmark(changed(elsewhere, seen="filtered")).record()["made_by"]["params"] != made_by["params"]
+
+
+def test_every_model_is_paired_with_every_other_row(options: Options) -> None:
+    result = benchmark(options)
+    record, values = result.record(), {row.model: row.judgements[0].metric("ndcg@10") for row in result.rows}
+    assert set(record["paired"]) == {"memory"}, "counters are not compared with each other"
+    assert set(record["paired"]["memory"]) == set(values) - {"memory"}
+    for other, found in record["paired"]["memory"].items():
+        assert found["value"] == pytest.approx(np.mean(values["memory"] - values[other]))
+        assert found["low"] <= found["value"] <= found["high"]
+    assert record["paired"]["memory"]["popularity"]["low"] > 0.3
+
+
+def test_the_table_marks_what_is_ahead_of_every_baseline(options: Options) -> None:
+    result = benchmark(options)
+    result.record()["paired"]["memory"] = {name: {"low": 0.1} for name in result.record()["paired"]["memory"]}
+    assert "memory *" in shown(result)
+    result.record()["paired"]["memory"]["popularity"] = {"low": 0.0}
+    assert "memory" in shown(result)
+    assert "memory *" not in shown(result)
+
+
+def shown(result: BenchmarkResult) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    result.print(console)
+    return console.export_text()
 
 
 def test_what_is_done_is_not_done_again(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +178,7 @@ def test_ties_can_be_shuffled_or_judged_as_baskets(options: Options, tmp_path: P
     tied = changed(options, path=write_log(tmp_path / "tied.csv", tied=True), json=None)
     as_given = benchmark(tied).record()
     assert as_given["data"]["ties"] == pytest.approx(2 / 3, abs=0.01)
+    assert as_given["data"]["tied_targets"] == pytest.approx(2 / 3, abs=0.01)
     shuffled = benchmark(changed(tied, ties="shuffled")).record()
     markov = {
         name: {row["model"]: row for row in record["rows"]}["markov"]["metrics"]["hr@1"]["value"]
@@ -135,6 +187,7 @@ def test_ties_can_be_shuffled_or_judged_as_baskets(options: Options, tmp_path: P
     assert markov["shuffled"] < markov["given"] - 0.2  # the order within a tie was all that was predictable
     baskets = benchmark(changed(tied, ties="basket")).record()
     assert baskets["protocol"]["queries"] * 3 == as_given["protocol"]["queries"]
+    assert baskets["data"]["tied_targets"] == 0.0
 
 
 def test_wrong_options_are_told_before_anything_is_trained(options: Options, capsys: pytest.CaptureFixture) -> None:
@@ -146,3 +199,19 @@ def test_wrong_options_are_told_before_anything_is_trained(options: Options, cap
         benchmark(changed(options, models=("oracle9",)))
     assert main(["--source", "nonsense", "--path", str(options.path)]) == ConfigError.exit_code
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_seeds_are_paired_in_their_order_and_what_draws_nothing_stands_against_each() -> None:
+    rng = np.random.default_rng(0)
+    bootstrap = Bootstrap(np.arange(400) // 2, 400, 0.95, 0)
+    easy = rng.random(400)  # what a question is worth to everybody
+    a = [easy + 0.1, easy + 0.2]
+    assert difference(a, [easy], bootstrap).value == pytest.approx(0.15)
+    paired = difference(a, [easy + 0.1, easy + 0.2], bootstrap)
+    assert (paired.low, paired.high) == (pytest.approx(0.0, abs=1e-9), pytest.approx(0.0, abs=1e-9))
+    alone = difference([easy], [rng.random(400)], bootstrap)
+    assert alone.low < alone.value < alone.high
+
+
+def test_a_record_of_old_without_pairs_marks_nobody() -> None:
+    assert not ahead_of_baselines({"rows": [{"model": "a"}, {"model": "b"}]}, "a")

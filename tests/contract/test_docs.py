@@ -50,7 +50,8 @@ def test_a_command_of_the_pages_parses(
     assert command is not None, f"{page}: there is no `chronotope {name}`"
     monkeypatch.chdir(tmp_path)
     for word in rest:
-        if not word.startswith("-") and "/" not in word:
+        if not word.startswith(("-", "/")) and "://" not in word:
+            (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / word).touch()  # the files of examples are the reader's
     command.make_context(name, list(rest))  # raises a usage error on an option or a value that is not
 
