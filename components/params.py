@@ -141,7 +141,7 @@ class TransitionParams(Section):
     """What followed the last items in the histories of all, as counted in the training window."""
 
     lags: int = Field(ge=0, le=8)  # of the last items, how many are looked up; 0: none
-    successors: int = Field(ge=1)  # kept for each item and lag
+    successors: int = Field(ge=1, le=1000)  # kept for each item and lag
 
 
 class NetworkParams(Section):

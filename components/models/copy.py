@@ -15,36 +15,19 @@ Never reads an event behind t, and says nothing of items that the user has not m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
-from components.models.pointers import Pointers
+from components.models.pointers import Asked, Pointers
 from components.models.sphere import EARTH_KM, chords, located
-from components.models.tokens import Request, Tokens
+from components.models.tokens import Tokens
 
 _AGES = 32  # half powers of two of minutes: up to about 8 years
 _RANKS = 20  # half powers of two of events: up to about 700
 _HOURS = 2 * 13 + 1  # 0..12 hours apart, of like days or not; the last: no clock
 _PLACES = 18  # half powers of two of distances from 50 m: up to about 10 km; then far, and unknown
-
-
-@dataclass(frozen=True)
-class Asked:
-    """T questions of each of B histories.
-
-    Attributes
-    ----------
-    states : (B, T, d) that know of the request where the model asks for one
-    at : (B, T) int64 place of the newest visible token
-    request : of the B·T questions, row by row; None when the moment is not known
-    """
-
-    states: Tensor
-    at: Tensor
-    request: Request | None
 
 
 class CopyHead(nn.Module):

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
-from components.models.copy import Asked, CopyHead
+from components.models.copy import CopyHead
 from components.models.distance import DistanceBias
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, item_operands
 from components.models.losses import Mixed, linear_cross_entropy, target_log_probability
-from components.models.pointers import Pointers
+from components.models.pointers import Asked, Pointers
 from components.models.sampled import ItemSampler, sampled_item_loss
 from components.models.tokens import Tokens
 from components.models.transitions import TransitionHead
@@ -88,11 +88,16 @@ class ItemHead(nn.Module):
         dtype: torch.dtype = torch.float32,
         softmax_weight: float = 0.0,
     ) -> Tensor:
-        """Sum of -log p of the targets (B, T), nats; codes 0 and 1 are skipped.
+        """Sum of -log p of the targets, nats.
 
-        With a `sampler` the softmax is estimated from drawn items, for a head without bias and distance. `dtype` is
-        that of the products with the catalogue where there is neither, `softmax_weight` adds so much of the softmax's
-        own loss to that of the mixture.
+        Parameters
+        ----------
+        asked, read : T questions of each of B histories
+        table : vectors of the catalogue
+        target : (B, T) codes; 0 and 1 are skipped
+        sampler : the softmax is estimated from drawn items, for a head without bias and distance; None: it is whole
+        dtype : of the products with the catalogue, for a head without distance
+        softmax_weight : of the softmax's own loss, added to that of a mixture
         """
         flat = target.flatten()
         keep = torch.nonzero(flat > 1)[:, 0]
@@ -100,8 +105,10 @@ class ItemHead(nn.Module):
         mixed = None if self.gate is None else self._mixed(asked, read, table, target, keep, softmax_weight)
         if sampler is not None:
             return sampled_item_loss(states, table, wanted, sampler, self.temperature, mixed)
-        if self.bias is None and self.distance is None:
-            left, right = item_operands(states, table.all(), self.temperature)
+        if not len(keep):
+            return (asked.states.sum() + table.all().sum()) * 0.0
+        if self.distance is None:
+            left, right = self._operands(states, table.all())
             return linear_cross_entropy(left, right, wanted - RESERVED, 0.0, dtype, mixed)
         base = self._base(states, self._here(asked, read)[keep], table.all())
         own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
@@ -133,11 +140,17 @@ class ItemHead(nn.Module):
         pointers = self._pointers(asked, read, table, None)
         gate = self._gate(asked, pointers)  # (B, T, 1 + P)
         weights = gate[:, :, 1:].split([one.log_share.shape[1] for one in pointers], dim=2)
-        pointed = sum(
-            (one.over(weight, self.items) for one, weight in zip(pointers, weights, strict=True)),
-            torch.zeros(len(states), self.items, device=states.device),
-        )
-        return torch.logaddexp(base + gate[:, :, 0].reshape(-1, 1), pointed[:, RESERVED:].log())
+        pointed = torch.zeros(len(states), self.items, device=states.device)
+        for one, weight in zip(pointers, weights, strict=True):
+            one.add_to(pointed, weight)
+        return torch.logaddexp(base + gate[:, :, 0].reshape(-1, 1), pointed[:, RESERVED:].log_())
+
+    def _operands(self, states: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Factors of the logits without distances; the bias of each item is one more column."""
+        left, right = item_operands(states, table, self.temperature)
+        if self.bias is None:
+            return left, right
+        return torch.cat([left, torch.ones_like(left[:, :1])], dim=1), torch.cat([right, self.bias[:, None]], dim=1)
 
     def _base(self, states: Tensor, here: Tensor, table: Tensor) -> _Logits:
         left, right = item_operands(states, table, self.temperature)

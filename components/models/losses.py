@@ -1,7 +1,7 @@
 """Losses, summed over what is valid. Cross-entropy over a catalogue keeps one block of logits, never all of them.
 
 The gradient is formed in the forward pass, block by block, so memory does not depend on catalogue × batch:
-beside the gradients themselves, one block of about `_BLOCK` logits. Idea: apple/ml-cross-entropy, Liger; measured on
+beside the gradients themselves, blocks of about `_BLOCK` logits. Idea: apple/ml-cross-entropy, Liger; measured on
 CPU and GPU against `torch.nn.functional.linear_cross_entropy` by benchmarks/training.py. Never averages: the
 trainer divides by a constant.
 """
@@ -30,12 +30,12 @@ class Mixed:
     ----------
     gate : (n,) log-weight of the softmax
     rest : (n,) log-probability that the others give to the target, weights included; finite
-    own : weight of the softmax's own loss beside the mixture's: a part that is seldom trusted still learns
+    softmax_weight : of the softmax's own loss beside the mixture's: a part that is seldom trusted still learns
     """
 
     gate: Tensor
     rest: Tensor
-    own: float
+    softmax_weight: float
 
 
 def share_of_mixture(own: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight: Tensor,
         gate: Tensor | None,
         rest: Tensor | None,
-        own: float,
+        softmax_weight: float,
         target: Tensor,
         smoothing: float,
         dtype: torch.dtype,
@@ -84,8 +84,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 p -= smoothing / V
             if gate is not None and rest is not None and share is not None:
                 whole, share[part] = share_of_mixture(gate[part] - loss, rest[part])
-                loss = own * loss - whole
-                p *= share[part, None] + own
+                loss = softmax_weight * loss - whole
+                p *= share[part, None] + softmax_weight
             total += (loss * keep[part, 0]).sum()
             slope = p if dtype == torch.float32 else p.to(dtype)
             torch.mm(slope, low_weight, out=grad_states[part])
@@ -144,7 +144,7 @@ def linear_cross_entropy(
     if len(states) == 0:
         return (states.sum() + weight.sum()) * 0.0
     with torch.autocast(states.device.type, enabled=False):
-        beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.own)
+        beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.softmax_weight)
         smooth = smoothing if mixed is None else 0.0
         total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), *beside, target, smooth, dtype)  # type: ignore[no-untyped-call]
     return total

@@ -11,6 +11,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from components.models.tokens import Request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """T questions of each of B histories.
+
+    Attributes
+    ----------
+    states : (B, T, d) that know of the request where the model asks for one
+    at : (B, T) int64 place of the newest visible token
+    request : of the B·T questions, row by row; None when the moment is not known
+    """
+
+    states: Tensor
+    at: Tensor
+    request: Request | None
+
 
 @dataclass(frozen=True)
 class Pointers:
@@ -41,10 +59,9 @@ class Pointers:
         """(B, T, P) whether there is anything to point at."""
         return torch.isfinite(self.log_share).any(3).permute(0, 2, 1)
 
-    def over(self, log_weight: Tensor, items: int) -> Tensor:
-        """(B·T, items) probabilities by code of the mixture with log-weights (B, T, P)."""
+    def add_to(self, found: Tensor, log_weight: Tensor) -> None:
+        """Add the probabilities of the mixture with log-weights (B, T, P) to `found` (B·T, V), by code."""
         weighted = (log_weight.transpose(1, 2)[..., None] + self.log_share).exp()  # (B, P, T, m)
         B, P, T, m = weighted.shape
         code = self.code.expand(B, P, T, m).transpose(1, 2).reshape(B * T, P * m)
-        found = torch.zeros(B * T, items, device=weighted.device)
-        return found.scatter_add_(1, code, weighted.transpose(1, 2).reshape(B * T, P * m))
+        found.scatter_add_(1, code, weighted.transpose(1, 2).reshape(B * T, P * m))

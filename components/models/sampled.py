@@ -114,7 +114,7 @@ def sampled_item_loss(
     if mixed is None:
         known = torch.nonzero(target >= RESERVED)[:, 0]
         states, target = states[known], target[known]
-    beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.own)
+    beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.softmax_weight)
     with torch.autocast(states.device.type, enabled=False):
         rows = table(torch.cat([target, drawn])).float()  # (n + N, d)
         left = states.float()
@@ -137,7 +137,7 @@ class _SampledLoss(torch.autograd.Function):
         other: Tensor,
         gate: Tensor | None,
         rest: Tensor | None,
-        weight: float,
+        softmax_weight: float,
         shift: Tensor,
         target: Tensor,
         drawn: Tensor,
@@ -157,7 +157,7 @@ class _SampledLoss(torch.autograd.Function):
             loss, slope_mine, slope = found
             if gate is not None and rest is not None and share is not None:
                 whole, share[part] = share_of_mixture(gate[part] - loss, rest[part])
-                loss, by = weight * loss - whole, share[part] + weight
+                loss, by = softmax_weight * loss - whole, share[part] + softmax_weight
                 slope_mine, slope = slope_mine * by, slope.mul_(by[:, None])
             total += loss.sum()
             torch.addmm(slope_mine[:, None] * own[part], slope, other, out=grad_states[part])

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from components.models.config import SequenceConfig
-from components.models.copy import Asked
 from components.models.embedding import EventEmbedding
 from components.models.encoders import build_encoder
 from components.models.encoders.seq2seq import Seq2SeqEncoder
@@ -26,6 +25,7 @@ from components.models.losses import (
     mixture_log_density,
     mixture_log_survival,
 )
+from components.models.pointers import Asked
 from components.models.query import RequestConditioning
 from components.models.rotation import RotationConditioning
 from components.models.sampled import ItemSampler, sampled_item_loss

@@ -140,7 +140,7 @@ def fitted_to(record: Mapping[str, Any], events: pl.DataFrame, items: pl.DataFra
             network["target_time"] = out["evaluation"]["target_time"]
             network["copy_heads"] = network["copy_heads"] if repeats else 0
             network["distance"] = network["distance"] and placed
-            # A logit of its own costs the fused softmax: it comes where that is gone anyway.
+            # Beside a plain softmax the vectors learn what is popular, as in the published models.
             network["item_bias"] = network["item_bias"] and bool(network["copy_heads"] or network["distance"])
     return parse_params(out, where)
 

@@ -79,13 +79,13 @@ class Corpus:
         store = window.store
         self.trained = np.asarray(store["window"]) == WINDOWS[window.name]  # (N,)
         rows = np.flatnonzero(self.trained)
-        if not np.any(np.asarray(store["item"])[rows] > 1):
+        self.answered = self.trained if targets == "all" else self.trained & _follows(store)
+        if not np.any(np.asarray(store["item"])[self.answered] > 1):
             raise TrainingError(
-                "events with a known item in the training window",
-                found=f"{len(rows):,} events, none with one",
+                "events with a known item in the training window" + (", in a session" if targets != "all" else ""),
+                found=f"{len(rows):,} events, {int(self.answered.sum()):,} that may be learned, none with one",
                 do="Ingest more of the log, or make the windows after training shorter.",
             )
-        self.answered = self.trained if targets == "all" else self.trained & _follows(store)
         users = store.user[rows]
         last = np.flatnonzero(np.append(np.diff(users) != 0, True))
         self.begin = np.asarray(store.offsets, np.int64)[users[last]]  # (U,) first row
@@ -93,6 +93,7 @@ class Corpus:
         self.until_s = int(np.asarray(store["time_s"])[rows].max())
         self.tails = (
             open_intervals
+            and targets == "all"  # gaps within sessions and silences between them are not of one kind
             and "time" in config.heads
             and _ends_with_training(store, self.end, users[last], self.until_s)
         )
@@ -115,7 +116,7 @@ class Corpus:
         count = stop - first
         tail = (piece == 0) & self.tails  # one more token, which only knows that nothing came since
         pieces_of = Slices(self.begin[user], first, count + tail, count)
-        known = np.concatenate([[0], np.cumsum(self.trained)])
+        known = np.concatenate([[0], np.cumsum(self.answered)])
         return pieces_of[known[self.begin[user] + stop] > known[self.begin[user] + first]]
 
     def plan(self, epoch: int) -> list[Slices]:
@@ -191,8 +192,8 @@ class Corpus:
         return request_of(time_s, offset, time_s - gap, np.ones(len(row), bool))
 
     def log_gaps(self) -> NDArray[np.float64]:
-        """Log(1 + gap_s) of the training window's events, those with a predecessor."""
-        gap = np.asarray(self.store["gap_s"])[self.trained]
+        """Log(1 + gap_s) of the events that are learned, those with a predecessor."""
+        gap = np.asarray(self.store["gap_s"])[self.answered]
         return np.log1p(gap[gap >= 0].astype(np.float64))
 
 

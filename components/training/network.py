@@ -36,7 +36,7 @@ from components.training.loop import Chooser, Trainer
 from components.training.successors import count_successors
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class NetworkPredictor:
@@ -229,11 +229,12 @@ def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
             found=kind,
             do="Set it so, or switch these off in the network.",
         )
-    if kind == "gbce" and (config.copy_heads or config.transition_lags):
+    estimates = kind == "full" or (kind == "sampled" and loop.item_loss.logq)
+    if not estimates and (config.copy_heads or config.transition_lags):
         raise ConfigError(
-            "`training.loop.item_loss.kind` full or sampled for a network with copy heads or transitions, which mixes "
-            "probabilities",
-            found=kind,
+            "`training.loop.item_loss` full, or sampled with logq, for a network with copy heads or transitions, which "
+            "mixes probabilities",
+            found=f"{kind}, logq {loop.item_loss.logq}",
             do="Set it so, or switch these off in the network.",
         )
 

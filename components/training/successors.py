@@ -25,19 +25,21 @@ def count_successors(store: Store, trained: NDArray[np.bool_], head: TransitionH
     head : (lags, V, K) tables
     """
     for lag in range(1, head.lags + 1):
-        successor, count = successors(store, trained, lag, head.items, head.successor.shape[2])
+        successor, count, total = successors(store, trained, lag, head.items, head.successor.shape[2])
         head.successor[lag - 1].copy_(torch.from_numpy(successor))
         head.count[lag - 1].copy_(torch.from_numpy(count))
+        head.total[lag - 1].copy_(torch.from_numpy(total))
 
 
 def successors(
     store: Store, trained: NDArray[np.bool_], lag: int, items: int, keep: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
     """The `keep` most frequent items `lag` events after each item, and how often each came; 0 where there are fewer.
 
     Returns
     -------
-    (V, keep) int32, (V, keep) float32
+    (V, keep) int32, (V, keep) float32, (V,) float32
+        Codes, counts, and how many events followed in all.
     """
     item, user = np.asarray(store["item"]).astype(np.int64), store.user
     code, count = np.zeros((items, keep), np.int32), np.zeros((items, keep), np.float32)
@@ -51,4 +53,5 @@ def successors(
     kept = rank < keep
     code[row[kept], rank[kept]] = column[kept]
     count[row[kept], rank[kept]] = times[kept]
-    return code, count
+    total = np.bincount(row, weights=times, minlength=items).astype(np.float32)
+    return code, count, total

@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from components.errors import ConfigError
 from components.models import losses
 from components.models.config import SequenceConfig, config_of
-from components.models.copy import Asked, CopyHead
+from components.models.copy import CopyHead
 from components.models.distance import DistanceBias
 from components.models.item import Read
 from components.models.losses import target_log_probability
+from components.models.pointers import Asked
 from components.models.sequence import SequenceModel
 from components.models.tokens import Tokens
 from components.training.gather import Slices, tokens_of

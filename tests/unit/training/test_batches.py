@@ -148,7 +148,16 @@ def test_in_session_learns_only_what_follows_in_the_same_session() -> None:
         batch = one.batch(slices)
         L = batch.tokens.mask.shape[1]
         row = (slices.begin[:, None] + slices.first[:, None] + np.arange(L)).ravel()[batch.targets.at.numpy()]
+        assert len(row)  # no step without an answer
         asked.append(row)
     wanted = np.flatnonzero(follows & (np.asarray(store["window"]) == 0))
     assert 0 < len(wanted) < (np.asarray(store["window"]) == 0).sum()
     assert np.array_equal(np.sort(np.concatenate(asked)), wanted)
+
+
+def test_a_log_without_an_answer_in_a_session_is_refused() -> None:
+    store = toy_store()
+    alone = with_columns(store, session=np.arange(store.n_events, dtype=np.int32))
+    config = config_of(network_params("gru"), store.encoding)
+    with pytest.raises(TrainingError, match="in a session"):
+        Corpus(Window(alone, "train"), config, "chunks", 256, 0, targets="in_session")
