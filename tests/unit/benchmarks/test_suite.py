@@ -28,7 +28,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     found = (
         table("old"),
         table("new"),
-        table("twin", result="new.json", command=[]),
+        table("twin", result="new.json"),
         table("far", command=["chronotope benchmark --source csv --path DATA/log.csv"], needs="log.csv"),
         table("hand", by_hand=True),
     )
