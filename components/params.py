@@ -269,6 +269,9 @@ class ServingParams(Section):
     max_k: int = Field(ge=1)
     max_body_bytes: int = Field(ge=1)
     max_inline_events: int = Field(ge=1)
+    explain_items: int = Field(ge=1)  # items that one request may have explained
+    explain_events: int = Field(ge=1)  # newest events of a history that are left out one by one
+    gradient_steps: int = Field(ge=2)  # points of the path of integrated gradients
     poll_s: float = Field(gt=0)
 
 

@@ -106,9 +106,7 @@ def occlude(predictor: Predictor, query: Queries, items: NDArray[np.integer], ma
     keep[-1] = False
     value = log_probability(predictor, asked_without(query, keep), items)
     whole, nothing = value[-2], value[-1]
-    return Occlusion(
-        event, whole - value[: len(event)], group, whole - value[len(event) : -2], whole, nothing
-    )
+    return Occlusion(event, whole - value[: len(event)], group, whole - value[len(event) : -2], whole, nothing)
 
 
 def _latest_last(item: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -116,5 +114,3 @@ def _latest_last(item: NDArray[np.int64]) -> NDArray[np.int64]:
     distinct, newest = np.unique(item[::-1], return_index=True)
     order = np.argsort(-newest, kind="stable")
     return distinct[order][distinct[order] > 1]
-
-

@@ -93,15 +93,15 @@ def reasons(
     list of Reasons
         One for each item.
     """
-    items = np.asarray(items, np.int64)
+    codes: NDArray[np.int64] = np.asarray(items, np.int64)
     start, stop = int(query.start[0]), int(query.stop[0])
-    found = occlude(predictor, query, items, max_events)
-    said = what_was_said(predictor, query, items)
-    gradients = dict(_gradients(predictor, query, items, gradient_steps)) if gradient_steps and stop > start else {}
+    found = occlude(predictor, query, codes, max_events)
+    said = what_was_said(predictor, query, codes)
+    gradients = dict(_gradients(predictor, query, codes, gradient_steps)) if gradient_steps and stop > start else {}
     item = np.asarray(query.store["item"][start:stop])
     rows = {int(code): tuple((np.flatnonzero(item == code) + start).tolist()) for code in found.group}
     answers = []
-    for m, code in enumerate(items.tolist()):
+    for m, code in enumerate(codes.tolist()):
         events = [
             EventReason(
                 start + place,

@@ -37,7 +37,7 @@ def without(store: Store, start: int, stop: int, keep: NDArray[np.bool_]) -> Sto
     --------
     `without(store, a, b, ~np.eye(b - a, dtype=bool))` leaves out each event once.
     """
-    variant, event = np.nonzero(keep)
+    event = np.nonzero(keep)[1]
     row = start + event
     offsets = np.concatenate([[0], np.cumsum(keep.sum(axis=1))]).astype(np.int64)
     columns: dict[str, NDArray] = {name: np.asarray(column[row]) for name, column in store.columns.items()}
@@ -134,7 +134,9 @@ def _measure(
             missing[:] = np.where(where[name], (missing & ~bit) | (absent << np.uint16(f)), missing)
 
 
-def _hold(numbers: NDArray[np.float32], missing: NDArray[np.uint16], begin: NDArray[np.int32], encoding: Encoding) -> None:
+def _hold(
+    numbers: NDArray[np.float32], missing: NDArray[np.uint16], begin: NDArray[np.int32], encoding: Encoding
+) -> None:
     """Numbers that are filled with the user's last known value are filled from what the variant still has."""
     row = np.arange(len(missing), dtype=np.int32)
     for f, scale in enumerate(encoding.scales.values()):

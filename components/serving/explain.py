@@ -52,7 +52,7 @@ class PastItem:
 
 @dataclass(frozen=True)
 class Part:
-    """What one part of the model gave: `kind` of a counter (None: no counter), its share, and what it counted itself."""
+    """A part of the model: `kind` if it is a counter, its share, and how much of that it counted itself."""
 
     name: str
     kind: str | None
@@ -117,10 +117,12 @@ def explain(
     if item_ids is None:
         item_ids = [item.item_id for item in answer(champion, question).items]
     code_of = champion.encoding.vocabularies["item"].code_of
-    strange = [name for name in item_ids if name not in code_of]
+    strange = [place for place, name in enumerate(item_ids) if name not in code_of]
     if strange:
         raise DataError(
-            "items of the model's catalogue", found=f"{strange[0]!r:.80}", do="Name items that training has seen."
+            "items of the model's catalogue",
+            found=f"none of that name at place {strange[0] + 1} of {len(item_ids)}",
+            do="Name items that training has seen.",
         )
     query, reason = champion.queries(question)
     codes = np.array([code_of[name] for name in item_ids], np.int64)

@@ -55,8 +55,10 @@ def test_a_variant_is_the_shorter_log_packed(kind: str) -> None:
             found, wanted = np.asarray(made[name][low:high]), np.asarray(alone[name])
             assert found.dtype == wanted.dtype, name
             exact = found.dtype.kind != "f"
-            assert np.array_equal(found, wanted) if exact else np.allclose(
-                found, wanted, atol=0.02, rtol=1e-3, equal_nan=True
+            assert (
+                np.array_equal(found, wanted)
+                if exact
+                else np.allclose(found, wanted, atol=0.02, rtol=1e-3, equal_nan=True)
             ), name
         assert np.array_equal(made.missing[low:high], alone.missing)
         assert np.allclose(made.numbers[low:high], alone.numbers, atol=0.02)
