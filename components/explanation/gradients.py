@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from components.features.encoding import UNKNOWN
-from components.models.heads import RESERVED
+from components.models.copy import Asked
 from components.models.item import Read
 from components.models.tokens import Request, Tokens
 from components.predictor import Queries
-from components.training.calibrate import calibrated
 from components.training.gather import event_rows, on_device, query_request, query_slices, tokens_of
 from components.training.network import NetworkPredictor
 
@@ -49,7 +48,7 @@ class Gradients:
 def integrated_gradients(
     network: NetworkPredictor, query: Queries, items: NDArray[np.integer], steps: int
 ) -> Gradients:
-    """Attribute the log-probability of M items to the events that a network read.
+    """Attribute the log-probability of M items, before any temperature, to the events that a network read.
 
     Parameters
     ----------
@@ -73,13 +72,15 @@ def integrated_gradients(
     last = int(slices.length[0]) - 1
 
     def log_p(events: Tensor, item: int) -> Tensor:
-        """(B,) of B histories, given as vectors (B, L, d)."""
+        """(1,) sum over B histories, given as vectors (B, L, d); each history's gradient is its own."""
         size = len(events)
         read = _read(network, events, _repeated(tokens, size))
-        at = torch.full((size,), last, device=device)
-        asked = None if request is None else _repeated(request, size)
-        answers = calibrated(model.answer(read, at, asked), network.temperatures)
-        return answers.item[:, item - RESERVED]
+        moment = None if request is None else _repeated(request, size)
+        states = model.conditioned(read.states[:, last], moment)
+        asked = Asked(states[:, None], torch.full((size, 1), last, device=device), moment)
+        # As in training: the target alone, since the logarithm of what nobody copies has no gradient.
+        target = torch.full((size, 1), item, device=device)
+        return -model.item.loss(asked, read, model.embedding.table.all(), target)[None]
 
     with torch.no_grad():
         real, blank = model.embedding(tokens), model.embedding(_blank(tokens, torch.from_numpy(there).to(device)))
@@ -92,7 +93,7 @@ def integrated_gradients(
             )
             effects.append(found.sum(2)[0].double().cpu().numpy())  # (L,)
             with torch.no_grad():
-                change.append(float(log_p(real, item)[0] - log_p(blank, item)[0]))
+                change.append(float(log_p(real, item) - log_p(blank, item)))
     token = np.flatnonzero(there[0])
     event = int(slices.first[0]) + token - 1
     return Gradients(event, np.stack(effects, axis=1)[token], np.array(change))
