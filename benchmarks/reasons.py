@@ -5,10 +5,11 @@
 
 Models are trained small (`benchmarks/configs/reasons.yaml`) and asked about the test window, time hidden; the item
 that is explained is the first of each answer. Of every history the newest `--events` are looked at, and they are all
-there is: at the end of deletion nothing is left. Methods: `occlusion` (events left out one by one), `gradients`
-(integrated, of the network or of a blend's network), `newest` (recency alone: what a method must beat to be worth its
-price). Figures are areas between a method's curve and the mean of `--draws` random orders, in nats of log-probability,
-with 95 % intervals (users resampled), and the difference of occlusion to each other method. CPU seconds are per answer.
+there is: at the end of deletion nothing is left. Methods: `left_out` (events left out one by one), `alone` (what each
+brings by itself), `worth` (the mean of both, by which reasons are ordered), `gradients` (integrated, of the network or
+of a blend's network), `newest` (recency alone: what a method must beat to be worth its price). Figures are areas
+between a method's curve and the mean of `--draws` random orders, in nats of log-probability, with 95 % intervals (users
+resampled), and how far `worth` is ahead of each other method. CPU seconds are per answer.
 """
 
 from __future__ import annotations
@@ -84,10 +85,15 @@ def orders_of(
     n = int(query.stop[0] - query.start[0])
     asked = np.array([item])
     begin = time.process_time()
-    effect = occlude(predictor, query, asked, n).effect[:, 0]
-    spent = {"occlusion": time.process_time() - begin}
+    taken = occlude(predictor, query, asked, n)
+    spent = {"worth": time.process_time() - begin}
     newest = np.arange(n)[::-1]
-    found = {"occlusion": [newest[np.argsort(-effect[newest], kind="stable")]], "newest": [newest]}
+
+    def by(effect: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+        return [newest[np.argsort(-effect[newest], kind="stable")]]
+
+    found = {"worth": by(taken.worth[:, 0]), "left_out": by(taken.effect[:, 0]), "alone": by(taken.alone[:, 0])}
+    found["newest"] = [newest]
     network = network_of(predictor)
     if network is not None:
         from components.explanation.gradients import integrated_gradients
@@ -97,7 +103,7 @@ def orders_of(
         spent["gradients"] = time.process_time() - begin
         whole = np.full(n, -np.inf)
         whole[gradients.event] = gradients.effect[:, 0]
-        found["gradients"] = [newest[np.argsort(-whole[newest], kind="stable")]]
+        found["gradients"] = by(whole)
     found["random"] = [rng.permutation(n) for _ in range(draws)]
     return found, spent
 
@@ -125,9 +131,9 @@ def faithfulness(predictor: Predictor, queries: Queries, params: Params, steps: 
     rows = {}
     for name, area in areas.items():
         rows[name] = {way: bootstrap.mean(area[:, at]).record() for at, way in enumerate(("deletion", "insertion"))}
-        if name != "occlusion":
-            rows[name]["occlusion_ahead_by"] = {
-                way: paired_difference(areas["occlusion"][:, at], area[:, at], bootstrap).record()
+        if name != "worth":
+            rows[name]["worth_is_ahead_by"] = {
+                way: paired_difference(areas["worth"][:, at], area[:, at], bootstrap).record()
                 for at, way in enumerate(("deletion", "insertion"))
             }
         if name in seconds:

@@ -37,7 +37,7 @@ from bento.schemas import (
     RankedItem,
 )
 from components.errors import ChronotopeError
-from components.params import ServingParams
+from components.params import PolicyParams, ServingParams
 from components.serving.answer import answer
 from components.serving.champion import Champion
 from components.serving.explain import explain
@@ -96,10 +96,10 @@ def model_info(champion: Champion) -> ModelInfo:
     )
 
 
-def predict(champion: Champion, asked: PredictRequest) -> PredictResponse:
+def predict(champion: Champion, asked: PredictRequest, policy: PolicyParams | None = None) -> PredictResponse:
     """Answer one request."""
     question = _question(champion, asked)
-    found = answer(champion, question)
+    found = answer(champion, question, policy)
     return PredictResponse(
         items=[RankedItem(**vars(item)) for item in found.items],
         actions=None if found.actions is None else dict(found.actions),
@@ -109,16 +109,20 @@ def predict(champion: Champion, asked: PredictRequest) -> PredictResponse:
         places=None if found.places is None else [RankedCell(cell=cell, probability=p) for cell, p in found.places],
         history_events=found.history_events,
         reason=found.reason,
+        segment=found.segment,
+        rules=list(found.rules),
         time=question.time,
         model=model_info(champion),
     )
 
 
-def explained(champion: Champion, asked: ExplainRequest, params: ServingParams) -> ExplainResponse:
+def explained(
+    champion: Champion, asked: ExplainRequest, params: ServingParams, policy: PolicyParams | None = None
+) -> ExplainResponse:
     """The reasons of one answer."""
     question = _question(champion, asked)
     steps = params.gradient_steps if asked.gradients else None
-    found = explain(champion, question, asked.items, params.explain_events, steps)
+    found = explain(champion, question, asked.items, params.explain_events, steps, policy)
     return ExplainResponse(
         items=[ExplainedItem.model_validate(asdict(item)) for item in found.items],
         history_events=found.history_events,
@@ -173,8 +177,8 @@ def _takes(model: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {_JSON: {"schema": {"$ref": _SCHEMAS.format(model=model)}}}}}
 
 
-def make_app(watch: Callable[[], Watch], params: ServingParams) -> FastAPI:
-    """The app; `watch` gives the holder of the champion at the time of each request."""
+def make_app(watch: Callable[[], Watch], params: ServingParams, policy: PolicyParams | None = None) -> FastAPI:
+    """The app; `watch` gives the holder of the champion at the time of each request, `policy` shapes its lists."""
     app = FastAPI(
         title="Chronotope", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
         description="What each user does next, when and where.",
@@ -193,7 +197,7 @@ def make_app(watch: Callable[[], Watch], params: ServingParams) -> FastAPI:
         if isinstance(asked, Response):
             return asked
         try:
-            found = predict(watch().champion, asked)
+            found = predict(watch().champion, asked, policy)
         except ChronotopeError as refusal:
             return error(422, str(refusal))
         return Response(found.model_dump_json(), media_type=_JSON)
@@ -210,7 +214,7 @@ def make_app(watch: Callable[[], Watch], params: ServingParams) -> FastAPI:
         if slow.statistics().tasks_waiting >= _WAITING:
             return error(503, "too many wait for reasons: ask again in a few seconds")
         try:
-            work = partial(explained, watch().champion, asked, params)
+            work = partial(explained, watch().champion, asked, params, policy)
             found = await anyio.to_thread.run_sync(work, limiter=slow)
         except ChronotopeError as refusal:
             return error(422, str(refusal))

@@ -129,29 +129,33 @@ class PredictResponse(BaseModel):
     places: list[RankedCell] | None
     history_events: int
     reason: str
+    segment: Annotated[str | None, Field(description="new, active or returning, by the user's own rhythm.")]
+    rules: Annotated[list[str], Field(description="What the policy did to the list; empty: it is the ranking itself.")]
     time: dt.datetime
     model: ModelInfo
 
 
 class PastEventReason(BaseModel):
-    """A past event: the nats of log-probability that the item loses without it; below 0, it speaks against."""
+    """A past event: nats of log-probability that the item loses without it, and gains by it alone; < 0: against it."""
 
     item_id: str | None
     title: str
     action: str | None
     timestamp: dt.datetime
     effect: float
+    alone: float
     gradient: dict[str, float]
 
 
 class PastItemReason(BaseModel):
-    """All events with one item, left out together."""
+    """All events with one item, left out together, and alone."""
 
     item_id: str
     title: str
     events: int
     last: dt.datetime
     effect: float
+    alone: float
     probability_without: float
 
 

@@ -1,9 +1,12 @@
-"""What an item's probability would be had an event of the history never happened: leave-one-out, all in one batch.
+"""What an item's probability would be had an event never happened, or had nothing else: asked in one batch.
 
 Works for every predictor, since all it does is ask. Others' events and the tables that counted this user's stay as
-they are: what is taken away is the history that the question shows.
+they are: what is taken away is the history that the question shows. What an event is worth is the mean of both: left
+out of the whole, one of several like events is not missed; beside none, each of them shows (the first and last terms
+of its Shapley value). `benchmarks/reasons.py` measures that this is more faithful than either alone.
 
-Reference: Zeiler, Fergus (2014), Visualizing and understanding convolutional networks (occlusion).
+References: Zeiler, Fergus (2014), Visualizing and understanding convolutional networks (occlusion); Shapley (1953), A
+value for n-person games.
 """
 
 from __future__ import annotations
@@ -28,17 +31,25 @@ class Occlusion:
     ----------
     event : (n,) int64 which events were left out one by one: their places in the visible history, oldest first
     effect : (n, M) float64 nats that the log-probability loses without the event; above 0: the event speaks for it
+    alone : (n, M) nats that it gains by the event alone, over no history at all
     group : (G,) int64 item codes that the history holds, the most recent last
-    group_effect : (G, M) likewise without all events of an item
+    group_effect, group_alone : (G, M) likewise of all events of an item
     whole, nothing : (M,) log-probability with the whole history, and without any
     """
 
     event: NDArray[np.int64]
     effect: NDArray[np.float64]
+    alone: NDArray[np.float64]
     group: NDArray[np.int64]
     group_effect: NDArray[np.float64]
+    group_alone: NDArray[np.float64]
     whole: NDArray[np.float64]
     nothing: NDArray[np.float64]
+
+    @property
+    def worth(self) -> NDArray[np.float64]:
+        """(n, M) nats that each event is worth: the mean of what it takes away and what it brings."""
+        return 0.5 * (self.effect + self.alone)
 
 
 def asked_without(query: Queries, keep: NDArray[np.bool_]) -> Queries:
@@ -82,7 +93,7 @@ def log_probability(predictor: Predictor, queries: Queries, items: NDArray[np.in
 
 
 def occlude(predictor: Predictor, query: Queries, items: NDArray[np.integer], max_events: int) -> Occlusion:
-    """Leave out the newest events one by one, and item by item; the predictor is asked once.
+    """Leave out the newest events one by one, and item by item, and show each alone; the predictor is asked once.
 
     Parameters
     ----------
@@ -100,13 +111,15 @@ def occlude(predictor: Predictor, query: Queries, items: NDArray[np.integer], ma
     event = np.arange(max(n - max_events, 0), n)
     item = np.asarray(query.store["item"][start:stop]).astype(np.int64)
     group = _latest_last(item[event])
-    keep = np.ones((len(event) + len(group) + 2, n), bool)
-    keep[np.arange(len(event)), event] = False
-    keep[len(event) : -2] = item[None] != group[:, None]
-    keep[-1] = False
+    gone = np.zeros((len(event) + len(group), n), bool)
+    gone[np.arange(len(event)), event] = True
+    gone[len(event) :] = item[None] == group[:, None]
+    keep = np.concatenate([~gone, gone, np.ones((1, n), bool), np.zeros((1, n), bool)])
     value = log_probability(predictor, asked_without(query, keep), items)
     whole, nothing = value[-2], value[-1]
-    return Occlusion(event, whole - value[: len(event)], group, whole - value[len(event) : -2], whole, nothing)
+    effect, alone = whole - value[: len(gone)], value[len(gone) : -2] - nothing
+    k = len(event)
+    return Occlusion(event, effect[:k], alone[:k], group, effect[k:], alone[k:], whole, nothing)
 
 
 def _latest_last(item: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -24,12 +24,19 @@ class EventReason:
     ----------
     row : of the event in the question's store
     effect : nats of log-probability that the item loses without it; below 0: it speaks against the item
+    alone : nats that it gains by this event alone, over no history at all
     gradient : network → nats that the event's vector carries (integrated gradients); empty where none was asked
     """
 
     row: int
     effect: float
+    alone: float
     gradient: Mapping[str, float]
+
+    @property
+    def worth(self) -> float:
+        """The mean of both: what events are ordered by."""
+        return 0.5 * (self.effect + self.alone)
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,18 @@ class ItemReason:
     ----------
     item : code
     rows : of its events in the question's store, oldest first
-    effect : nats, as above
+    effect, alone : nats, as above
     """
 
     item: int
     rows: tuple[int, ...]
     effect: float
+    alone: float
+
+    @property
+    def worth(self) -> float:
+        """The mean of both."""
+        return 0.5 * (self.effect + self.alone)
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class Reasons:
     ----------
     item : code
     log_probability, without_history : of the item as it is, and had the user no history
-    events : by strength of their effect, strongest first
+    events : by what they are worth, for or against; most first
     items : likewise
     said : what each part of the predictor gave, largest first
     events_seen : visible events; only the newest of them were left out one by one
@@ -105,22 +118,23 @@ def reasons(
         events = [
             EventReason(
                 start + place,
-                float(effect),
+                float(found.effect[n, m]),
+                float(found.alone[n, m]),
                 {name: float(at[place, m]) for name, at in gradients.items() if not np.isnan(at[place, m])},
             )
-            for place, effect in zip(found.event.tolist(), found.effect[:, m], strict=True)
+            for n, place in enumerate(found.event.tolist())
         ]
         groups = [
-            ItemReason(int(one), rows[int(one)], float(effect))
-            for one, effect in zip(found.group, found.group_effect[:, m], strict=True)
+            ItemReason(one, rows[one], float(found.group_effect[g, m]), float(found.group_alone[g, m]))
+            for g, one in enumerate(found.group.tolist())
         ]
         answers.append(
             Reasons(
                 item=code,
                 log_probability=float(found.whole[m]),
                 without_history=float(found.nothing[m]),
-                events=sorted(events, key=lambda one: (-abs(one.effect), -one.row)),
-                items=sorted(groups, key=lambda one: (-abs(one.effect), -one.rows[-1])),
+                events=sorted(events, key=lambda one: (-abs(one.worth), -one.row)),
+                items=sorted(groups, key=lambda one: (-abs(one.worth), -one.rows[-1])),
                 said=said[m],
                 events_seen=stop - start,
             )

@@ -17,7 +17,7 @@ from components.explanation.reasons import ItemReason, Reasons
 from components.features.encoding import RESERVED, Encoding
 from components.features.store import Store
 
-#: An effect below this (nats; a twentieth of the probability) is not told.
+#: What is worth less than this (nats; a twentieth of the probability) is not told.
 TOLD = 0.05
 #: A counter with less than this share of the probability is not told.
 SHARE = 0.15
@@ -92,10 +92,12 @@ def title_of(encoding: Encoding, code: int) -> str:
 
 
 def _events(reasons: Reasons, store: Store) -> Iterator[str]:
-    strongest = [one for one in reasons.items if one.effect >= TOLD][:MOST]
-    for one in strongest:
-        before, after = (np.exp(x) for x in (reasons.log_probability - one.effect, reasons.log_probability))
-        instead = f"; without {'it' if len(one.rows) == 1 else 'them'} {per_cent(before)} instead of {per_cent(after)}"
+    for one in [one for one in reasons.items if one.worth >= TOLD][:MOST]:
+        instead = ""
+        if one.effect >= TOLD:
+            before, after = (np.exp(x) for x in (reasons.log_probability - one.effect, reasons.log_probability))
+            them = "it" if len(one.rows) == 1 else "them"
+            instead = f"; without {them} {per_cent(before)} instead of {per_cent(after)}"
         yield f"Because {_deed(one, store)}{_when(np.array(one.rows), store, instead)}."
 
 

@@ -13,6 +13,7 @@ from components.explanation.reasons import EventReason, ItemReason, Reasons, rea
 from components.explanation.sentences import sentences, title_of
 from components.features.encoding import UNKNOWN
 from components.features.store import Store
+from components.params import PolicyParams
 from components.serving.answer import answer
 from components.serving.champion import Champion
 from components.serving.question import Question
@@ -27,6 +28,7 @@ class PastEvent:
     item_id : None = an item that training never saw
     timestamp : UTC
     effect : nats of log-probability that the item loses without the event; below 0: it speaks against the item
+    alone : nats that it gains by the event alone, over no history at all; events are ordered by the mean of both
     gradient : network → nats that the event's vector carries; empty where gradients were not asked for
     """
 
@@ -35,6 +37,7 @@ class PastEvent:
     action: str | None
     timestamp: dt.datetime
     effect: float
+    alone: float
     gradient: Mapping[str, float]
 
 
@@ -47,6 +50,7 @@ class PastItem:
     events: int
     last: dt.datetime
     effect: float
+    alone: float
     probability_without: float
 
 
@@ -98,6 +102,7 @@ def explain(
     item_ids: Sequence[str] | None,
     max_events: int,
     gradient_steps: int | None = None,
+    policy: PolicyParams | None = None,
 ) -> Explanation:
     """Explain some items, or the first `k` of the answer.
 
@@ -108,6 +113,7 @@ def explain(
     item_ids : to be explained
     max_events : newest events that are left out one by one
     gradient_steps : of integrated gradients on networks; None: none
+    policy : rules that shape the answer whose first items are explained
 
     Raises
     ------
@@ -115,7 +121,7 @@ def explain(
         An item is not in the catalogue of the model, or an inline event breaks the contract.
     """
     if item_ids is None:
-        item_ids = [item.item_id for item in answer(champion, question).items]
+        item_ids = [item.item_id for item in answer(champion, question, policy).items]
     code_of = champion.encoding.vocabularies["item"].code_of
     strange = [place for place, name in enumerate(item_ids) if name not in code_of]
     if strange:
@@ -153,6 +159,7 @@ def _event(event: EventReason, store: Store) -> PastEvent:
         action=str(words["action"].ids[action]) if action > UNKNOWN else None,
         timestamp=_moment(store, event.row),
         effect=event.effect,
+        alone=event.alone,
         gradient=event.gradient,
     )
 
@@ -164,6 +171,7 @@ def _item(item: ItemReason, log_probability: float, store: Store) -> PastItem:
         events=len(item.rows),
         last=_moment(store, item.rows[-1]),
         effect=item.effect,
+        alone=item.alone,
         probability_without=float(np.exp(log_probability - item.effect)),
     )
 

@@ -45,7 +45,7 @@ def explain(
     from components.serving.question import Question
 
     root = enter(workspace)
-    params, entry = load_params(root / "params.yaml").serving, current(root)
+    params, entry = load_params(root / "params.yaml"), current(root)
     if entry is None:
         raise PromotionError("a champion to explain", found=f"no promotion in {root}", do="Run `chronotope run` first.")
     champion = load_champion(entry, Workspace(root).artifact(entry.digest))
@@ -54,11 +54,11 @@ def explain(
     time = dt.datetime.now(dt.UTC) if at is None else at.replace(tzinfo=dt.UTC)
     question = Question(
         user_id=user, history=None, time=time, utc_offset_min=None, latitude=None, longitude=None,
-        k=min(k, params.explain_items), seen=champion.seen_kept, categories=None, radius_km=None, max_price=None,
+        k=min(k, params.serving.explain_items), seen=champion.seen_kept,
+        categories=None, radius_km=None, max_price=None,
     )  # fmt: skip
-    found = reasons(
-        champion, question, item or None, params.explain_events, params.gradient_steps if gradients else None
-    )
+    steps = params.serving.gradient_steps if gradients else None
+    found = reasons(champion, question, item or None, params.serving.explain_events, steps, params.policy)
     record = {"user": user, "time": time.isoformat(), "model": entry.model, "digest": entry.digest, **asdict(found)}
     show(record, as_json, lambda: _print(found))
 

@@ -63,6 +63,11 @@ def test_an_effect_is_the_difference_of_two_answers(log: Store, make: Callable[[
     assert found.group.tolist() == list(dict.fromkeys(item[::-1][:6].tolist()))[::-1]
     alone = one.score(asked_without(query, (item != found.group[-1])[None])).item[0, items]
     assert found.group_effect[-1] == pytest.approx(found.whole - alone, abs=1e-5)
+    only = one.score(asked_without(query, (item == found.group[-1])[None])).item[0, items]
+    assert found.group_alone[-1] == pytest.approx(only - found.nothing, abs=1e-5)
+    only = one.score(asked_without(query, ~keep)).item[0, items]
+    assert found.alone[gone] == pytest.approx(only - found.nothing, abs=1e-5)
+    assert found.worth == pytest.approx((found.effect + found.alone) / 2)
     nothing = one.score(asked_without(query, np.zeros((1, n), bool))).item[0, items]
     assert found.nothing == pytest.approx(nothing, abs=1e-5)
 

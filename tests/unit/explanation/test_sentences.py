@@ -22,7 +22,7 @@ from tests.unit.memory.logs import asking, memory_params, store_of
 
 def told(rows: Sequence[int], store: Store, effect: float = 1.0, said: Sequence[Said] = ()) -> list[str]:
     item = int(store["item"][rows[-1]])
-    one = Reasons(item, np.log(0.5), np.log(0.01), [], [ItemReason(item, tuple(rows), effect)], said, len(rows))
+    one = Reasons(item, np.log(0.5), np.log(0.01), [], [ItemReason(item, tuple(rows), effect, effect)], said, len(rows))
     return sentences(one, store)
 
 
@@ -70,6 +70,12 @@ def test_weak_and_contrary_events_are_not_told() -> None:
     store = at([1.0])
     assert "fits the whole" in told([0], store, effect=0.04)[0]
     assert "fits the whole" in told([0], store, effect=-2.0)[0]
+
+
+def test_one_of_several_like_events_is_told_though_it_would_not_be_missed() -> None:
+    store = at([1.0])
+    one = Reasons(2, np.log(0.5), np.log(0.01), [], [ItemReason(2, (0,), 0.01, 3.0)], [], 1)
+    assert sentences(one, store) == ["Because you looked at item00000 on 6 January 2025 (once)."]
 
 
 def test_unknown_actions_are_named() -> None:
