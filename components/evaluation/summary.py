@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluation import metrics
 from components.evaluation.calibration import action_reliability, item_reliability
+from components.evaluation.costs import rules_cost
 from components.evaluation.judge import training_counts
 from components.evaluation.judgement import QUANTILES, TOP, Judgement
 from components.evaluation.protocol import tie_share
@@ -23,7 +24,7 @@ from components.evaluation.significance import Bootstrap, Estimate, paired_diffe
 from components.evaluation.slices import Masks, slices
 from components.evaluation.verdict import verdict
 from components.features.store import WINDOWS, Store
-from components.params import EvaluationParams
+from components.params import EvaluationParams, Segment
 from components.predictor import TimeDistribution
 
 Kind = Literal["model", "baseline", "observer"]
@@ -140,6 +141,7 @@ def _model(
         "metrics": {name: estimate.record() for name, estimate in zip(names, found, strict=True)},
         "nats": _mean(_floor(judgement.column("log_p"))),
         "lists": _lists(judgement, store),
+        "rules": rules_cost(judgement, store.encoding.catalogue.category, bootstrap, get_args(Segment)),
         "calibration": _calibration(judgement),
         "slices": _slices(primary, masks, bootstrap, judgement),
         "action": _action(judgement, bootstrap),

@@ -5,6 +5,8 @@ A rhythm is the user's own: the median of the pauses between their sessions. Not
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from components.predictor import Queries
 from components.ranking.rules.history import history_rows
 
 #: Segments by code.
-SEGMENTS: tuple[Segment, ...] = ("new", "active", "returning")
+SEGMENTS: tuple[Segment, ...] = get_args(Segment)
 NEW, ACTIVE, RETURNING = range(3)
 _PAUSES = 2  # of the past that make a rhythm
 
