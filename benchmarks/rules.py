@@ -6,8 +6,8 @@
 Each model is fitted as its preset says (networks with `benchmarks/configs/reasons.yaml`, small) and judged once on the
 test window; every rule shapes the same answers, 10 items from 200 candidates, for everybody alike. Figures are those of
 the report: NDCG and hit rate within the list, diversity (share of pairs of different categories), `off_taste`
-(divergence of the list's categories from the user's, nats), coverage; each before, after and paired difference with 95 %
-intervals. Time is CPU of one question at a time, k = 10 and 100, the pick of the candidates from the catalogue included.
+(divergence of the categories of the list from those of the user, nats), coverage; each before, after and paired
+difference with 95 % intervals. Time is CPU of one question at a time, k = 10 and 100, with the pick of the candidates.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any
 
 from components import learners
 from components.errors import ConfigError, DataError
-from components.evaluation.groups import user_groups
+from components.evaluation.groups import groups_of
 from components.evaluation.judge import Also, judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
@@ -63,8 +63,8 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
         Judged(_judge(predictor, window, params, progress, ruled if kind == "model" else None), kind, curves)
         for predictor, kind, curves in contestants(root, store, params)
     ]
-    groups = user_groups(root / "data" / "catalogue" / "users.parquet", params.evaluation.groups, store.users)
-    record = record_of(judged, store, params.evaluation, params.workspace.seed, groups)
+    groups = groups_of(root / "data" / "catalogue", params.evaluation.groups, store)
+    record = record_of(judged, store, params.evaluation, params.workspace.seed, groups, params.gate.min_slice_queries)
     write_reports(root, record, [one.judgement for one in judged])
 
 

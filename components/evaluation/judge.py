@@ -89,7 +89,7 @@ def judge(
             if progress is not None:
                 progress(high, len(targets))
     teach(predictor, store, lessons[taught:])
-    table = _table(parts, targets, queries, store, _tiers(store))
+    table = _table(parts, targets, queries, store, tiers(store))
     about = _about(window, targets, len(window.targets), len(rows))
     return Judgement(predictor.name, window.name, protocol, store.encoding.n_items - 2, table, about)
 
@@ -213,7 +213,7 @@ def _judge_time(time: TimeDistribution, targets: Targets) -> Columns:
     return columns | {"time_q": quantiles.astype(np.float32)}
 
 
-def _tiers(store: Store) -> NDArray[np.int8]:
+def tiers(store: Store) -> NDArray[np.int8]:
     """(V,) 0 for the most popular items that carry a third of the training events, then 1, then 2; -1 unknown."""
     count = training_counts(store).astype(np.float64)
     order = np.argsort(-count[2:], kind="stable") + 2
