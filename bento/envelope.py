@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bento.schemas import ErrorResponse
 
 #: Every path that is answered.
-PATHS = frozenset({"/v1/predict", "/v1/model", "/v1/openapi.json", "/livez", "/healthz", "/readyz", "/metrics"})
+PATHS = frozenset(
+    {"/v1/predict", "/v1/explain", "/v1/model", "/v1/openapi.json", "/livez", "/healthz", "/readyz", "/metrics"}
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")  # what may go into a header and a log as it came
 
 

@@ -1,4 +1,4 @@
-"""What `/v1/predict` takes and gives. Strict: unknown keys, wrong types, NaN and infinity are refused.
+"""What `/v1/predict` and `/v1/explain` take and give. Strict: unknown keys, wrong types, NaN and infinity are refused.
 
 Strict is as JSON has it: "10" is no number and 1 is no truth value; a time is a text, since JSON has no other for it.
 """
@@ -46,8 +46,8 @@ class Filters(Strict):
     max_price: Annotated[float, Field(ge=0)] | None = None
 
 
-class PredictRequest(Strict):
-    """A user id, or an inline history, or both (the inline history then stands in for the stored one)."""
+class _Asking(Strict):
+    """Who is asked about, from when and where, and what may be recommended."""
 
     user_id: Id | None = None
     history: list[PastEvent] | None = None
@@ -55,7 +55,6 @@ class PredictRequest(Strict):
     utc_offset_min: Annotated[int, Field(ge=-1080, le=1080)] | None = None
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    k: Annotated[int, Field(ge=1)] = 10
     filters: Filters = Filters()
 
     @model_validator(mode="after")
@@ -67,6 +66,22 @@ class PredictRequest(Strict):
         if self.filters.radius_km is not None and self.latitude is None:
             raise ValueError("radius_km needs the latitude and longitude of the request")
         return self
+
+
+class PredictRequest(_Asking):
+    """A user id, or an inline history, or both (the inline history then stands in for the stored one)."""
+
+    k: Annotated[int, Field(ge=1)] = 10
+
+
+class ExplainRequest(_Asking):
+    """The same question, and which items are to be explained: those named, else the first k of the answer."""
+
+    items: Annotated[list[Id], Field(min_length=1)] | None = None
+    k: Annotated[int, Field(ge=1)] = 3
+    gradients: Annotated[bool, Field(description="Whether networks are asked for integrated gradients: slower.")] = (
+        False
+    )
 
 
 class RankedItem(BaseModel):
@@ -113,6 +128,63 @@ class PredictResponse(BaseModel):
     next_event: NextTime | None
     places: list[RankedCell] | None
     history_events: int
+    reason: str
+    segment: Annotated[str | None, Field(description="new, active or returning, by the user's own rhythm.")]
+    rules: Annotated[list[str], Field(description="What the policy did to the list; empty: it is the ranking itself.")]
+    time: dt.datetime
+    model: ModelInfo
+
+
+class PastEventReason(BaseModel):
+    """A past event: nats of log-probability that the item loses without it, and gains by it alone; < 0: against it."""
+
+    item_id: str | None
+    title: str
+    action: str | None
+    timestamp: dt.datetime
+    effect: float
+    alone: float
+    gradient: dict[str, float]
+
+
+class PastItemReason(BaseModel):
+    """All events with one item, left out together, and alone."""
+
+    item_id: str
+    title: str
+    events: int
+    last: dt.datetime
+    effect: float
+    alone: float
+    probability_without: float
+
+
+class PartReason(BaseModel):
+    """A part of the model: its share of the probability, and how much of that it counted itself (1 if no counter)."""
+
+    name: str
+    kind: str | None
+    share: float
+    own: float
+
+
+class ExplainedItem(BaseModel):
+    """Why an item has its probability: for people in sentences, for machines strongest first."""
+
+    item_id: str
+    title: str
+    probability: float
+    without_history: float
+    sentences: list[str]
+    items: list[PastItemReason]
+    events: list[PastEventReason]
+    parts: list[PartReason]
+
+
+class ExplainResponse(BaseModel):
+    items: list[ExplainedItem]
+    history_events: int
+    events_explained: int
     reason: str
     time: dt.datetime
     model: ModelInfo

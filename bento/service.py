@@ -33,18 +33,18 @@ def find_workspace() -> Path:
 
 
 ROOT = find_workspace()
-PARAMS = load_params(ROOT / "params.yaml").serving
+PARAMS = load_params(ROOT / "params.yaml")
 _watches: list[Watch] = []
 
 
 @bentoml.service(name="chronotope", workers=1, traffic={"timeout": 30}, logging={"access": {"enabled": False}})
-@bentoml.asgi_app(make_app(lambda: _watches[0], PARAMS), path="/")
+@bentoml.asgi_app(make_app(lambda: _watches[0], PARAMS.serving, PARAMS.policy), path="/")
 class Chronotope:
     """Serves predictions of what each user does next."""
 
     def __init__(self) -> None:
         torch.set_num_threads(1)  # one question is too small to share: handing it out costs more than its arithmetic
-        watch = Watch(ROOT, PARAMS.poll_s)
+        watch = Watch(ROOT, PARAMS.serving.poll_s)
         watch.start()
         _watches[:] = [watch]
 

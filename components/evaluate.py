@@ -16,8 +16,8 @@ from typing import Any
 
 from components import learners
 from components.errors import ConfigError, DataError
-from components.evaluation.groups import user_groups
-from components.evaluation.judge import judge
+from components.evaluation.groups import groups_of
+from components.evaluation.judge import Also, judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
 from components.evaluation.report import render
@@ -27,6 +27,7 @@ from components.features.store import Store
 from components.files import read_json, replace_folder, write_json, write_text
 from components.params import Params
 from components.predictor import NoTracker, Predictor, Window
+from components.ranking.rules.judged import Ruled
 from components.stage import run_stage
 from components.training.curves import read_curves
 
@@ -40,7 +41,8 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
     Parameters
     ----------
     root : the workspace
-    params : `evaluation` rules; `memory`, `workspace.seed` and `simulation` for baselines and observers
+    params : `evaluation` rules; `policy` whose cost is told; `memory`, `workspace.seed` and `simulation` for baselines
+        and observers
     progress : called with (name, queries answered, queries in all)
 
     Raises
@@ -56,12 +58,13 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
             found=f"none in {root / 'data' / 'features'}",
             do="Shorten `windows.test` or bring more days.",
         )
+    ruled = Ruled.of(params.policy)
     judged = [
-        Judged(_judge(predictor, window, params, progress), kind, curves)
+        Judged(_judge(predictor, window, params, progress, ruled if kind == "model" else None), kind, curves)
         for predictor, kind, curves in contestants(root, store, params)
     ]
-    groups = user_groups(root / "data" / "catalogue" / "users.parquet", params.evaluation.groups, store.users)
-    record = record_of(judged, store, params.evaluation, params.workspace.seed, groups)
+    groups = groups_of(root / "data" / "catalogue", params.evaluation.groups, store)
+    record = record_of(judged, store, params.evaluation, params.workspace.seed, groups, params.gate.min_slice_queries)
     write_reports(root, record, [one.judgement for one in judged])
 
 
@@ -158,7 +161,9 @@ def plots(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _judge(predictor: Predictor, window: Window, params: Params, progress: Progress | None) -> Judgement:
+def _judge(
+    predictor: Predictor, window: Window, params: Params, progress: Progress | None, also: Also | None
+) -> Judgement:
     def tell(done: int, total: int) -> None:
         if progress is not None:
             progress(predictor.name, done, total)
@@ -170,6 +175,7 @@ def _judge(predictor: Predictor, window: Window, params: Params, progress: Progr
         max_queries=params.evaluation.max_queries,
         seed=params.workspace.seed,
         progress=tell,
+        also=also,
     )
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.errors import ConfigError
 
 Fraction = Field(ge=0.0, le=1.0)
+#: Where a user stands in their own life with us.
+Segment = Literal["new", "active", "returning"]
 #: A length of time or of log: "7d", "36h" or "10%" (of the events, newest last).
 Span = Field(pattern=r"^\d+(\.\d+)?(d|h|%)$")
 
@@ -274,11 +276,51 @@ class GateParams(Section):
     min_coverage: float = Fraction  # share of the catalogue in some top 10
 
 
+class SegmentParams(Section):
+    """Where a user stands: new, active, or returning by their own rhythm."""
+
+    new_below: int = Field(ge=0)  # with fewer events a user is new
+    returning_after: float = Field(gt=0)  # multiple of the own median pause between sessions
+
+
+class RuleParams(Section):
+    """What shapes the lists of one segment; filters first, then the order."""
+
+    order: Literal["plain", "diverse", "calibrated"]
+    weight: float = Fraction  # of the model's own order; 1 changes nothing
+    alike: list[Literal["category", "place"]] = Field(min_length=1)  # diverse: what makes two items alike
+    place_km: float = Field(gt=0)  # diverse: likeness by place has fallen to 1/e
+    half_life_days: float | None = Field(gt=0)  # calibrated: of the events that make a taste; null: all alike
+    max_per_category: int | None = Field(ge=1)
+    drop_seen: bool
+    skip_recent_h: float = Field(ge=0)  # items of the last hours are left out
+    max_price: float | None = Field(ge=0)
+    radius_km: float | None = Field(gt=0)
+
+
+class PolicyParams(Section):
+    """Rules on the final list, by segment of the user."""
+
+    candidates: int = Field(ge=1)  # best items that rules choose from
+    segments: SegmentParams
+    rules: dict[Segment, RuleParams]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        missing = set(get_args(Segment)) - set(self.rules)
+        if missing:
+            raise ValueError(f"rules for {', '.join(sorted(missing))} are missing")
+        return self
+
+
 class ServingParams(Section):
     history: int = Field(ge=1)
     max_k: int = Field(ge=1)
     max_body_bytes: int = Field(ge=1)
     max_inline_events: int = Field(ge=1)
+    explain_items: int = Field(ge=1)  # items that one request may have explained
+    explain_events: int = Field(ge=1)  # newest events of a history that are left out one by one
+    gradient_steps: int = Field(ge=2)  # points of the path of integrated gradients
     poll_s: float = Field(gt=0)
 
 
@@ -302,6 +344,7 @@ class Params(Section):
     training: TrainingParams
     evaluation: EvaluationParams
     gate: GateParams
+    policy: PolicyParams
     serving: ServingParams
     flow: FlowParams
 

@@ -27,6 +27,8 @@ DAY_S = 86_400
 _CELLS = 1 << 24  # scores held at once
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 Columns = dict[str, NDArray]
+#: Questions, answers and pairs that are not ranked (None: all are) of a block → more columns, a row for each question.
+Also = Callable[[Queries, Scores, Pairs | None], Columns]
 
 
 def judge(
@@ -38,6 +40,7 @@ def judge(
     seed: int,
     replay: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    also: Also | None = None,
 ) -> Judgement:
     """Judge one predictor on one window.
 
@@ -54,6 +57,7 @@ def judge(
     replay : teach the windows between training and this one first (history: online); False where the predictor
         has already learned them
     progress : called with (queries answered, queries in all)
+    also : what else to write down of each block; it sees questions and answers, never what happened
 
     Returns
     -------
@@ -81,11 +85,11 @@ def judge(
         taught = yesterday
         for low, high in _chunks(start, stop, store.encoding.n_items):
             part = slice(low, high)
-            parts.append(_ask(predictor, queries[part], hidden[part], _take(targets, part), protocol, places))
+            parts.append(_ask(predictor, queries[part], hidden[part], _take(targets, part), protocol, places, also))
             if progress is not None:
                 progress(high, len(targets))
     teach(predictor, store, lessons[taught:])
-    table = _table(parts, targets, queries, store, _tiers(store))
+    table = _table(parts, targets, queries, store, tiers(store))
     about = _about(window, targets, len(window.targets), len(rows))
     return Judgement(predictor.name, window.name, protocol, store.encoding.n_items - 2, table, about)
 
@@ -143,7 +147,13 @@ def seen_pairs(queries: Queries) -> Pairs:
 
 
 def _ask(
-    predictor: Predictor, queries: Queries, hidden: Queries, targets: Targets, protocol: Protocol, places: Places
+    predictor: Predictor,
+    queries: Queries,
+    hidden: Queries,
+    targets: Targets,
+    protocol: Protocol,
+    places: Places,
+    also: Also | None,
 ) -> Columns:
     """Score one block and compare it with its answers; nothing of the answers reaches the predictor."""
     scores = predictor.score(queries)
@@ -157,6 +167,8 @@ def _ask(
             out |= _judge_time(time, targets)
     if len(targets.cell):
         out |= places.judge(scores, targets)
+    if also is not None:
+        out |= also(queries, scores, pairs if protocol.seen == "filtered" else None)
     return out
 
 
@@ -201,7 +213,7 @@ def _judge_time(time: TimeDistribution, targets: Targets) -> Columns:
     return columns | {"time_q": quantiles.astype(np.float32)}
 
 
-def _tiers(store: Store) -> NDArray[np.int8]:
+def tiers(store: Store) -> NDArray[np.int8]:
     """(V,) 0 for the most popular items that carry a third of the training events, then 1, then 2; -1 unknown."""
     count = training_counts(store).astype(np.float64)
     order = np.argsort(-count[2:], kind="stable") + 2

@@ -45,7 +45,8 @@ class Judgement:
         where the predictor can tell: `action` int8 and `action_p` list of float32; `gap_s` int64, `time_ll`,
         `time_pit`, `time_crps` float32 and `time_q` list of float32 (QUANTILES, seconds);
         `cell_p` float32 (of the true cell), `cell_rank` float32, `error_km` float32 (from the centre of the likeliest
-        cell), `expected_km` float32 (from the point that the ranked items are expected at)
+        cell), `expected_km` float32 (from the point that the ranked items are expected at);
+        where it was judged under a policy, the columns of `ranking.rules.judged`
     about : shares and counts of the window, the same for every model
     """
 

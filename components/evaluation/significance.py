@@ -84,12 +84,11 @@ class Bootstrap:
         return [Estimate(*(float(x) for x in row)) for row in zip(value, low, high, strict=True)]
 
     def samples(self, values: Floats) -> Floats:
-        """(draws,) resampled means of values (Q,), NaN left out; what `mean` takes its quantiles of."""
-        values = np.asarray(values, np.float64)[:, None]
-        count = ~np.isnan(values)
-        return self._resample(self._by_user(np.where(count, values, 0.0)), self._by_user(count.astype(np.float64)))[
-            :, 0
-        ]
+        """(draws,) or (draws, M): resampled means of values (Q,) or (Q, M), NaN left out."""
+        columns = np.asarray(values, np.float64).reshape(len(values), -1)
+        count = ~np.isnan(columns)
+        found = self._resample(self._by_user(np.where(count, columns, 0.0)), self._by_user(count.astype(np.float64)))
+        return found[:, 0] if np.ndim(values) == 1 else found
 
     def interval(self, sample: Floats) -> tuple[Floats, Floats]:
         """Percentile interval over axis 0 of resampled figures, NaN left out."""

@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from components.evaluation.groups import TIERS, Groups
 from components.evaluation.judgement import Judgement
 
 Masks = dict[str, NDArray[np.bool_]]
 #: Six hours each, from midnight of the user's own clock.
 DAYPARTS = ("night 0–6 h", "morning 6–12 h", "afternoon 12–18 h", "evening 18–24 h")
-TIERS = ("head third", "middle third", "tail third")
 
 
 def slices(
     judgement: Judgement,
     history_edges: Sequence[int],
     actions: Sequence[str] = (),
-    groups: Mapping[str, NDArray[np.object_]] | None = None,
+    groups: Groups | None = None,
 ) -> dict[str, Masks]:
     """Masks over the queries, by dimension and name; empty ones are left out.
 
@@ -31,7 +31,7 @@ def slices(
     judgement : whose queries are cut; every model of a window has the same queries, and so the same masks
     history_edges : lower edges of the buckets of visible events, ascending
     actions : names by action code, to cut by the action that was taken
-    groups : attribute → (users,) value of each user row, for groups that must be treated alike
+    groups : of users and items that must be treated alike; of a basket of answers the first item counts
 
     Returns
     -------
@@ -52,11 +52,21 @@ def slices(
     code = judgement.table["action"].to_numpy()
     if len(actions):
         found["action"] = {name: code == one for one, name in enumerate(actions) if one > 1}
-    for attribute, value in sorted((groups or {}).items()):
-        own = value[judgement.user].astype(str)
-        found[f"user {attribute}"] = {name: own == name for name in sorted(set(own.tolist()))}
+    groups = groups or Groups()
+    answer = judgement.targets[judgement.offsets[:-1]]
+    for dimension, own in [
+        *((name, value[judgement.user]) for name, value in sorted(groups.users.items())),
+        *((name, value[answer]) for name, value in sorted(groups.items.items())),
+    ]:
+        found[dimension] = {name: own == name for name in sorted(set(own.astype(str).tolist()))}
     kept = {dimension: {name: mask for name, mask in masks.items() if mask.any()} for dimension, masks in found.items()}
     return {dimension: masks for dimension, masks in kept.items() if len(masks) > 1}
+
+
+def declared(by_dimension: Mapping[str, Masks], groups: Groups | None) -> dict[str, Masks]:
+    """Those of the dimensions that are declared groups."""
+    names = {} if groups is None else {**groups.users, **groups.items}
+    return {dimension: masks for dimension, masks in by_dimension.items() if dimension in names}
 
 
 def flat(by_dimension: Mapping[str, Masks]) -> Masks:

@@ -9,21 +9,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluation import metrics
 from components.evaluation.calibration import action_reliability, item_reliability
+from components.evaluation.costs import rules_cost
+from components.evaluation.gaps import largest_gaps
+from components.evaluation.groups import Groups
 from components.evaluation.judge import training_counts
 from components.evaluation.judgement import QUANTILES, TOP, Judgement
 from components.evaluation.protocol import tie_share
 from components.evaluation.significance import Bootstrap, Estimate, paired_difference
-from components.evaluation.slices import Masks, slices
+from components.evaluation.slices import Masks, declared, slices
 from components.evaluation.verdict import verdict
 from components.features.store import WINDOWS, Store
-from components.params import EvaluationParams
+from components.params import EvaluationParams, Segment
 from components.predictor import TimeDistribution
 
 Kind = Literal["model", "baseline", "observer"]
@@ -51,7 +54,8 @@ def record_of(
     store: Store,
     params: EvaluationParams,
     seed: int,
-    groups: Mapping[str, NDArray[np.object_]] | None = None,
+    groups: Groups | None = None,
+    min_group_queries: int = 1,
 ) -> Record:
     """Everything that is known about the models of one window.
 
@@ -61,7 +65,8 @@ def record_of(
     store : the log they were judged on
     params : metrics, bootstrap, baselines
     seed : of the bootstrap
-    groups : attribute → (U,) value of each user (`evaluation.groups`): slices of their own
+    groups : of users and items (`evaluation.groups`): slices of their own, whose largest gaps are told
+    min_group_queries : of smaller groups no gap is told
 
     Returns
     -------
@@ -72,7 +77,10 @@ def record_of(
     bootstrap = Bootstrap(first.user, params.bootstrap, params.confidence, seed)
     actions = [str(name) for name in store.encoding.vocabularies["action"].ids]
     masks = slices(first, params.history_slices, actions, groups)
+    apart = declared(masks, groups)
     rows = [_model(one, store, params, bootstrap, masks) for one in judged]
+    for row, one in zip(rows, judged, strict=True):
+        row["gaps"] = largest_gaps(one.judgement.metric(params.primary), apart, bootstrap, min_group_queries)
     _differences(rows, judged, params, bootstrap)
     rows.sort(key=lambda row: -(row["metrics"][params.primary]["value"] or 0.0))
     record = {
@@ -140,6 +148,7 @@ def _model(
         "metrics": {name: estimate.record() for name, estimate in zip(names, found, strict=True)},
         "nats": _mean(_floor(judgement.column("log_p"))),
         "lists": _lists(judgement, store),
+        "rules": rules_cost(judgement, store.encoding.catalogue.category, bootstrap, get_args(Segment)),
         "calibration": _calibration(judgement),
         "slices": _slices(primary, masks, bootstrap, judgement),
         "action": _action(judgement, bootstrap),

@@ -45,6 +45,7 @@ def verdict(record: Record) -> Record:
     if baselines:
         sentences.append(_against(winner, baselines[0], primary, record["confidence"]))
     sentences.append(_meaning(winner))
+    sentences.append(_gap(winner, name))
     for one in observers:
         knows = (
             "sees what is hidden" if "oracle" in one["model"] else "knows how the log was made but sees only the log"
@@ -114,6 +115,18 @@ def _meaning(winner: Record) -> str:
     if depth != 1 and rates.get("hr@1") is not None:
         text += f", and is its very first {rates['hr@1']:.0%} of the time"
     return text + "."
+
+
+def _gap(winner: Record, primary: str) -> str:
+    """The largest gap between declared groups, and whether it is more than chance."""
+    if not winner.get("gaps"):
+        return ""
+    one = winner["gaps"][0]
+    sure = "more than chance" if one["low"] is not None and one["low"] > 0 else "which may be chance"
+    return (
+        f"Of the declared groups, those by {one['dimension']} are furthest apart: {one['best']} "
+        f"{one['best_value']:.3f}, {one['worst']} {one['worst_value']:.3f} in {primary}, {sure}."
+    )
 
 
 def _label(row: Record) -> str:

@@ -160,6 +160,24 @@ def cell_name(cell: int) -> str:
     return format(cell, "x")
 
 
+def cell_centre(name: str) -> tuple[float, float] | None:
+    """Latitude and longitude (degrees) of the middle of a cell by its text; None for what is no H3 cell.
+
+    Examples
+    --------
+    >>> [round(degrees, 2) for degrees in cell_centre("861fb4667ffffff")]
+    [48.88, 2.37]
+    """
+    try:
+        cell = int(name, 16)
+    except ValueError:
+        return None
+    if not h3.is_valid_cell(cell):
+        return None
+    latitude, longitude = h3.cell_to_latlng(cell)
+    return float(latitude), float(longitude)
+
+
 def cell_codes(cells: NDArray[np.uint64], vocabulary: Vocabulary) -> NDArray[np.int32]:
     """(P,) codes of cells: 0 for no place, 1 for a cell that training never saw."""
     distinct, index = np.unique(cells, return_inverse=True)

@@ -22,13 +22,13 @@ from components import learners
 from components.code import CODE, code_digest
 from components.errors import DataError, IntegrityError
 from components.evaluation.calibration import item_reliability
-from components.evaluation.groups import user_groups
+from components.evaluation.groups import groups_of
 from components.evaluation.judge import judge, teach
 from components.evaluation.judgement import Judgement, same_queries
 from components.evaluation.metrics import coverage
 from components.evaluation.progress import spoken
 from components.evaluation.protocol import Protocol, make_queries
-from components.evaluation.slices import Masks, flat, slices
+from components.evaluation.slices import Masks, declared, flat, slices
 from components.features.pack import pack
 from components.features.store import WINDOWS, Store
 from components.files import digest_of, read_json, sha256_file, sha256_tree, write_json
@@ -44,7 +44,8 @@ PROMOTION = "test"
 _CHOICE = "blend"
 _SECONDARY = ("hr@1", "hr@10", "mrr")
 #: Dimensions of slices that are known only with the answer: probability that is given to one is taken from another,
-#: so a better model may well lose in one of them. All others (who asks, when, with how much history) are guarded.
+#: so a better model may well lose in one of them. All others (who asks, when, with how much history) are guarded, and
+#: so are the groups that are declared, of users and of items.
 _OF_THE_ANSWER = ("action", "choice", "item", "popularity of the answer")
 _TIMED, _WARM, _AGAIN = 200, 20, 2
 
@@ -120,10 +121,23 @@ def judgement_of(root: Path, model: str) -> Judgement:
 
 
 def guarded(root: Path, judged: Judgement, store: Store, params: Params) -> Masks:
-    """The groups of queries that must not lose: those that are known before the answer, and those of the users."""
-    groups = user_groups(Workspace(root).catalogue / "users.parquet", params.evaluation.groups, store.users)
+    """The groups of queries that must not lose: those that are known before the answer, and those that are declared."""
+    return flat(_dimensions(root, judged, store, params)[0])
+
+
+def apart(root: Path, judged: Judgement, store: Store, params: Params) -> dict[str, Masks]:
+    """The declared groups, by dimension: those whose largest gap is told."""
+    return _dimensions(root, judged, store, params)[1]
+
+
+def _dimensions(
+    root: Path, judged: Judgement, store: Store, params: Params
+) -> tuple[dict[str, Masks], dict[str, Masks]]:
+    """All that is guarded, and the declared groups among it."""
+    groups = groups_of(Workspace(root).catalogue, params.evaluation.groups, store)
     found = slices(judged, params.evaluation.history_slices, groups=groups)
-    return flat({dimension: masks for dimension, masks in found.items() if dimension not in _OF_THE_ANSWER})
+    guarded = {dimension: masks for dimension, masks in found.items() if dimension not in _OF_THE_ANSWER}
+    return guarded, declared(found, groups)
 
 
 def baselines(root: Path, params: Params) -> list[Side]:

@@ -54,6 +54,7 @@ class Case:
     draws : resamples of the bootstrap
     seed : of the bootstrap
     unscored : names of the single counters that were not scored, and so cannot be the best of them
+    groups : dimension → group → (Q,) bool, the declared groups, whose largest gap is told
     """
 
     user: NDArray[np.integer]
@@ -66,6 +67,7 @@ class Case:
     draws: int
     seed: int
     unscored: Sequence[str] = ()
+    groups: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

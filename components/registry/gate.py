@@ -15,12 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from components.evaluation.gaps import MIN_USERS, largest_gaps
 from components.evaluation.significance import Bootstrap, Estimate, paired_difference
 from components.params import GateParams
 from components.registry.decision import Case, Check, Decision, Outcome, Side
 
-#: Below this many users an interval by resampling users says nothing.
-MIN_USERS = 20
 #: Without a gain in quality, the challenger must be smaller or wider by this share …
 GAIN = 0.2
 #: … or faster by this one: timings are noisy.
@@ -58,6 +57,7 @@ def decide(
         else:
             checks.append(_better(challenger, champion, case, params, alpha))
             checks += _slices(challenger, champion, case, params)
+        checks += _gaps(challenger, champion, case, params)
         checks += _holds(challenger, params)
     failed = [check for check in checks if not check.passed]
     over = champion.name if champion is not None else "the best counter"
@@ -173,6 +173,26 @@ def _slices(challenger: Side, champion: Side, case: Case, params: GateParams) ->
         told = f"Too small to guard: {', '.join(small)}."
         checks.append(Check("small slices", len(small), None, None, None, True, told))
     return checks
+
+
+def _gaps(challenger: Side, champion: Side | None, case: Case, params: GateParams) -> list[Check]:
+    """The largest gap between declared groups, told and not bounded: what may not happen is that a group loses."""
+    bootstrap = Bootstrap(case.user, case.draws, params.confidence, case.seed)
+    groups = {dimension: dict(masks) for dimension, masks in case.groups.items()}
+    found = largest_gaps(np.nan_to_num(challenger.value), groups, bootstrap, params.min_slice_queries)
+    if not found:
+        return []
+    one = found[0]
+    shown = (
+        _shown(Estimate(one["value"], one["low"], one["high"])) if one["low"] is not None else f"{one['value']:+.4f}"
+    )
+    sentence = f"Largest gap: {one['dimension']}, {one['best']} before {one['worst']} by {shown}"
+    if champion is not None:
+        best, worst = (
+            np.nan_to_num(champion.value)[groups[one["dimension"]][one[end]]].mean() for end in ("best", "worst")
+        )
+        sentence += f"; under {champion.name} {best - worst:+.4f}"
+    return [Check("largest gap", one["value"], one["low"], one["high"], None, True, f"{sentence}.")]
 
 
 def _holds(side: Side, params: GateParams) -> list[Check]:

@@ -74,6 +74,7 @@ def run_gate(root: Path, params: Params) -> Decision:
         draws=params.evaluation.bootstrap,
         seed=params.workspace.seed,
         unscored=contest.unscored(counters, params),
+        groups=contest.apart(root, judged, store, params),
     )
     mine, theirs = Side(chosen.name, manifest.digest, np.empty(0)), _named(champion)
     if settled is None:

@@ -1,5 +1,5 @@
 """From a question to an answer: the history is packed by the functions that made the training store, the champion
-scores it, and the filters pick from its ranking. Nothing here loads, swaps or logs."""
+scores it, and filters and the policy's rules pick from its ranking. Nothing here loads, swaps or logs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN, Encoding
 from components.features.place import haversine_km
+from components.params import PolicyParams
 from components.predictor import Queries, Scores, TimeDistribution
+from components.ranking.rules.policy import applied, shape
+from components.ranking.rules.pool import pool_of
+from components.ranking.rules.segment import SEGMENTS
 from components.serving.champion import Champion
 from components.serving.question import Answer, NextTime, Question, RankedItem
 
@@ -19,8 +23,14 @@ _PLACES = 5
 _BISECTIONS = 30  # quantiles to a part in 10⁷, at 0.5 ms each
 
 
-def answer(champion: Champion, question: Question) -> Answer:
+def answer(champion: Champion, question: Question, policy: PolicyParams | None = None) -> Answer:
     """Predict what the user does next.
+
+    Parameters
+    ----------
+    champion : that answers
+    question : what is asked
+    policy : rules that shape the list; None: it is the ranking itself
 
     Raises
     ------
@@ -32,13 +42,16 @@ def answer(champion: Champion, question: Question) -> Answer:
     encoding = champion.encoding
     history = queries.store["item"][queries.start[0] : queries.stop[0]]
     allowed = _allowed(encoding, question, np.asarray(history))
+    codes, segment, rules = _listed(queries, scores.item, allowed, question, policy)
     return Answer(
-        items=_ranked(encoding, scores.item[0], allowed, question.k),
+        items=_named(encoding, scores.item[0], codes),
         actions=_actions(encoding, scores),
         next_event=None if scores.time is None else _next_time(scores.time, _silence_s(queries, question)),
         places=_places(encoding, scores),
         history_events=int(queries.stop[0] - queries.start[0]),
         reason=reason,
+        segment=segment,
+        rules=rules,
     )
 
 
@@ -61,13 +74,25 @@ def _allowed(encoding: Encoding, question: Question, history: NDArray[np.int32])
     return allowed
 
 
-def _ranked(
-    encoding: Encoding, log_probability: NDArray[np.float32], allowed: NDArray[np.bool_], k: int
-) -> list[RankedItem]:
-    codes = np.flatnonzero(allowed & np.isfinite(log_probability))
-    if len(codes) > k:
-        codes = codes[np.argpartition(-log_probability[codes], k - 1)[:k]]
-    codes = codes[np.lexsort((codes, -log_probability[codes]))]
+def _listed(
+    queries: Queries,
+    log_p: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    question: Question,
+    policy: PolicyParams | None,
+) -> tuple[NDArray[np.int64], str | None, list[str]]:
+    """Codes that are shown, best first; the user's segment and the rules that were applied, where there is a policy."""
+    if policy is None:
+        pool = pool_of(log_p, allowed, queries.store.encoding.catalogue.category, question.k)
+        return pool.code[0][pool.there[0]], None, []
+    now_s = np.array([int(question.time.timestamp())], np.int64)
+    shaped = shape(policy, queries, log_p, allowed, question.k, now_s)
+    segment = SEGMENTS[int(shaped.segment[0])]
+    codes = shaped.lists[0]
+    return codes[codes > 0], segment, applied(policy.rules[segment])
+
+
+def _named(encoding: Encoding, log_probability: NDArray[np.float32], codes: NDArray[np.int64]) -> list[RankedItem]:
     names, categories = encoding.vocabularies["item"].ids, encoding.vocabularies["category"].ids
     items = encoding.catalogue
     return [
@@ -77,7 +102,7 @@ def _ranked(
             title=str(items.title[code] or ""),
             category=str(categories[items.category[code]]) if items.category[code] > UNKNOWN else None,
         )
-        for code in codes
+        for code in codes.tolist()
     ]
 
 

@@ -72,12 +72,14 @@ class Answer:
 
     Attributes
     ----------
-    items : best first
+    items : best first, or in the order that the policy's rules give them
     actions : action → probability; None when the model does not say
     next_event : None when the model does not say
     places : H3 cell → probability, best first; None when the model does not say
     history_events : events that were visible
     reason : what the answer rests on, for people
+    segment : where the user stands (new, active, returning); None where no policy is asked
+    rules : what the policy did to the list, in words; empty where it is the ranking itself
     """
 
     items: Sequence[RankedItem]
@@ -86,3 +88,5 @@ class Answer:
     places: Sequence[tuple[str, float]] | None
     history_events: int
     reason: str
+    segment: str | None
+    rules: Sequence[str]

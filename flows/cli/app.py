@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import benchmark, doctor, init, pipeline, promotion, run, serve, ui
+from flows.cli import benchmark, doctor, explain, init, pipeline, promotion, run, serve, ui
 
 app = typer.Typer(
     name="chronotope",
@@ -25,6 +25,7 @@ app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.command()(serve.serve)
+app.command()(explain.explain)
 app.command()(ui.ui)
 app.command()(benchmark.benchmark)
 app.command()(doctor.doctor)

@@ -101,3 +101,29 @@ def test_without_models_or_questions_it_says_what_is_missing(tmp_path: Path, wor
     store.save(workspace / "data" / "features")
     with pytest.raises(DataError, match="test window"):
         evaluate(workspace, params)
+
+
+def test_declared_groups_have_gaps_and_rules_have_costs(workspace: Path, params: Params) -> None:
+    rule = params.policy.rules["active"].model_copy(update={"order": "calibrated", "weight": 0.5})
+    policy = params.policy.model_copy(update={"rules": dict.fromkeys(params.policy.rules, rule)})
+    asked = params.evaluation.model_copy(
+        update={"groups": ["user.activity", "user.region", "item.popularity"], "baselines": ["popularity"]}
+    )
+    gate = params.gate.model_copy(update={"min_slice_queries": 20})
+    evaluate(workspace, params.model_copy(update={"evaluation": asked, "policy": policy, "gate": gate}))
+    record = json.loads((workspace / "reports" / "evaluation.json").read_text())
+    judged = {row["model"]: row for row in record["models"]}
+    for row in judged.values():
+        assert {"user activity", "item popularity"} <= set(row["slices"])
+        assert "popularity of the answer" in row["slices"]
+        assert row["gaps"] == sorted(row["gaps"], key=lambda one: -one["value"])
+    figures = judged["memory"]["rules"]["figures"]
+    assert figures["off_taste"]["difference"]["high"] < 0
+    assert {one["name"] for one in judged["memory"]["rules"]["segments"]} <= {"new", "active", "returning"}
+    assert judged["popularity"]["rules"] is None
+    kept = Judgement.load(workspace / "reports" / "ranks" / "memory.parquet")
+    assert kept.matrix("ruled").shape == (len(kept), 10)
+    page = (workspace / "reports" / "report.html").read_text()
+    assert "after the rules" in page
+    evaluate(workspace, params.model_copy(update={"evaluation": asked, "gate": gate}))
+    assert "what is ranked is what is shown" in (workspace / "reports" / "report.html").read_text()

@@ -20,7 +20,7 @@ LAYERS = [
     {"memory", "models", "evaluation", "observers"},
     {"training", "baselines"},
     {"ranking"},
-    {"learners"},
+    {"learners", "explanation"},
     {"registry"},
     {"serving", "presets"},
     {"benchmark"},
@@ -35,6 +35,7 @@ ENGINES = {
     "great_expectations": "components/events/expectations.py",
     "typer": "flows/cli/",
     "dvc": "flows/stages.py",
+    "captum": "components/explanation/gradients.py",
 }
 FILES = sorted(p for top in ("components", "flows", "bento") for p in (ROOT / top).rglob("*.py"))
 

@@ -12,7 +12,7 @@ import pytest
 from components.evaluation.report import render
 from tests.unit.evaluation.fixtures import PROMOTION, VALIDATION, fixed_record
 
-SECTIONS = ("verdict", "comparison", "slices", "calibration", "coverage", "training", "heads", "protocol")
+SECTIONS = ("verdict", "comparison", "slices", "calibration", "coverage", "rules", "training", "heads", "protocol")
 #: Contrast of text against what is behind it (WCAG 2.2, 1.4.3): the smallest of the page.
 CONTRAST = """() => {
   const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)

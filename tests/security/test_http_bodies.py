@@ -26,6 +26,13 @@ def client() -> Iterator[TestClient]:
     with TestClient(app, raise_server_exceptions=True) as one:
         yield one
         assert one.post("/v1/predict", json=GOOD).status_code == 200, "the service outlives all of it"
+        assert one.post("/v1/explain", json=GOOD).status_code == 200
+
+
+@pytest.fixture(scope="module", params=["/v1/predict", "/v1/explain"])
+def route(request: pytest.FixtureRequest) -> str:
+    """Every route that takes a body."""
+    return str(request.param)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +70,8 @@ def client() -> Iterator[TestClient]:
         (None, None),
     ],
 )
-def test_a_body_that_breaks_the_schema(client: TestClient, body: object, where: str | None) -> None:
-    answer = client.post("/v1/predict", content=json.dumps(body), headers=JSON)
+def test_a_body_that_breaks_the_schema(client: TestClient, route: str, body: object, where: str | None) -> None:
+    answer = client.post(route, content=json.dumps(body), headers=JSON)
     assert answer.status_code in {400, 422}
     found = answer.json()
     assert found["error"]
@@ -73,8 +80,8 @@ def test_a_body_that_breaks_the_schema(client: TestClient, body: object, where: 
 
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", '{"user_id": "a", "time": NaN}', "[" * 100_000, b"\xff\xfe{}"])
-def test_a_body_that_is_not_json(client: TestClient, text: str | bytes) -> None:
-    answer = client.post("/v1/predict", content=text, headers=JSON)
+def test_a_body_that_is_not_json(client: TestClient, route: str, text: str | bytes) -> None:
+    answer = client.post(route, content=text, headers=JSON)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
@@ -82,31 +89,56 @@ def test_a_body_that_is_not_json(client: TestClient, text: str | bytes) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/vnd.bentoml+pickle", "application/x-www-form-urlencoded", ""]
 )
-def test_another_content_type(client: TestClient, kind: str) -> None:
-    assert client.post("/v1/predict", content=json.dumps(GOOD), headers={"content-type": kind}).status_code == 415
+def test_another_content_type(client: TestClient, route: str, kind: str) -> None:
+    assert client.post(route, content=json.dumps(GOOD), headers={"content-type": kind}).status_code == 415
 
 
-def test_a_compressed_body_is_not_unpacked(client: TestClient) -> None:
+def test_a_compressed_body_is_not_unpacked(client: TestClient, route: str) -> None:
     bomb = gzip.compress(b"0" * 10_000_000)
-    assert client.post("/v1/predict", content=bomb, headers=JSON | {"content-encoding": "gzip"}).status_code == 415
+    assert client.post(route, content=bomb, headers=JSON | {"content-encoding": "gzip"}).status_code == 415
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_read(client: TestClient) -> None:
-    answer = client.post("/v1/predict", content=b"x" * (SERVING.max_body_bytes + 1), headers=JSON)
+def test_a_body_over_the_limit_is_refused_before_it_is_read(client: TestClient, route: str) -> None:
+    answer = client.post(route, content=b"x" * (SERVING.max_body_bytes + 1), headers=JSON)
     assert answer.status_code == 413
 
     def endless() -> Iterator[bytes]:  # no content-length: counted as it comes
         for _ in range(2 * SERVING.max_body_bytes // 65_536):
             yield b"x" * 65_536
 
-    assert client.post("/v1/predict", content=endless(), headers=JSON).status_code == 413
+    assert client.post(route, content=endless(), headers=JSON).status_code == 413
 
 
-def test_nothing_of_the_input_comes_back(client: TestClient) -> None:
+def test_nothing_of_the_input_comes_back(client: TestClient, route: str) -> None:
     secret = "a-very-private-name"
-    answer = client.post("/v1/predict", json={"user_id": secret * 30})
+    answer = client.post(route, json={"user_id": secret * 30})
     assert answer.status_code == 422
     assert secret not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (GOOD | {"items": []}, "items"),
+        (GOOD | {"items": "item00001"}, "items"),
+        (GOOD | {"items": ["item00001", 7]}, "items.1"),
+        (GOOD | {"items": ["i" * 257]}, "items.0"),
+        (GOOD | {"items": ["item00001"] * (SERVING.explain_items + 1)}, "items"),
+        (GOOD | {"k": SERVING.explain_items + 1}, "k"),
+        (GOOD | {"gradients": 1}, "gradients"),
+        (GOOD | {"gradients": "yes"}, "gradients"),
+    ],
+)
+def test_a_request_for_reasons_that_breaks_the_schema(client: TestClient, body: object, where: str) -> None:
+    answer = client.post("/v1/explain", content=json.dumps(body), headers=JSON)
+    assert (answer.status_code, answer.json()["where"]) == (422, where)
+
+
+def test_items_that_are_paths_or_reserved_are_not_in_the_catalogue(client: TestClient) -> None:
+    for name in ("../../etc/passwd", "${HOME}", "\x00padding", "\x01unknown"):
+        answer = client.post("/v1/explain", json=GOOD | {"items": [name]})
+        assert answer.status_code == 422
+        assert name not in answer.text
 
 
 def test_ids_that_are_paths_or_code_are_only_strings(client: TestClient) -> None:

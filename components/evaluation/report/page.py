@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from components.evaluation.costs import LESS_IS_BETTER
 from components.evaluation.report.charts import Axis, Dot, Line, bars, number, plot, scale, strip
 from components.evaluation.table import shown_metrics
 
@@ -59,6 +60,8 @@ def render(
         comparison=_comparison(rows, record["primary"]),
         differences=_differences(rows),
         slices=_slices(pair),
+        gaps=_gaps(pair),
+        rules=_rules(best),
         reliability=_reliability(pair),
         actions=_action_reliability(rows),
         curves=_all_curves(rows),
@@ -183,6 +186,67 @@ def _slices(pair: list[Record]) -> list[Record]:
             strips.append({"parts": line, "picture": strip(axis, dots, label), "name": line[0]["name"]})
         figures.append({"dimension": dimension, "strips": strips, "scale": scale(axis)})
     return figures
+
+
+def _gaps(pair: list[Record]) -> Record | None:
+    """The largest gap of each declared dimension: the winner's, and the best baseline's beside it."""
+    if not pair[0]["gaps"]:
+        return None
+    lines = []
+    for one in pair[0]["gaps"]:
+        other = [gap for row in pair[1:] for gap in row["gaps"] if gap["dimension"] == one["dimension"]]
+        lines.append([one, *other])
+    ends = [gap[key] for line in lines for gap in line for key in ("low", "high", "value") if gap[key] is not None]
+    axis = Axis.over(ends, zero=True)
+    strips = []
+    for line in lines:
+        dots = [Dot(gap["value"], gap["low"], gap["high"], row["kind"]) for row, gap in zip(pair, line, strict=False)]
+        label = f"{line[0]['dimension']}: " + "; ".join(
+            f"{row['label']}, {gap['best']} before {gap['worst']} by {number(gap['value'])} "
+            f"({number(gap['low'])} to {number(gap['high'])})"
+            for row, gap in zip(pair, line, strict=False)
+        )
+        sure = line[0]["low"] is not None and line[0]["low"] > 0
+        strips.append({"gap": line[0], "picture": strip(axis, dots, label, zero=0.0), "sure": sure})
+    return {"strips": strips, "scale": scale(axis)}
+
+
+#: Figures of lists: their words, and whether they are shares that one axis can hold.
+_FIGURES = {
+    "ndcg": ("NDCG within the list", True),
+    "hr": ("right item within the list", True),
+    "mrr": ("reciprocal rank within the list", True),
+    "diversity": ("diversity: pairs of different categories", True),
+    "coverage": ("share of the catalogue that anybody is shown", True),
+    "off_taste": ("distance from the user's own categories, nats", False),
+}
+
+
+def _rules(best: Record) -> Record | None:
+    """What the policy's rules cost and gain, figure by figure and segment by segment."""
+    found = best["rules"]
+    if found is None:
+        return None
+    axis = Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
+    rows = []
+    for name, one in found["figures"].items():
+        words, share_of = _FIGURES[name.partition("@")[0]]
+        before, after, change = one["before"], one["after"], one["difference"]
+        less = name in LESS_IS_BETTER
+        sure = (change["low"] is not None and change["low"] > 0) - (change["high"] is not None and change["high"] < 0)
+        label = f"{words}: {number(before['value'])} before the rules, {number(after['value'])} after"
+        dots = [
+            Dot(before["value"], before["low"], before["high"], "baseline"),
+            Dot(after["value"], after["low"], after["high"], "model"),
+        ]
+        rows.append(
+            {
+                "words": words, "before": before, "after": after, "change": change,
+                "sure": ("", "ahead", "behind")[-sure if less else sure],
+                "picture": strip(axis, dots, label) if share_of else None,
+            }
+        )  # fmt: skip
+    return {"k": found["k"], "rows": rows, "segments": found["segments"], "scale": scale(axis)}
 
 
 def _reliability(pair: list[Record]) -> list[Record]:

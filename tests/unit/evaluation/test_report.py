@@ -18,7 +18,7 @@ from components.evaluation.table import markdown, print_table
 from components.evaluation.verdict import verdict
 from tests.unit.evaluation.fixtures import PROMOTION, VALIDATION, fixed_record
 
-SECTIONS = ("verdict", "comparison", "slices", "calibration", "coverage", "training", "heads", "protocol")
+SECTIONS = ("verdict", "comparison", "slices", "calibration", "coverage", "rules", "training", "heads", "protocol")
 
 
 class Outline(html.parser.HTMLParser):
@@ -89,7 +89,7 @@ def test_a_bare_record_still_makes_a_page() -> None:
     record["models"] = [row for row in record["models"] if row["model"] == "shy_habits"]
     row = record["models"][0]
     row.pop("difference", None)
-    row |= {"slices": {}, "time": None, "place": None, "action": None, "curves": {}}
+    row |= {"slices": {}, "gaps": [], "rules": None, "time": None, "place": None, "action": None, "curves": {}}
     row["calibration"] = {"item": {"ece": None, "bins": []}}
     row["metrics"] = {name: {"value": 0.5, "low": None, "high": None} for name in row["metrics"]}
     record["time_constant"] = None
@@ -143,3 +143,28 @@ def test_axes_hold_their_values_and_end_on_ticks(values: list[float]) -> None:
     assert 2 <= len(axis.ticks) <= 8
     assert all(-1e-6 <= axis.at(value) <= 100 + 1e-6 for value in values)
     assert np.ptp(np.diff(axis.ticks)) < 1e-6 * (axis.high - axis.low)
+
+
+def test_the_page_shows_gaps_and_what_the_rules_cost() -> None:
+    record = fixed_record()
+    best = next(one for one in record["models"] if one["model"] == record["verdict"]["winner"])
+    page = render(record)
+    assert [one["dimension"] for one in best["gaps"]] == sorted(
+        (one["dimension"] for one in best["gaps"]),
+        key=lambda name: -next(g["value"] for g in best["gaps"] if g["dimension"] == name),
+    )
+    for gap in best["gaps"]:
+        assert f"{gap['best']} before {gap['worst']}" in page
+    assert "furthest apart" in " ".join(record["verdict"]["sentences"])
+    figures = best["rules"]["figures"]
+    assert figures["diversity"]["difference"]["low"] > 0
+    assert figures["ndcg@10"]["difference"]["value"] <= 0
+    for one in figures.values():
+        assert number(one["after"]["value"]) in page
+        assert one["difference"]["value"] == pytest.approx(one["after"]["value"] - one["before"]["value"])
+    assert {one["name"] for one in best["rules"]["segments"]} <= {"new", "active", "returning"}
+    assert all(one["rules"] is None for one in record["models"] if one["kind"] != "model")
+    without = copy.deepcopy(record)
+    for row in without["models"]:
+        row |= {"rules": None, "gaps": []}
+    assert "what is ranked is what is shown" in render(without)

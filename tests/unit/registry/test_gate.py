@@ -220,3 +220,22 @@ def test_what_is_settled_is_nothing_to_decide(pair: tuple) -> None:
     assert decision.outcome == "nothing"
     assert not decision.promote
     assert decision.summary == "The same artifact."
+
+
+def test_the_largest_gap_between_declared_groups_is_told_and_refuses_nothing(pair: tuple) -> None:
+    user, old, new = pair
+    worse = user % 3 == 0
+    new = np.where(worse, old, new)  # nobody loses, but a third gains nothing
+    groups = {"user kind": {"a": worse, "b": user % 3 == 1, "c": user % 3 == 2}, "user all": {"x": user >= 0}}
+    decision = decide(side("new", new), side("old", old), [], make_case(user, groups=groups), PARAMS)
+    (told,) = [check for check in decision.checks if check.name == "largest gap"]
+    assert decision.promote
+    assert told.passed
+    assert told.value is not None
+    assert told.low is not None
+    mean = {name: new[mask].mean() for name, mask in groups["user kind"].items()}
+    assert told.value == pytest.approx(max(mean.values()) - min(mean.values()))
+    assert "user kind" in told.sentence
+    assert "under old" in told.sentence
+    first = decide(side("new", new), None, [side("counter", old)], make_case(user, groups=groups), PARAMS)
+    assert [check.name for check in first.checks if check.name == "largest gap"] == ["largest gap"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 
 from bento.app import make_app
-from components.params import load_params
+from components.params import PolicyParams, load_params
 from components.serving.champion import Champion
 from tests.serving import ROOT, Holder, toy_champion
 
@@ -125,3 +126,53 @@ def test_the_model_route_names_the_champion(client: TestClient) -> None:
     assert found["champion"]["name"] == "memory"
     assert found["previous"] is None
     assert found["refused"] is None
+
+
+PLAIN = {
+    "order": "plain", "weight": 1.0, "alike": ["category"], "place_km": 2.0, "half_life_days": None,
+    "max_per_category": None, "drop_seen": False, "skip_recent_h": 0.0, "max_price": None, "radius_km": None,
+}  # fmt: skip
+
+
+def shaped(champion: Champion, **rules: dict) -> TestClient:
+    """The service under a policy; segments that are not named stay plain."""
+    params = load_params(ROOT / "params.yaml")
+    named = {segment: PLAIN | rules.get(segment, {}) for segment in ("new", "active", "returning")}
+    record = {"candidates": 15, "segments": {"new_below": 5, "returning_after": 3.0}, "rules": named}
+    policy = PolicyParams.model_validate(record)
+    return TestClient(make_app(lambda: Holder(champion), params.serving, policy))  # type: ignore[arg-type, return-value]
+
+
+def test_each_segment_has_its_own_rules(client: TestClient, champion: Champion) -> None:
+    last_s = int(champion.artifact.histories["time_s"][champion.artifact.histories.offsets[4] - 1])
+    soon = dt.datetime.fromtimestamp(last_s + 600, dt.UTC).isoformat()
+    late = dt.datetime.fromtimestamp(last_s + 86_400 * 400, dt.UTC).isoformat()
+    plain = ask(client, user_id="user00003", k=6, time=soon)
+    assert (plain["segment"], plain["rules"]) == (None, [])
+    diverse = {"order": "diverse", "weight": 0.0}
+    with shaped(champion, new=diverse, returning={"drop_seen": True, "max_per_category": 2}) as other:
+        active = ask(other, user_id="user00003", k=6, time=soon)
+        assert (active["segment"], active["rules"]) == ("active", [])
+        assert active["items"] == plain["items"]
+        returning = ask(other, user_id="user00003", k=6, time=late)
+        assert returning["segment"] == "returning"
+        assert returning["rules"] == ["without seen items", "at most so many of a category"]
+        habits = {item["item_id"] for item in plain["items"][:3]}
+        assert not habits & {item["item_id"] for item in returning["items"]}
+        kinds = [item["category"] for item in returning["items"]]
+        assert max(kinds.count(kind) for kind in kinds) <= 2
+        new = ask(other, user_id="nobody", k=4)
+        assert (new["segment"], new["rules"]) == ("new", ["diverse"])
+        assert len({item["category"] for item in new["items"]}) == 4  # one of each of the four categories
+
+
+def test_rules_leave_probabilities_and_the_requests_own_filters_alone(client: TestClient, champion: Champion) -> None:
+    everybody = {name: {"order": "diverse", "weight": 0.5} for name in ("new", "active", "returning")}
+    known = {item["item_id"]: item["probability"] for item in ask(client, user_id="user00003", k=20)["items"]}
+    with shaped(champion, **everybody) as other:
+        found = ask(other, user_id="user00003", k=6, filters={"categories": ["category1", "category2"]})
+        assert {item["category"] for item in found["items"]} == {"category1", "category2"}
+        assert [item["probability"] for item in found["items"]] == [known[item["item_id"]] for item in found["items"]]
+        why = other.post("/v1/explain", json={"user_id": "user00003", "k": 3, "time": "2025-03-01T12:00:00Z"}).json()
+        shown = ask(other, user_id="user00003", k=3)
+        assert [item["item_id"] for item in why["items"]] == [item["item_id"] for item in shown["items"]]

@@ -27,7 +27,10 @@ def client() -> Iterator[TestClient]:
 
 
 def test_a_failure_inside_is_clean_json(client: TestClient) -> None:
-    for found in (client.post("/v1/predict", json={"user_id": "a"}), client.get("/v1/model")):
+    for found in (
+        *(client.post(f"/v1/{one}", json={"user_id": "a"}) for one in ("predict", "explain")),
+        client.get("/v1/model"),
+    ):
         assert found.status_code == 500
         assert found.json() == {"error": "the service failed"}
         assert found.headers["x-content-type-options"] == "nosniff"
@@ -58,7 +61,16 @@ def test_every_reference_of_the_description_leads_somewhere(client: TestClient) 
     described = client.get("/v1/openapi.json").json()
     text = json.dumps(described)
     names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
-    assert {"PredictRequest", "PastEvent", "Filters", "PredictResponse", "ModelState", "ErrorResponse"} <= names
+    assert {
+        "PredictRequest",
+        "ExplainRequest",
+        "ExplainResponse",
+        "PastEvent",
+        "Filters",
+        "PredictResponse",
+        "ModelState",
+        "ErrorResponse",
+    } <= names
     assert names <= set(described["components"]["schemas"])
     assert "$defs" not in text
     assert set(described["paths"]) <= PATHS
