@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.baselines.base import Rules
@@ -19,6 +20,7 @@ from components.params import Params
 from components.predictor import Predictor
 from components.ranking.blend import BlendPredictor
 from components.ranking.parts import KINDS, judges_asker, load_part
+from components.ranking.ranker import RankerPredictor
 
 _OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -28,8 +30,9 @@ def build(name: str, params: Params) -> Predictor:
 
     Parameters
     ----------
-    name : a candidate model of `training.models`, `memory`, `blend`, a counter of `memory.components` or an entry of
-        `training.baselines` (both are baselines), or one's own `package.module:Class`, which is called with the params
+    name : a candidate model of `training.models` or `training.rankers`, `memory`, `blend`, a counter of
+        `memory.components` or an entry of `training.baselines` (both are baselines), or one's own
+        `package.module:Class`, which is called with the params
     params : of the workspace
 
     Raises
@@ -48,6 +51,9 @@ def build(name: str, params: Params) -> Predictor:
     if name == "blend":
         parts = {part: build(part, params) for part in params.training.blend.parts if part != name}
         return BlendPredictor(parts, params.training.blend, Protocol.of(params.evaluation))
+    if name in params.training.rankers:
+        parts = {part: build(part, params) for part in params.training.rankers[name].parts if part != name}
+        return ranker(name, parts, params)
     if name in params.memory.components:
         return CounterPredictor(name, params.memory)
     if name in params.training.baselines:
@@ -55,10 +61,22 @@ def build(name: str, params: Params) -> Predictor:
         return make_baseline(name, params.training.baselines[name], rules)
     if _OWN.fullmatch(name):
         return own(name, params)
-    known = sorted({*params.training.models, *params.memory.components, *params.training.baselines, "memory", "blend"})
+    training = params.training
+    known = sorted(
+        {*training.models, *training.rankers, *params.memory.components, *training.baselines, "memory", "blend"}
+    )
     raise ConfigError(
         f"a learner among {', '.join(known)}, or one's own `package.module:Class`", found=f"{name!r}", do="Mend it."
     )
+
+
+def ranker(
+    name: str, parts: Mapping[str, Predictor], params: Params, protocol: Protocol | None = None
+) -> RankerPredictor:
+    """The ranker that `params.training.rankers` describes under `name`, over the given parts."""
+    asked = protocol or Protocol.of(params.evaluation)
+    length, seed = params.memory.max_history, params.workspace.seed
+    return RankerPredictor(parts, params.training.rankers[name], asked, length, seed, name)
 
 
 def own(path: str, params: Params) -> Predictor:
@@ -95,7 +113,7 @@ def load(folder: Path) -> Predictor:
     IntegrityError
         The kind is none of the fixed table, or a file is not what was saved.
     """
-    return load_part(folder, {**KINDS, "blend": BlendPredictor.load})
+    return load_part(folder, {**KINDS, "blend": BlendPredictor.load, "ranker": RankerPredictor.load})
 
 
 def save(predictor: Predictor, folder: Path) -> None:
