@@ -255,7 +255,8 @@ class RankerParams(Section):
     trees: TreeParams
     history_buckets: list[int]  # edges of history length, of the weights of action, time and place
     em_steps: int = Field(ge=1)
-    asks: Literal["targets", "all"]  # what trees learn from: what the judge asks about, or every event of the window
+    since: Literal["tune", "blend"]  # the window that trees learn from begins with
+    asks: Literal["targets", "all"]  # what they learn from: what the judge asks about, or every event
     max_queries: int = Field(ge=100)  # evenly spread
     holdout: float = Field(gt=0, lt=1)  # newest share of the queries, which stops the trees and calibrates them
     candidate: bool  # whether it may be promoted

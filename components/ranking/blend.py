@@ -116,7 +116,7 @@ class BlendPredictor:
         seen: dict[Capability, list[Floats]] = {head: [] for head in self.weights}
         for block, parts in rehearse(self.parts, window, questions):
             rows, queries = questions.row[block], questions.queries[block]
-            answers = self._ask(parts, queries, rows)
+            answers = self._ask(parts, queries, np.asarray(store["item"][rows]).astype(np.int64))
             untimed = answers
             if queries.time_given and "time" in seen:
                 untimed = {name: parts[name].score(hidden.queries[block]) for name in self._able("time")}
@@ -128,9 +128,9 @@ class BlendPredictor:
         return {head: np.concatenate(blocks) for head, blocks in seen.items()}
 
     def _ask(
-        self, parts: Mapping[str, Predictor], queries: Queries, rows: NDArray[np.int64]
+        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
     ) -> Mapping[str, Scores]:
-        """Answers of all parts to a block of what the weights are fitted on; `rows` hold what happened."""
+        """Answers of all parts to a block of what the weights are fitted on; `happened` are the items (B,)."""
         return {name: part.score(queries) for name, part in parts.items()}
 
     def score(self, queries: Queries) -> Scores:

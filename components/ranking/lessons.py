@@ -18,7 +18,7 @@ from components.memory.replay import Questions
 from components.params import RankerParams, TreeParams
 from components.predictor import Predictor, Window
 from components.ranking.look import Look, Looker
-from components.ranking.rehearsal import rehearse
+from components.ranking.rehearsal import rehearse, thin
 
 Table = NDArray[np.float32]
 
@@ -68,31 +68,41 @@ class Lessons:
 
 
 def lessons_of(
-    parts: Mapping[str, Predictor], window: Window, asked: Questions, looker: Looker, params: RankerParams, seed: int
+    parts: Mapping[str, Predictor],
+    asked: Sequence[tuple[Window, Questions]],
+    looker: Looker,
+    params: RankerParams,
+    seed: int,
 ) -> tuple[Lessons, Lessons]:
     """The older questions, thinned, and the newer ones, whole.
 
     Parameters
     ----------
     parts : as they were fitted
-    window : later than everything that they were fitted on
-    asked : questions of the window, in time order
+    asked : windows later than everything that the parts were fitted on, oldest first, and questions of each in time
+        order
     looker : chooses candidates and makes their columns
-    params : the newer share, and what is kept of wrong candidates
+    params : how many questions, the newer share, and what is kept of wrong candidates
     seed : draws these
     """
-    edge = int(len(asked.row) * (1 - params.holdout))
+    total = sum(len(questions.row) for _, questions in asked)
+    share = min(1.0, params.max_queries / max(total, 1))
+    edge = total * share * (1 - params.holdout)
     rng = np.random.default_rng(seed)
     older: list[Lessons] = []
     newer: list[Lessons] = []
-    for block, living in rehearse(parts, window, asked):
-        rows = asked.row[block]
-        looked = looker.look(living, asked.queries[block], items_only=True)
-        found = _lessons(looked, np.asarray(window.store["item"][rows]), rows)
-        if block.start < edge:
-            older.append(found.of(_thinned(found, params.trees, rng)))
-        else:
-            newer.append(found)
+    done = 0
+    for window, every in asked:
+        questions = thin(every, int(share * len(every.row)))
+        for block, living in rehearse(parts, window, questions):
+            rows = questions.row[block]
+            looked = looker.look(living, questions.queries[block], items_only=True)
+            found = _lessons(looked, np.asarray(window.store["item"][rows]), rows)
+            if done < edge:
+                older.append(found.of(_thinned(found, params.trees, rng)))
+            else:
+                newer.append(found)
+            done += len(rows)
     return _joined(older), _joined(newer)
 
 

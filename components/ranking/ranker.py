@@ -37,7 +37,6 @@ from components.ranking.grow import grow
 from components.ranking.kernel import QUERY
 from components.ranking.lessons import lessons_of
 from components.ranking.look import Looker
-from components.ranking.rehearsal import thin
 from components.ranking.spread import Spread, fit_spread
 
 Table = NDArray[np.float32]
@@ -122,17 +121,20 @@ class RankerPredictor(BlendPredictor):
         self._looker = Looker(gate, self.ranker.candidates, self.max_history)
 
     def _ask(
-        self, parts: Mapping[str, Predictor], queries: Queries, rows: NDArray[np.int64]
+        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
     ) -> Mapping[str, Scores]:
         evidence = gather(parts, queries, self.max_history)
-        item = np.asarray(queries.store["item"][rows]).astype(np.int64)
-        self._heard.append((np.where((item > UNKNOWN)[:, None], evidence.at(item), np.nan), of_query(evidence.ask)))
+        at = np.where((happened > UNKNOWN)[:, None], evidence.at(happened), np.nan)
+        self._heard.append((at, of_query(evidence.ask)))
         return evidence.scores
 
     def _fit_trees(self, window: Window) -> None:
-        """Grow trees on the older queries of a window; stop and calibrate them on the newer ones."""
-        asked = thin(self._questions(window), self.ranker.max_queries)
-        older, newer = lessons_of(self.parts, window, asked, self.looker, self.ranker, self.seed)
+        """Grow trees on the older queries; stop and calibrate them on the newer ones."""
+        windows = [window]
+        if self.ranker.since == "tune" and window.name != "tune":
+            windows = [replace(window, name="tune"), window]
+        asked = [(one, self._questions(one)) for one in windows]
+        older, newer = lessons_of(self.parts, asked, self.looker, self.ranker, self.seed)
         self._text, _ = grow(older, newer, names(voices(self.parts)), self.ranker.trees, self.seed)
         self._forest = Forest.read(self._text, TREES)
         self.spread = fit_spread(newer, self._forest.predict(newer.table))
