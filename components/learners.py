@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-from components.baselines.base import Rules
-from components.baselines.kinds import make_baseline
 from components.errors import ConfigError
 from components.evaluation.protocol import Protocol
-from components.memory.predictor import CounterPredictor, MemoryPredictor
+from components.memory.predictor import MemoryPredictor
 from components.params import Params
 from components.predictor import Predictor
 from components.ranking.blend import BlendPredictor
-from components.ranking.parts import KINDS, judges_asker, load_part
+from components.ranking.parts import KINDS, judges_asker, load_part, simple
 from components.ranking.ranker import RankerPredictor
+from components.ranking.stage import blend_of
 
 _OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -48,35 +46,22 @@ def build(name: str, params: Params) -> Predictor:
     if entry is not None or name == "memory":
         asker = judges_asker(Protocol.of(params.evaluation))
         return MemoryPredictor(params.memory, asker, name)
-    if name == "blend":
-        parts = {part: build(part, params) for part in params.training.blend.parts if part != name}
-        return BlendPredictor(parts, params.training.blend, Protocol.of(params.evaluation))
-    if name in params.training.rankers:
-        parts = {part: build(part, params) for part in params.training.rankers[name].parts if part != name}
-        return ranker(name, parts, params)
-    if name in params.memory.components:
-        return CounterPredictor(name, params.memory)
-    if name in params.training.baselines:
-        rules = Rules(params.workspace.seed, params.evaluation.target_time == "given")
-        return make_baseline(name, params.training.baselines[name], rules)
+    training = params.training
+    if name == "blend" or name in training.mixed:
+        wanted = training.mixed[name].parts if name in training.mixed else []
+        parts = {part: build(part, params) for part in wanted if part != "blend" and part not in training.mixed}
+        return blend_of(name, parts, params, Protocol.of(params.evaluation))
+    found = simple(name, params)
+    if found is not None:
+        return found
     if _OWN.fullmatch(name):
         return own(name, params)
-    training = params.training
     known = sorted(
         {*training.models, *training.rankers, *params.memory.components, *training.baselines, "memory", "blend"}
     )
     raise ConfigError(
         f"a learner among {', '.join(known)}, or one's own `package.module:Class`", found=f"{name!r}", do="Mend it."
     )
-
-
-def ranker(
-    name: str, parts: Mapping[str, Predictor], params: Params, protocol: Protocol | None = None
-) -> RankerPredictor:
-    """The ranker that `params.training.rankers` describes under `name`, over the given parts."""
-    asked = protocol or Protocol.of(params.evaluation)
-    length, seed = params.memory.max_history, params.workspace.seed
-    return RankerPredictor(parts, params.training.rankers[name], asked, length, seed, name)
 
 
 def own(path: str, params: Params) -> Predictor:

@@ -276,6 +276,11 @@ class TrainingParams(Section):
     blend: BlendParams
     rankers: dict[str, RankerParams]
 
+    @property
+    def mixed(self) -> dict[str, BlendParams | RankerParams]:
+        """What is made of other learners, by name: the blend where it has parts, and the rankers."""
+        return {**({"blend": self.blend} if self.blend.parts else {}), **self.rankers}
+
 
 class EvaluationParams(Section):
     target_time: Literal["hidden", "given"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from components.features.windows import Split as Division
 from components.files import digest_of, read_json, replace_folder, write_json
 from components.params import Params
 from components.predictor import NoTracker, Predictor, Window
-from components.ranking.blend import BlendPredictor
+from components.ranking.stage import blend_of
 
 
 def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
@@ -95,8 +94,8 @@ def _names(options: Options, params: Params, store: Store, say: Say) -> list[str
 
 def _parts(name: str, params: Params) -> list[str]:
     """What a blend or a ranker is made of; nothing for others."""
-    training = params.training
-    return training.blend.parts if name == "blend" else training.rankers[name].parts if name in training.rankers else []
+    mixed = params.training.mixed
+    return mixed[name].parts if name in mixed else []
 
 
 @dataclass(frozen=True)
@@ -162,18 +161,13 @@ class _Run:
             spent = sum(self._one(part, drawn)[1] for part, drawn in seeds.items())
             parts = {part: learners.load(self._folder(part, drawn) / "model") for part, drawn in seeds.items()}
             begin = time.monotonic()
-            whole = self._whole(name, parts, self._seeded(seed))
+            whole = blend_of(name, parts, self._seeded(seed), self.protocol)
             whole.fit_weights(Window(self.store, "blend", history))
             return whole, spent + time.monotonic() - begin
         predictor = learners.build(name, self._seeded(seed))
         begin = time.monotonic()
         predictor.fit(Window(self.store, "train", history), Window(self.store, "tune", history), NoTracker())
         return predictor, time.monotonic() - begin
-
-    def _whole(self, name: str, parts: Mapping[str, Predictor], params: Params) -> BlendPredictor:
-        if name == "blend":
-            return BlendPredictor(parts, params.training.blend, self.protocol)
-        return learners.ranker(name, parts, params, self.protocol)
 
     def _judge(self, predictor: Predictor, label: str) -> Judgement:
         evaluation = self.params.evaluation

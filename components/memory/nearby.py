@@ -53,8 +53,8 @@ class Near(Counter):
 class NearAtHour(AtThisHour):
     """p(v | hour) ∝ (count(v) + 1) exp(-d / scale) lift(v, hour).
 
-    lift is how much more the item is met at this hour than at any: Σ_h k(h) count(v, h) over count(v) Σ_h k(h) / 24 with
-    k the kernel of `item_hour`, both smoothed by `smoothing` events that are spread over the day.
+    lift is how much more the item is met at this hour than at any: Σ_h k(h) count(v, h) over count(v) Σ_h k(h) / 24
+    with k the kernel of `item_hour`, both smoothed by `smoothing` events that are spread over the day.
     """
 
     kind = "near_hour"

@@ -132,7 +132,7 @@ class Tables:
         return Popularity(count, share / share.sum())
 
     def answer(self, queries: Queries | Ask, used: Sequence[bool] | NDArray[np.bool_] | None = None) -> Answer:
-        """What each counter says to B queries (or histories that are gathered); with `used` (K,), only those that are."""
+        """What each counter says to B queries (or gathered histories); with `used` (K,), only those that are."""
         ask = queries if isinstance(queries, Ask) else Ask(queries, self.max_history)
         popularity = self.popularity
         asked = self.counters.values() if used is None else itertools.compress(self.counters.values(), used)

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from components.errors import ConfigError, DataError, IntegrityError, TrainingError
+from components.errors import ConfigError, IntegrityError, TrainingError
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
-from components.files import read_json, replace_folder, write_json
+from components.files import read_json, write_json
 from components.memory.mixture import Mixture, fit_mixture, log_likelihood
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.memory.replay import Questions
-from components.params import BlendParams, Params
+from components.params import BlendParams
 from components.predictor import Capability, Predictor, Queries, Scores, Tracker, Window
 from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
 from components.ranking.parts import judges_asker, load_part
@@ -251,40 +251,6 @@ def torn(folder: Path, found: str) -> IntegrityError:
     return IntegrityError(
         f"a blend's config in {folder}", found=found, do="Run the blend stage again, or bring the folder back from DVC."
     )
-
-
-def fit_blend(root: Path, params: Params) -> str:
-    """The stage `blend`: mix trained models of a workspace and write `blends/blend/`.
-
-    Parameters
-    ----------
-    root : the workspace; reads data/features and models/
-    params : `training.blend` and the rules of `evaluation`. Without parts, `blends/` is left empty
-
-    Returns
-    -------
-    str
-        What the mixture trusts, for people.
-
-    Raises
-    ------
-    DataError
-        A part was not trained.
-    """
-    wanted = params.training.blend
-    missing = [name for name in wanted.parts if not (root / "models" / name / "config.json").is_file()]
-    if missing:
-        raise DataError(
-            f"trained models {wanted.parts} in {root / 'models'}", found=f"no {missing[0]}", do="Run the train stage."
-        )
-    with replace_folder(root / "blends") as folder:
-        if not wanted.parts:
-            return "training.blend.parts is empty: nothing to blend."
-        parts = {name: load_part(root / "models" / name) for name in wanted.parts}
-        blend = BlendPredictor(parts, wanted, Protocol.of(params.evaluation))
-        value = blend.fit_weights(Window(Store.load(root / "data" / "features"), "blend", params.evaluation.history))
-        blend.save(folder / blend.name)
-    return describe(blend, value)
 
 
 def describe(blend: BlendPredictor, log_likelihood: float) -> str:

@@ -100,4 +100,3 @@ def popularity_of(parts: Mapping[str, Predictor], n_items: int) -> Popularity:
     share = np.ones(n_items)
     share[: UNKNOWN + 1] = 0.0
     return Popularity(np.zeros(n_items), share / share.sum())
-

@@ -88,7 +88,9 @@ class Forest:
             np.array([tree.depth for tree in trees], np.int32),
             np.concatenate([np.zeros(0, np.int32), *(tree.feature for tree in trees)]),
             np.concatenate([np.zeros(0), *(tree.threshold for tree in trees)]),
-            np.concatenate([np.zeros((0, 2), np.int32), *(tree.child + at for tree, at in zip(trees, start, strict=False))]),
+            np.concatenate(
+                [np.zeros((0, 2), np.int32), *(tree.child + at for tree, at in zip(trees, start, strict=False))]
+            ),
             np.concatenate([np.zeros(0), *(tree.value for tree in trees)]),
         )
 
@@ -124,7 +126,9 @@ def _tree(fields: Mapping[str, str], n_features: int, where: str) -> _Tree:
     own = np.arange(inner)[:, None]
     if not set(kind.tolist()) <= _NUMERIC or (feature < 0).any() or (feature >= n_features).any():
         raise _broken(where, "a split on something that is no column of numbers")
-    if not np.array_equal(np.sort(np.concatenate([child[child >= 0], inner + ~child[child < 0], [0]])), np.arange(inner + leaves)):
+    if not np.array_equal(
+        np.sort(np.concatenate([child[child >= 0], inner + ~child[child < 0], [0]])), np.arange(inner + leaves)
+    ):
         raise _broken(where, "a node that no split or more than one leads to")
     if ((child >= 0) & (child <= own)).any():
         raise _broken(where, "a split that leads back")

@@ -16,9 +16,7 @@ from components.params import TreeParams
 from components.ranking.lessons import Lessons
 
 
-def grow(
-    learn: Lessons, stop: Lessons, names: Sequence[str], params: TreeParams, seed: int
-) -> tuple[str, list[float]]:
+def grow(learn: Lessons, stop: Lessons, names: Sequence[str], params: TreeParams, seed: int) -> tuple[str, list[float]]:
     """Trees as LightGBM's text, and how well each number of them ranked the later queries (NDCG).
 
     Parameters

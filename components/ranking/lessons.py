@@ -58,9 +58,7 @@ class Lessons:
         moved = np.append(np.cumsum(keep) - 1, -1)
         place = np.where((self.place >= 0) & keep[self.place], moved[self.place], -1)
         left = sizes > 0
-        return Lessons(
-            self.table[keep], self.own[keep], sizes[left], place[left], self.inside[left], self.row[left]
-        )
+        return Lessons(self.table[keep], self.own[keep], sizes[left], place[left], self.inside[left], self.row[left])
 
     def answered(self) -> Lessons:
         """Only the queries whose answer is a candidate."""
@@ -110,9 +108,7 @@ def _lessons(looked: Look, item: NDArray[np.integer], rows: Ints) -> Lessons:
     """All candidates of the queries whose answer training knew."""
     candidates = looked.candidates
     inside = np.add.reduceat(looked.own, candidates.offsets[:-1])
-    whole = Lessons(
-        looked.table, looked.own, np.diff(candidates.offsets), candidates.position(item), inside, rows
-    )
+    whole = Lessons(looked.table, looked.own, np.diff(candidates.offsets), candidates.position(item), inside, rows)
     return whole.of((np.asarray(item) > UNKNOWN)[candidates.query])
 
 

@@ -72,6 +72,7 @@ class RankerPredictor(BlendPredictor):
         self.spread = Spread.plain()
         self._looker: Looker | None = None
         self._forest: Forest | None = None
+        self.learned_until_s = 0  # of what the trees were told the answers of
         self._text = ""
         self._heard: list[tuple[Floats, Table]] = []
 
@@ -135,6 +136,7 @@ class RankerPredictor(BlendPredictor):
             windows = [replace(window, name="tune"), window]
         asked = [(one, self._questions(one)) for one in windows]
         older, newer = lessons_of(self.parts, asked, self.looker, self.ranker, self.seed)
+        self.learned_until_s = int(np.asarray(window.store["time_s"])[older.row].max(initial=0))
         self._text, _ = grow(older, newer, names(voices(self.parts)), self.ranker.trees, self.seed)
         self._forest = Forest.read(self._text, TREES)
         self.spread = fit_spread(newer, self._forest.predict(newer.table))
@@ -176,6 +178,7 @@ class RankerPredictor(BlendPredictor):
             "ranker": self.ranker.model_dump(),
             "max_history": self.max_history,
             "seed": self.seed,
+            "learned_until_s": self.learned_until_s,
             "protocol": self.protocol.record(),
             "weights": {head: mixture.record() for head, mixture in self.weights.items()},
             "gate": self.looker.gate.record(),
@@ -198,6 +201,7 @@ class RankerPredictor(BlendPredictor):
             parts, length = load_parts(folder, config), int(config["max_history"])
             found = cls(parts, params, protocol, length, int(config["seed"]), str(config["name"]))
             found._read_weights(config, str(folder))
+            found.learned_until_s = int(config["learned_until_s"])
             found.spread = Spread.read(config["spread"], str(folder))
             found._use(Gate.read(config["gate"], len(voices(parts)), len(QUERY), str(folder)))
         except (ValidationError, KeyError, TypeError, ValueError) as error:
@@ -214,5 +218,7 @@ class RankerPredictor(BlendPredictor):
         self._forest = Forest.read(self._text, str(path))
         if list(self._forest.names) != names(voices(self.parts)):
             raise IntegrityError(
-                f"trees over the columns of these parts in {path}", found="other columns", do="Run the blend stage again."
+                f"trees over the columns of these parts in {path}",
+                found="other columns",
+                do="Run the blend stage again.",
             )

@@ -120,7 +120,9 @@ def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
 
     def mass(x: Floats) -> float:
         chance = np.clip(expit(x[0] + x[1] * apart), 1e-6, 1 - 1e-6)
-        return -float(np.where(hit, np.log(chance), np.log1p(-chance)).mean()) + 1e-3 * float(x[0] ** 2 + (x[1] - 1) ** 2)
+        return -float(np.where(hit, np.log(chance), np.log1p(-chance)).mean()) + 1e-3 * float(
+            x[0] ** 2 + (x[1] - 1) ** 2
+        )
 
     shift, slope = minimize(mass, np.array([0.0, 1.0]), method="L-BFGS-B").x
     return Spread(float(score), float(mixture), float(shift), float(slope))

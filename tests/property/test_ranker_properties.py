@@ -1,4 +1,4 @@
-"""What must hold of the ranker on any log: a distribution, each item once, one query as many, and no view of the future."""
+"""What must hold of the ranker on any log: a distribution, each item once, one query as many, no view of the future."""
 
 from __future__ import annotations
 

@@ -73,7 +73,9 @@ def test_what_followed_the_last_item_and_the_last_two() -> None:
     table = looked(events, 30.0)
     assert column(table, "after_last") == [0, 0, 2, 0]
     assert column(table, "after_last_two") == [0, 0, 1, 0]
-    assert column(table, "after_age_d") == pytest.approx([kernel.NEVER_D, kernel.NEVER_D, 2 / 24, kernel.NEVER_D], abs=1e-4)
+    assert column(table, "after_age_d") == pytest.approx(
+        [kernel.NEVER_D, kernel.NEVER_D, 2 / 24, kernel.NEVER_D], abs=1e-4
+    )
 
 
 def test_categories_and_places() -> None:

@@ -13,11 +13,11 @@ import pytest
 from components import learners
 from components.errors import ConfigError, IntegrityError, TrainingError
 from components.evaluation.judge import between
-from components.evaluation.protocol import make_queries
+from components.evaluation.protocol import Targets, make_queries
 from components.features.store import WINDOWS, Store
 from components.files import sha256_tree
 from components.memory.predictor import CounterPredictor
-from components.predictor import NoTracker, Predictor, Window
+from components.predictor import NoTracker, Predictor, Queries, Window
 from components.ranking.ranker import TREES, RankerPredictor
 from tests.rankers import PARAMS, RULES, memory_of, ranker_of, ranker_params
 from tests.toy import toy_store
@@ -33,7 +33,7 @@ def ranker(log: Store) -> RankerPredictor:
     return ranker_of(log)
 
 
-def asked(store: Store, window: str = "test"):  # noqa: ANN201
+def asked(store: Store, window: str = "test") -> tuple[Queries, Targets]:
     return make_queries(Window(store, window), RULES)
 
 
@@ -66,6 +66,13 @@ def test_the_test_window_is_never_read(log: Store, ranker: RankerPredictor) -> N
     assert other._text == ranker._text
     assert other.spread == ranker.spread
     assert other.looker.gate.record() == ranker.looker.gate.record()
+
+
+def test_it_says_until_when_it_was_told_the_answers(log: Store, ranker: RankerPredictor) -> None:
+    asked = np.sort(np.concatenate([Window(log, name).targets for name in ("tune", "blend")]))
+    time_s = np.sort(np.asarray(log["time_s"])[asked])
+    share = float(np.mean(time_s <= ranker.learned_until_s))
+    assert share == pytest.approx(1 - ranker.ranker.holdout, abs=0.08)
 
 
 def test_the_same_log_grows_the_same_trees(log: Store, ranker: RankerPredictor, tmp_path: Path) -> None:
