@@ -1,4 +1,4 @@
-"""The stage `blend`: `python -m components.blend [--workspace DIR]`. See components/ranking/blend.py."""
+"""The stage `blend`: `python -m components.blend [--workspace DIR]`. See components/ranking/stage.py."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 
 from components.params import Params
-from components.ranking.blend import fit_blend
+from components.ranking.stage import fit_blends
 from components.stage import run_stage
 
 
 def main(root: Path, params: Params, _: argparse.Namespace) -> str:
-    """Fit and write the blend."""
-    return fit_blend(root, params)
+    """Fit and write the blend and the rankers."""
+    return fit_blends(root, params)
 
 
 if __name__ == "__main__":
-    run_stage(main, name="blend", description="Mixes trained models, weights by EM on the blend window.")
+    run_stage(main, name="blend", description="Mixes and ranks with trained models; learned on the blend window.")

@@ -10,15 +10,15 @@ import importlib
 import re
 from pathlib import Path
 
-from components.baselines.base import Rules
-from components.baselines.kinds import make_baseline
 from components.errors import ConfigError
 from components.evaluation.protocol import Protocol
-from components.memory.predictor import CounterPredictor, MemoryPredictor
+from components.memory.predictor import MemoryPredictor
 from components.params import Params
 from components.predictor import Predictor
 from components.ranking.blend import BlendPredictor
-from components.ranking.parts import KINDS, judges_asker, load_part
+from components.ranking.parts import KINDS, judges_asker, load_part, simple
+from components.ranking.ranker import RankerPredictor
+from components.ranking.stage import blend_of
 
 _OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -28,8 +28,9 @@ def build(name: str, params: Params) -> Predictor:
 
     Parameters
     ----------
-    name : a candidate model of `training.models`, `memory`, `blend`, a counter of `memory.components` or an entry of
-        `training.baselines` (both are baselines), or one's own `package.module:Class`, which is called with the params
+    name : a candidate model of `training.models` or `training.rankers`, `memory`, `blend`, a counter of
+        `memory.components` or an entry of `training.baselines` (both are baselines), or one's own
+        `package.module:Class`, which is called with the params
     params : of the workspace
 
     Raises
@@ -45,17 +46,19 @@ def build(name: str, params: Params) -> Predictor:
     if entry is not None or name == "memory":
         asker = judges_asker(Protocol.of(params.evaluation))
         return MemoryPredictor(params.memory, asker, name)
-    if name == "blend":
-        parts = {part: build(part, params) for part in params.training.blend.parts if part != name}
-        return BlendPredictor(parts, params.training.blend, Protocol.of(params.evaluation))
-    if name in params.memory.components:
-        return CounterPredictor(name, params.memory)
-    if name in params.training.baselines:
-        rules = Rules(params.workspace.seed, params.evaluation.target_time == "given")
-        return make_baseline(name, params.training.baselines[name], rules)
+    training = params.training
+    if name == "blend" or name in training.mixed:
+        wanted = training.mixed[name].parts if name in training.mixed else []
+        parts = {part: build(part, params) for part in wanted if part != "blend" and part not in training.mixed}
+        return blend_of(name, parts, params, Protocol.of(params.evaluation))
+    found = simple(name, params)
+    if found is not None:
+        return found
     if _OWN.fullmatch(name):
         return own(name, params)
-    known = sorted({*params.training.models, *params.memory.components, *params.training.baselines, "memory", "blend"})
+    known = sorted(
+        {*training.models, *training.rankers, *params.memory.components, *training.baselines, "memory", "blend"}
+    )
     raise ConfigError(
         f"a learner among {', '.join(known)}, or one's own `package.module:Class`", found=f"{name!r}", do="Mend it."
     )
@@ -95,7 +98,7 @@ def load(folder: Path) -> Predictor:
     IntegrityError
         The kind is none of the fixed table, or a file is not what was saved.
     """
-    return load_part(folder, {**KINDS, "blend": BlendPredictor.load})
+    return load_part(folder, {**KINDS, "blend": BlendPredictor.load, "ranker": RankerPredictor.load})
 
 
 def save(predictor: Predictor, folder: Path) -> None:

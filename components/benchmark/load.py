@@ -14,7 +14,8 @@ from components.errors import ConfigError
 from components.evaluation.protocol import Split
 from components.events.contract import SCHEMA
 from components.events.load import load_frame, with_source
-from components.params import EventParams, Params, parse_params
+from components.features.windows import edges
+from components.params import EventParams, Params, WindowParams, parse_params
 from components.presets import fitted_to, merged, preset
 from components.presets.encoders import with_encoders
 
@@ -101,7 +102,7 @@ def load_log(
     record["events"] = _of_all(found).model_dump(mode="json")
     events = pl.concat(frames)
     if divided and "tune" not in divided:
-        events = _tune_from_train(events)
+        events = _tail_of_train(events, base.windows)
     record = with_encoders(record, options.models or (), events)
     return fitted_to(record, events, items, f"the preset of {options.source}"), events, items, users
 
@@ -116,11 +117,15 @@ def _of_all(files: Sequence[EventParams]) -> EventParams:
     return first.model_copy(update={"actions": actions, "source": source})
 
 
-def _tune_from_train(events: pl.DataFrame) -> pl.DataFrame:
-    """The newest tenth of the training events tunes, where no file was given for it."""
-    edge = events.filter(pl.col("window") == "train")["timestamp"].quantile(0.9, "lower")
-    late = (pl.col("window") == "train") & (pl.col("timestamp") > edge)
-    return events.with_columns(pl.when(late).then(pl.lit("tune")).otherwise(pl.col("window")).alias("window"))
+def _tail_of_train(events: pl.DataFrame, spans: WindowParams) -> pl.DataFrame:
+    """Tune and blend windows from the end of the training events, as long as `windows` says; the test file stands."""
+    trained = pl.col("window") == "train"
+    time_s = events.filter(trained)["timestamp"].dt.epoch("s").to_numpy()
+    tune_s, blend_s, _ = edges(time_s, spans.model_copy(update={"test": "0d"})).tolist()
+    second = pl.col("timestamp").dt.epoch("s")
+    window = pl.when(second < tune_s).then(pl.lit("train")).when(second < blend_s).then(pl.lit("tune"))
+    tail = pl.when(trained).then(window.otherwise(pl.lit("blend"))).otherwise(pl.col("window"))
+    return events.with_columns(tail.alias("window"))
 
 
 def _yaml(path: Path) -> Record:

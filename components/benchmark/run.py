@@ -29,7 +29,7 @@ from components.features.windows import Split as Division
 from components.files import digest_of, read_json, replace_folder, write_json
 from components.params import Params
 from components.predictor import NoTracker, Predictor, Window
-from components.ranking.blend import BlendPredictor
+from components.ranking.stage import blend_of
 
 
 def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
@@ -89,14 +89,22 @@ def _made_by(options: Options, params: Params, code: str) -> dict[str, Any]:
 
 def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:
     """Who is run: baselines, then the models that were asked for, then the blend of those, if it can be fitted."""
-    wanted = list(options.models) if options.models is not None else [*params.training.models, "blend"]
-    blendable = len(Window(store, "blend").targets) > 0 and len(params.training.blend.parts) > 0
-    if "blend" in wanted and not blendable:
-        wanted.remove("blend")
-        say("no blend: the protocol leaves no window to fit it on")
+    training = params.training
+    wanted = list(options.models) if options.models is not None else [*training.models, "blend", *training.rankers]
+    window = len(Window(store, "blend").targets) > 0
+    for name in [name for name in wanted if name == "blend" or name in training.rankers]:
+        if not window or not _parts(name, params):
+            wanted.remove(name)
+            say(f"no {name}: the protocol leaves no window to fit it on")
     for name in wanted:
         learners.build(name, params)  # a wrong name is told before anything is trained
     return list(dict.fromkeys([*params.evaluation.baselines, *wanted]))
+
+
+def _parts(name: str, params: Params) -> list[str]:
+    """What a blend or a ranker is made of; nothing for others."""
+    mixed = params.training.mixed
+    return mixed[name].parts if name in mixed else []
 
 
 @dataclass(frozen=True)
@@ -120,8 +128,10 @@ class _Run:
         return Row(name, [one for one, _ in found], sum(seconds for _, seconds in found))
 
     def _draws(self, name: str) -> bool:
-        models = self.params.training.models
-        parts = self.params.training.blend.parts if name == "blend" else [name]
+        training = self.params.training
+        if name in training.rankers and training.rankers[name].method == "trees":
+            return True
+        parts, models = _parts(name, self.params) or [name], training.models
         return any(part in models and models[part].kind == "network" for part in parts) or ":" in name
 
     def _folder(self, name: str, seed: int) -> Path:
@@ -137,7 +147,7 @@ class _Run:
             self.say(f"{name}, seed {seed}: fitting")
             with replace_folder(folder) as out:
                 predictor, seconds = self._fitted(name, seed)
-                if name != "blend":
+                if not _parts(name, self.params):
                     predictor.save(out / "model")
                 self._judge(predictor, f"{name}, seed {seed}").save(out / "judgement.parquet")
                 write_json(out / "done.json", {"model": name, "seed": seed, "train_seconds": seconds})
@@ -152,17 +162,17 @@ class _Run:
         return self.params.model_copy(update={"workspace": workspace})
 
     def _fitted(self, name: str, seed: int) -> tuple[Predictor, float]:
-        """The predictor and the seconds that fitting took; a blend costs its parts too."""
+        """The predictor and the seconds that fitting took; a blend or a ranker costs its parts too."""
         history = self.protocol.history
-        if name == "blend":
-            wanted = self.params.training.blend
-            seeds = {part: seed if self._draws(part) else 0 for part in wanted.parts}
+        wanted = _parts(name, self.params)
+        if wanted:
+            seeds = {part: seed if self._draws(part) else 0 for part in wanted}
             spent = sum(self._one(part, drawn)[1] for part, drawn in seeds.items())
             parts = {part: learners.load(self._folder(part, drawn) / "model") for part, drawn in seeds.items()}
             begin = time.monotonic()
-            blend = BlendPredictor(parts, wanted, self.protocol)
-            blend.fit_weights(Window(self.store, "blend", history))
-            return blend, spent + time.monotonic() - begin
+            whole = blend_of(name, parts, self._seeded(seed), self.protocol)
+            whole.fit_weights(Window(self.store, "blend", history))
+            return whole, spent + time.monotonic() - begin
         predictor = learners.build(name, self._seeded(seed))
         begin = time.monotonic()
         predictor.fit(Window(self.store, "train", history), Window(self.store, "tune", history), NoTracker())

@@ -7,14 +7,27 @@ from collections.abc import Mapping
 from components.errors import ConfigError
 from components.memory.counter import Counter, World
 from components.memory.habits import Frequency, Hour, Trajectory
-from components.memory.nearby import Gravity, Near, OwnNear
+from components.memory.nearby import Gravity, Near, NearAtHour, OwnNear
 from components.memory.popular import AllTime, AtThisHour, OfLate
 from components.memory.transitions import Habit, Markov
 from components.params import ComponentParams
 
 KINDS: Mapping[str, type[Counter]] = {
     counter.kind: counter
-    for counter in (AllTime, OfLate, AtThisHour, Markov, Habit, Frequency, Hour, Trajectory, Near, Gravity, OwnNear)
+    for counter in (
+        AllTime,
+        OfLate,
+        AtThisHour,
+        Markov,
+        Habit,
+        Frequency,
+        Hour,
+        Trajectory,
+        Near,
+        NearAtHour,
+        Gravity,
+        OwnNear,
+    )
 }
 
 

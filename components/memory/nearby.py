@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from components.memory.ask import Ask
 from components.memory.counter import EARTH_KM, Counter, Popularity, World, unit_vectors
+from components.memory.popular import AtThisHour
 from components.memory.share import Share, dense_share, habit_share
 
 
@@ -45,6 +46,30 @@ class Near(Counter):
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         weight = distances_km(ask, self.world) * np.float32(-1.0 / self.options["scale_km"])
         np.exp(weight, out=weight)
+        weight *= (popularity.count + 1).astype(np.float32)
+        return dense_share(weight, self.world.prior)
+
+
+class NearAtHour(AtThisHour):
+    """p(v | hour) ∝ (count(v) + 1) exp(-d / scale) lift(v, hour).
+
+    lift is how much more the item is met at this hour than at any: Σ_h k(h) count(v, h) over count(v) Σ_h k(h) / 24
+    with k the kernel of `item_hour`, both smoothed by `smoothing` events that are spread over the day.
+    """
+
+    kind = "near_hour"
+    required = frozenset({"scale_km", "sigma_h", "smoothing"})
+
+    def share(self, ask: Ask, popularity: Popularity) -> Share:
+        kernel = self.kernel(ask.hour)
+        kernel *= (24.0 / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+        smoothing = np.float32(self.options["smoothing"])
+        weight = kernel @ self.count.astype(np.float32)
+        weight += smoothing
+        weight /= self.count.sum(axis=0).astype(np.float32) + smoothing
+        near = distances_km(ask, self.world) * np.float32(-1.0 / self.options["scale_km"])
+        np.exp(near, out=near)
+        weight *= near
         weight *= (popularity.count + 1).astype(np.float32)
         return dense_share(weight, self.world.prior)
 

@@ -101,10 +101,13 @@ class AtThisHour(Counter):
         hour = events.column("local_hour")[events.known].astype(np.int64)
         np.add.at(self.count, (hour, events.item[events.known]), sign)
 
+    def kernel(self, hour: Floats) -> NDArray[np.float32]:
+        """(B, 24) weight of each hour of the day for requests at `hour` (B,)."""
+        away = np.abs(hour[:, None] - (np.arange(24) + 0.5))
+        return np.exp(-0.5 * (np.minimum(away, 24 - away) / self.options["sigma_h"]) ** 2).astype(np.float32)
+
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        away = np.abs(ask.hour[:, None] - (np.arange(24) + 0.5))
-        kernel = np.exp(-0.5 * (np.minimum(away, 24 - away) / self.options["sigma_h"]) ** 2)  # (B, 24)
-        return dense_share(kernel.astype(np.float32) @ self.count.astype(np.float32), self.world.prior)
+        return dense_share(self.kernel(ask.hour) @ self.count.astype(np.float32), self.world.prior)
 
     def merge(self, other: Self) -> None:
         self.count += other.count

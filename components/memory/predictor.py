@@ -24,7 +24,7 @@ from components.memory.counter import World
 from components.memory.folder import read_memory, write_memory
 from components.memory.gaps import GapCounts, fit_components
 from components.memory.replay import Asker, ask_online
-from components.memory.tables import Heads, Tables
+from components.memory.tables import Answer, Heads, Tables
 from components.memory.weights import Weights, fit_weights_of
 from components.params import MemoryParams
 from components.predictor import Capability, Queries, Scores, TimeDistribution, Tracker, Window
@@ -141,11 +141,19 @@ class MemoryPredictor(_Counting):
         return in_blocks(self._score, queries)
 
     def _score(self, queries: Queries) -> Scores:
-        weights = self.weights[queries.time_given]
-        used = np.atleast_1d((weights.item.weights > 0).any(axis=0))
+        mixture = self.weights[queries.time_given].item
+        used = np.atleast_1d((mixture.weights > 0).any(axis=0))
         answer = self.tables.answer(queries, used)
+        return self._all_of(answer, answer.mix(mixture.of(answer.ask.length)[:, used]))
+
+    def answered(self, answer: Answer) -> Scores:
+        """The scores, where what every counter says is known already."""
+        weights = self.weights[answer.ask.queries.time_given].item.of(answer.ask.length)
+        return self._all_of(answer, answer.mix(weights))
+
+    def _all_of(self, answer: Answer, item: NDArray[np.float32]) -> Scores:
         ask = answer.ask
-        item = answer.mix(weights.item.of(ask.length)[:, used])
+        weights = self.weights[ask.queries.time_given]
         action = np.einsum("bk,kba->ba", weights.action.of(ask.length), self.heads.actions.parts(ask))
         time = place = None
         if "time" in self.capabilities:
@@ -232,7 +240,11 @@ class CounterPredictor(_Counting):
         return in_blocks(self._score, queries)
 
     def _score(self, queries: Queries) -> Scores:
-        return Scores(log_of(self.tables.answer(queries).mix(np.ones((len(queries), 1)))))
+        return self.answered(self.tables.answer(queries))
+
+    def answered(self, answer: Answer) -> Scores:
+        """The scores, where what the counter says is known already."""
+        return Scores(log_of(answer.mix(np.ones((answer.ask.size, 1)))))
 
     def save(self, folder: Path) -> None:
         """Write `config.json` and the table."""

@@ -131,9 +131,10 @@ class Tables:
         share[:2] = 0.0
         return Popularity(count, share / share.sum())
 
-    def answer(self, queries: Queries, used: Sequence[bool] | NDArray[np.bool_] | None = None) -> Answer:
-        """What each counter says to B queries; with `used` (K,), only those that are."""
-        ask, popularity = Ask(queries, self.max_history), self.popularity
+    def answer(self, queries: Queries | Ask, used: Sequence[bool] | NDArray[np.bool_] | None = None) -> Answer:
+        """What each counter says to B queries (or gathered histories); with `used` (K,), only those that are."""
+        ask = queries if isinstance(queries, Ask) else Ask(queries, self.max_history)
+        popularity = self.popularity
         asked = self.counters.values() if used is None else itertools.compress(self.counters.values(), used)
         return Answer(ask, tuple(one.share(ask, popularity) for one in asked), popularity.share)
 

@@ -20,8 +20,8 @@ from components.params import Params, parse_params
 
 Record = dict[str, Any]
 #: Kinds of counters that mean nothing without …
-_NEED_PLACE = {"near", "user_near"}
-_NEED_HOUR = {"user_hour", "item_hour"}
+_NEED_PLACE = {"near", "near_hour", "gravity", "user_near"}
+_NEED_HOUR = {"user_hour", "item_hour", "near_hour"}
 _NEED_TIME = {"recent_popularity"}
 #: Options of counters that are measured in time.
 _TIME_OPTIONS = {"half_life_days", "max_gap_h", "sigma_gap"}

@@ -8,7 +8,6 @@ Reference: EM for mixture weights, components/memory/mixture.py.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from components.errors import ConfigError, DataError, IntegrityError, TrainingError
-from components.evaluation.judge import between
+from components.errors import ConfigError, IntegrityError, TrainingError
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
-from components.files import read_json, replace_folder, write_json
+from components.files import read_json, write_json
 from components.memory.mixture import Mixture, fit_mixture, log_likelihood
 from components.memory.predictor import CounterPredictor, MemoryPredictor
-from components.memory.replay import Questions, replay
-from components.params import BlendParams, Params
+from components.memory.replay import Questions
+from components.params import BlendParams
 from components.predictor import Capability, Predictor, Queries, Scores, Tracker, Window
 from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
 from components.ranking.parts import judges_asker, load_part
+from components.ranking.rehearsal import rehearse, thin
 
 Floats = NDArray[np.float64]
 HEADS: tuple[Capability, ...] = ("item", "action", "time", "place")
@@ -94,7 +93,7 @@ class BlendPredictor:
             The window holds nothing to predict, or a part's answers are not probabilities.
         """
         asker, given = judges_asker(self.protocol), self.protocol.target_time == "given"
-        questions, hidden = _thin(asker(window, given)), _thin(asker(window, False))
+        questions, hidden = thin(asker(window, given), MAX_QUERIES), thin(asker(window, False), MAX_QUERIES)
         if not len(questions.row):
             raise TrainingError("events to predict in the blend window", found="none", do="Lengthen windows.blend.")
         self._use_even()
@@ -113,19 +112,11 @@ class BlendPredictor:
 
         When is always asked without the time of the answer.
         """
-        parts = copy.deepcopy(self.parts)
-        store, online = window.store, window.history == "online"
-
-        def learn(rows: NDArray[np.int64]) -> None:
-            for part in parts.values():
-                part.update(store, rows)
-
-        if online:
-            learn(between(store, window.name))
+        store = window.store
         seen: dict[Capability, list[Floats]] = {head: [] for head in self.weights}
-        for block in replay(window, questions, learn if online else None):
+        for block, parts in rehearse(self.parts, window, questions):
             rows, queries = questions.row[block], questions.queries[block]
-            answers = {name: part.score(queries) for name, part in parts.items()}
+            answers = self._ask(parts, queries, np.asarray(store["item"][rows]).astype(np.int64))
             untimed = answers
             if queries.time_given and "time" in seen:
                 untimed = {name: parts[name].score(hidden.queries[block]) for name in self._able("time")}
@@ -136,18 +127,28 @@ class BlendPredictor:
                 blocks.append(np.stack(at, axis=1))
         return {head: np.concatenate(blocks) for head, blocks in seen.items()}
 
+    def _ask(
+        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
+    ) -> Mapping[str, Scores]:
+        """Answers of all parts to a block of what the weights are fitted on; `happened` are the items (B,)."""
+        return {name: part.score(queries) for name, part in parts.items()}
+
     def score(self, queries: Queries) -> Scores:
         """Answer B queries; see `components.predictor.Scores`."""
         answers = {name: part.score(queries) for name, part in self.parts.items()}
+        weights = self.weights["item"].of(history_length(queries))
+        item = mixed([np.exp(answers[name].item) for name in self._able("item")], weights)
+        with np.errstate(divide="ignore"):
+            return self._with_heads(np.log(item), answers, queries)
+
+    def _with_heads(self, log_item: NDArray[np.float32], answers: Mapping[str, Scores], queries: Queries) -> Scores:
+        """Scores with the given items, and all else mixed from the answers of the parts."""
         length = history_length(queries)
         weights = {head: mixture.of(length) for head, mixture in self.weights.items()}
 
         def of(head: Capability) -> list[Any]:
             return [getattr(answers[name], head) for name in self._able(head)]
 
-        item = mixed([np.exp(part) for part in of("item")], weights["item"])
-        with np.errstate(divide="ignore"):
-            log_item = np.log(item)
         return Scores(
             log_item,
             mixed(of("action"), weights["action"]) if "action" in weights else None,
@@ -218,66 +219,38 @@ class BlendPredictor:
         """Read what `save` wrote; parts are read by their own loaders, and weights are checked."""
         config = read_json(folder / "config.json")
         try:
-            names = [str(name) for name in config["parts"]]
             params, protocol = BlendParams.model_validate(config["params"]), Protocol(**config["protocol"])
-            name, weights = str(config["name"]), dict(config["weights"])
+            blend = cls(load_parts(folder, config), params, protocol, str(config["name"]))
+            blend._read_weights(config, str(folder))
         except (ValidationError, KeyError, TypeError, ValueError) as error:
-            raise _torn(folder, f"{type(error).__name__}: {error}") from error
-        if not names or not all(_NAME.fullmatch(name) for name in names):
-            raise _torn(folder, "no parts, or one whose name is not plain")
-        blend = cls({part: load_part(folder / f"part_{part}") for part in names}, params, protocol, name)
-        for head in blend.weights:
-            blend.weights[head] = Mixture.read(weights.get(head, {}), len(blend._able(head)), str(folder))
+            raise torn(folder, f"{type(error).__name__}: {error}") from error
         return blend
 
-
-def _torn(folder: Path, found: str) -> IntegrityError:
-    return IntegrityError(
-        f"a blend's config in {folder}", found=found, do="Run the blend stage again, or bring the folder back from DVC."
-    )
-
-
-def _thin(questions: Questions) -> Questions:
-    """At most MAX_QUERIES of the questions, evenly spread."""
-    n = len(questions.row)
-    if n <= MAX_QUERIES:
-        return questions
-    keep = np.linspace(0, n - 1, MAX_QUERIES).astype(np.int64)
-    return Questions(questions.queries[keep], questions.row[keep])
+    def _read_weights(self, config: Mapping[str, Any], where: str) -> None:
+        weights = dict(config["weights"])
+        for head in self.weights:
+            self.weights[head] = Mixture.read(weights.get(head, {}), len(self._able(head)), where)
 
 
-def fit_blend(root: Path, params: Params) -> str:
-    """The stage `blend`: mix trained models of a workspace and write `blends/blend/`.
-
-    Parameters
-    ----------
-    root : the workspace; reads data/features and models/
-    params : `training.blend` and the rules of `evaluation`. Without parts, `blends/` is left empty
-
-    Returns
-    -------
-    str
-        What the mixture trusts, for people.
+def load_parts(folder: Path, config: Mapping[str, Any]) -> dict[str, Predictor]:
+    """The parts that a config names, from below its folder.
 
     Raises
     ------
-    DataError
-        A part was not trained.
+    IntegrityError
+        There are none, or one's name would leave the folder.
     """
-    wanted = params.training.blend
-    missing = [name for name in wanted.parts if not (root / "models" / name / "config.json").is_file()]
-    if missing:
-        raise DataError(
-            f"trained models {wanted.parts} in {root / 'models'}", found=f"no {missing[0]}", do="Run the train stage."
-        )
-    with replace_folder(root / "blends") as folder:
-        if not wanted.parts:
-            return "training.blend.parts is empty: nothing to blend."
-        parts = {name: load_part(root / "models" / name) for name in wanted.parts}
-        blend = BlendPredictor(parts, wanted, Protocol.of(params.evaluation))
-        value = blend.fit_weights(Window(Store.load(root / "data" / "features"), "blend", params.evaluation.history))
-        blend.save(folder / blend.name)
-    return describe(blend, value)
+    names = [str(name) for name in config["parts"]]
+    if not names or not all(_NAME.fullmatch(name) for name in names):
+        raise torn(folder, "no parts, or one whose name is not plain")
+    return {name: load_part(folder / f"part_{name}") for name in names}
+
+
+def torn(folder: Path, found: str) -> IntegrityError:
+    """What is said of a config that contradicts itself."""
+    return IntegrityError(
+        f"a blend's config in {folder}", found=found, do="Run the blend stage again, or bring the folder back from DVC."
+    )
 
 
 def describe(blend: BlendPredictor, log_likelihood: float) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from components.baselines.kinds import load_baseline
+from components.baselines.base import Rules
+from components.baselines.kinds import load_baseline, make_baseline
 from components.errors import IntegrityError
 from components.evaluation.protocol import Protocol, make_queries
 from components.files import read_json
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.memory.replay import Asker, Questions
+from components.params import Params
 from components.predictor import Predictor, Window
 
 Load = Callable[[Path], Predictor]
@@ -52,6 +54,16 @@ def load_part(folder: Path, kinds: Mapping[str, Load] = KINDS) -> Predictor:
             do="Train it again, or load it with the version that wrote it.",
         )
     return kinds[kind](folder)
+
+
+def simple(name: str, params: Params) -> Predictor | None:
+    """The unfitted counter or baseline of that name; None where the params have none."""
+    if name in params.memory.components:
+        return CounterPredictor(name, params.memory)
+    if name in params.training.baselines:
+        rules = Rules(params.workspace.seed, params.evaluation.target_time == "given")
+        return make_baseline(name, params.training.baselines[name], rules)
+    return None
 
 
 def judges_asker(protocol: Protocol) -> Asker:

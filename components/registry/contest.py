@@ -2,8 +2,9 @@
 
 The challenger is chosen on the blend window, before the promotion window, on which the report and the gate then look
 at it once. (A blend's few weights were fitted on the blend window: with thousands of queries that is worth nothing
-that the gate would not see.) The champion is asked the same queries in its own encoding, from the state that it was
-fitted in, taught what happened since up to the window. Never here: the decision.
+that the gate would not see. Of what the trees of a ranker were told, nobody is asked.) The champion is asked the same
+queries in its own encoding, from the state that it was fitted in, taught what happened since up to the window. Never
+here: the decision.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Contestant:
 
 
 def candidates(root: Path, params: Params) -> list[Contestant]:
-    """The candidate models of a workspace: everything in `training.models`, and the blend if it may be promoted.
+    """The candidate models of a workspace: all of `training.models`, and what is made of them and may be promoted.
 
     Raises
     ------
@@ -68,9 +69,8 @@ def candidates(root: Path, params: Params) -> list[Contestant]:
     """
     workspace = Workspace(root)
     found = [Contestant(name, workspace.model(name)) for name in params.training.models]
-    blend = Contestant("blend", workspace.blends / "blend")
-    if params.training.blend.candidate and params.training.blend.parts:
-        found.append(blend)
+    mixed = params.training.mixed
+    found += [Contestant(name, workspace.blends / name) for name, one in mixed.items() if one.candidate]
     for one in found:
         if not one.folder.is_dir():
             raise DataError(f"the trained model {one.name}", found=f"nothing at {one.folder}", do="Run its stage.")
@@ -82,11 +82,16 @@ def choose(
 ) -> tuple[Contestant, Mapping[str, float]]:
     """The candidate with the best primary metric on the blend window, and everyone's value there.
 
+    Only what came after all that any of them learned item by item is asked: the trees of a ranker grow on the older
+    part of the window, and would be asked what they were told.
+
     A value is kept in the workspace under a digest of all that it depends on, and not computed twice.
     """
     if len(contestants) == 1:
         return contestants[0], {}
+    since_s = max(int(read_json(one.folder / "config.json").get("learned_until_s", 0)) for one in contestants)
     common = {
+        "since_s": since_s,
         "features": sha256_file(Workspace(root).features / "store.json"),
         "evaluation": params.evaluation.model_dump(mode="json"),
         "queries": params.training.loop.max_tune_queries,
@@ -97,16 +102,17 @@ def choose(
     for one in contestants:
         kept = Workspace(root).state / "choices" / f"{digest_of({**common, 'model': sha256_tree(one.folder)})}.json"
         if not kept.is_file():
-            write_json(kept, {"model": one.name, "value": _on_blend(one, store, params)})
+            write_json(kept, {"model": one.name, "value": _on_blend(one, store, params, since_s)})
         values[one.name] = float(read_json(kept)["value"])
     return max(contestants, key=lambda one: values[one.name]), values
 
 
-def _on_blend(one: Contestant, store: Store, params: Params) -> float:
+def _on_blend(one: Contestant, store: Store, params: Params, since_s: int) -> float:
     """Mean of the primary metric on the blend window; a query more, with 0, stands for there being none."""
+    asked = np.asarray(store["target"]) & (np.asarray(store["time_s"]) > since_s)
     judged = judge(
         learners.load(one.folder),
-        Window(store, _CHOICE, params.evaluation.history),
+        Window(replace(store, columns={**store.columns, "target": asked}), _CHOICE, params.evaluation.history),
         Protocol.of(params.evaluation),
         max_queries=params.training.loop.max_tune_queries,
         seed=params.workspace.seed,

@@ -39,6 +39,8 @@ _KINDS = {
     "memory": "A mixture of counts that move with every event.",
     "network": "A sequence model: a network over the user's history.",
     "blend": "A mixture of the memory and sequence models.",
+    "trees": "Trees that rank what the memory, sequence models and others propose.",
+    "gate": "A mixture of counts and models, weighed by what the question is like.",
 }
 
 
@@ -89,10 +91,9 @@ def run_gate(root: Path, params: Params) -> Decision:
 def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_id: str | None) -> Manifest:
     """Pack a candidate model, trained in the run `run_id`, as an artifact of the workspace."""
     workspace = Workspace(root)
-    entry = params.training.models.get(one.name)
     origin = lineage(root, store, run_id)
     evaluation = read_json(workspace.reports / "evaluation.json")
-    text = card(params.workspace.name, one.name, _KINDS[entry.kind if entry else "blend"], evaluation, origin)
+    text = card(params.workspace.name, one.name, _KINDS[_kind(one.name, params)], evaluation, origin)
     return compose(
         workspace.artifacts,
         one.folder,
@@ -102,6 +103,11 @@ def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_
         lineage=origin,
         card=text,
     )
+
+
+def _kind(name: str, params: Params) -> str:
+    models, rankers = params.training.models, params.training.rankers
+    return models[name].kind if name in models else rankers[name].method if name in rankers else "blend"
 
 
 def _champion(root: Path, params: Params, entries: Sequence[Entry]) -> tuple[Entry, Manifest] | None:

@@ -18,7 +18,8 @@ from components.memory.mixture import Mixture
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.params import BlendParams, load_params
 from components.predictor import NoTracker, Predictor, Queries, Scores, TimeDistribution, Window
-from components.ranking.blend import BlendPredictor, fit_blend
+from components.ranking.blend import BlendPredictor
+from components.ranking.stage import fit_blends
 from tests.conftest import ROOT
 from tests.toy import toy_store
 
@@ -185,16 +186,18 @@ def workspace(log: Store, root: Path, *names: str) -> Path:
 
 
 def with_parts(*names: str) -> object:
-    training = PARAMS.training.model_copy(update={"blend": BLEND.model_copy(update={"parts": list(names)})})
+    training = PARAMS.training.model_copy(
+        update={"blend": BLEND.model_copy(update={"parts": list(names)}), "rankers": {}}
+    )
     return PARAMS.model_copy(update={"training": training})
 
 
 def test_the_stage_writes_a_folder_that_holds_everything(log: Store, tmp_path: Path) -> None:
     root = workspace(log, tmp_path, "memory", "markov")
-    text = fit_blend(root, with_parts("memory", "markov"))  # type: ignore[arg-type]
+    text = fit_blends(root, with_parts("memory", "markov"))  # type: ignore[arg-type]
     assert "item, history from" in text
     first = sha256_tree(root / "blends")
-    fit_blend(root, with_parts("memory", "markov"))  # type: ignore[arg-type]
+    fit_blends(root, with_parts("memory", "markov"))  # type: ignore[arg-type]
     assert sha256_tree(root / "blends") == first
     assert "blend/part_memory/config.json" in first
     for name in ("memory", "markov"):
@@ -206,11 +209,11 @@ def test_the_stage_writes_a_folder_that_holds_everything(log: Store, tmp_path: P
 def test_a_part_that_was_not_trained(log: Store, tmp_path: Path) -> None:
     root = workspace(log, tmp_path, "memory")
     with pytest.raises(DataError, match="no gru"):
-        fit_blend(root, with_parts("memory", "gru"))  # type: ignore[arg-type]
+        fit_blends(root, with_parts("memory", "gru"))  # type: ignore[arg-type]
 
 
 def test_no_parts_leave_an_empty_folder(log: Store, tmp_path: Path) -> None:
-    fit_blend(workspace(log, tmp_path), with_parts())  # type: ignore[arg-type]
+    fit_blends(workspace(log, tmp_path), with_parts())  # type: ignore[arg-type]
     assert list((tmp_path / "blends").iterdir()) == []
 
 

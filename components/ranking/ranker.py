@@ -1,0 +1,224 @@
+"""The ranker: memory, networks and whatever else was fitted, ranked together by what is learned on the blend window.
+
+Every voice (a counter of the memory, another part) proposes candidates; a gate mixes the voices; trees order the
+candidates by what history and voices say of each; what is no candidate follows, by the mixture. With the method
+`gate` the mixture is the answer. Actions, times and places are mixed as in a blend. Parts are never changed here.
+
+Reference: research/spatiotemporal.md §2.6 (LambdaRank over counters) and §3.5 (with a network's scores).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from components.errors import IntegrityError, TrainingError
+from components.evaluation.protocol import Protocol, make_queries
+from components.features.encoding import UNKNOWN
+from components.files import read_json, write_json, write_text
+from components.memory.ask import Floats
+from components.memory.mixture import log_likelihood
+from components.memory.predictor import in_blocks, log_of
+from components.memory.replay import Questions
+from components.params import BlendParams, RankerParams
+from components.predictor import Predictor, Queries, Scores, Window
+from components.ranking.blend import BlendPredictor, load_parts, torn
+from components.ranking.evidence import gather, voices
+from components.ranking.features import names, of_query
+from components.ranking.forest import Forest
+from components.ranking.gate import Gate, fit_gate
+from components.ranking.grow import grow
+from components.ranking.kernel import QUERY
+from components.ranking.lessons import lessons_of
+from components.ranking.look import Looker
+from components.ranking.spread import Spread, fit_spread
+
+Table = NDArray[np.float32]
+TREES = "ranker.txt"
+
+
+class RankerPredictor(BlendPredictor):
+    """Trees (or a gate) over the voices of its parts.
+
+    Parameters
+    ----------
+    parts : name → predictor; each must answer items
+    ranker : candidates, trees, and what they learn from
+    protocol : the rules under which it will be judged
+    max_history : newest events of a history that are looked at
+    seed : of the growth of trees
+    name : of the candidate model
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Predictor],
+        ranker: RankerParams,
+        protocol: Protocol,
+        max_history: int,
+        seed: int,
+        name: str = "ranker",
+    ) -> None:
+        edges, steps = ranker.history_buckets, ranker.em_steps
+        mixing = BlendParams(parts=list(parts), history_buckets=edges, em_steps=steps, candidate=ranker.candidate)
+        super().__init__(parts, mixing, protocol, name)
+        self.ranker, self.max_history, self.seed = ranker, max_history, seed
+        self.spread = Spread.plain()
+        self._looker: Looker | None = None
+        self._forest: Forest | None = None
+        self.learned_until_s = 0  # of what the trees were told the answers of
+        self._text = ""
+        self._heard: list[tuple[Floats, Table]] = []
+
+    @property
+    def looker(self) -> Looker:
+        """What looks at queries, with the fitted gate.
+
+        Raises
+        ------
+        TrainingError
+            Nothing was fitted or loaded yet.
+        """
+        if self._looker is None:
+            raise TrainingError("a fitted ranker", found="one without a gate", do="Call `fit_weights` or `load`.")
+        return self._looker
+
+    def fit_weights(self, window: Window) -> float:
+        """The gate and the mixtures of all heads, then the trees, from one window.
+
+        Parameters
+        ----------
+        window : later than everything that the parts were fitted on
+
+        Returns
+        -------
+        float
+            Mean log-likelihood of the items of the window under the gate.
+
+        Raises
+        ------
+        TrainingError
+            The window holds nothing to predict, a part's answers are not probabilities, or no answer is a candidate.
+        """
+        self._heard = []
+        super().fit_weights(window)
+        likelihood, described = (np.concatenate(part) for part in zip(*self._heard, strict=True))
+        self._heard = []
+        use = ~np.isnan(likelihood).any(axis=1)
+        likelihood, described = likelihood[use], described[use]
+        gate = fit_gate(likelihood, described, self.ranker.em_steps)
+        self._use(gate)
+        if self.ranker.method == "trees":
+            self._fit_trees(window)
+        return log_likelihood(likelihood, gate.of(described))
+
+    def _use(self, gate: Gate) -> None:
+        self._looker = Looker(gate, self.ranker.candidates, self.max_history)
+
+    def _ask(
+        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
+    ) -> Mapping[str, Scores]:
+        evidence = gather(parts, queries, self.max_history)
+        at = np.where((happened > UNKNOWN)[:, None], evidence.at(happened), np.nan)
+        self._heard.append((at, of_query(evidence.ask)))
+        return evidence.scores
+
+    def _fit_trees(self, window: Window) -> None:
+        """Grow trees on the older queries; stop and calibrate them on the newer ones."""
+        windows = [window]
+        if self.ranker.since == "tune" and window.name != "tune":
+            windows = [replace(window, name="tune"), window]
+        asked = [(one, self._questions(one)) for one in windows]
+        older, newer = lessons_of(self.parts, asked, self.looker, self.ranker, self.seed)
+        self.learned_until_s = int(np.asarray(window.store["time_s"])[older.row].max(initial=0))
+        self._text, _ = grow(older, newer, names(voices(self.parts)), self.ranker.trees, self.seed)
+        self._forest = Forest.read(self._text, TREES)
+        self.spread = fit_spread(newer, self._forest.predict(newer.table))
+
+    def _questions(self, window: Window) -> Questions:
+        """What the trees learn from: the targets of a window, or all of its events that have an item."""
+        rule = replace(self.protocol, history=window.history)
+        rows = window.targets
+        if self.ranker.asks == "all":
+            events = window.events
+            rows = events[np.asarray(window.store["item"])[events] >= UNKNOWN]
+        queries, targets = make_queries(window, rule, rows)
+        return Questions(queries, targets.row)
+
+    def score(self, queries: Queries) -> Scores:
+        """Answer B queries; see `components.predictor.Scores`."""
+        return in_blocks(self._score, queries)
+
+    def _score(self, queries: Queries) -> Scores:
+        if self._forest is None:
+            evidence, item = self.looker.weigh(self.parts, queries, items_only=False)
+            item /= item.sum(axis=1, dtype=np.float64)[:, None].astype(np.float32)
+        else:
+            looked = self.looker.look(self.parts, queries)
+            evidence = looked.evidence
+            item = self.spread.of(self._forest.predict(looked.table), looked.mixture, looked.candidates)
+        return self._with_heads(log_of(item), evidence.scores, queries)
+
+    def save(self, folder: Path) -> None:
+        """Write `config.json`, `ranker.txt` where there are trees, and each part whole below `part_<name>/`."""
+        for name, part in self.parts.items():
+            part.save(folder / f"part_{name}")
+        if self._text:
+            write_text(folder / TREES, self._text)
+        config = {
+            "kind": "ranker",
+            "name": self.name,
+            "parts": list(self.parts),
+            "ranker": self.ranker.model_dump(),
+            "max_history": self.max_history,
+            "seed": self.seed,
+            "learned_until_s": self.learned_until_s,
+            "protocol": self.protocol.record(),
+            "weights": {head: mixture.record() for head, mixture in self.weights.items()},
+            "gate": self.looker.gate.record(),
+            "spread": self.spread.record(),
+        }
+        write_json(folder / "config.json", config)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; trees, gate and weights are checked before anything is asked of them.
+
+        Raises
+        ------
+        IntegrityError
+            A file is missing, damaged, or contradicts another.
+        """
+        config = read_json(folder / "config.json")
+        try:
+            params, protocol = RankerParams.model_validate(config["ranker"]), Protocol(**config["protocol"])
+            parts, length = load_parts(folder, config), int(config["max_history"])
+            found = cls(parts, params, protocol, length, int(config["seed"]), str(config["name"]))
+            found._read_weights(config, str(folder))
+            found.learned_until_s = int(config["learned_until_s"])
+            found.spread = Spread.read(config["spread"], str(folder))
+            found._use(Gate.read(config["gate"], len(voices(parts)), len(QUERY), str(folder)))
+        except (ValidationError, KeyError, TypeError, ValueError) as error:
+            raise torn(folder, f"{type(error).__name__}: {error}") from error
+        if params.method == "trees":
+            found._read_trees(folder / TREES)
+        return found
+
+    def _read_trees(self, path: Path) -> None:
+        try:
+            self._text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise torn(path.parent, f"no trees: {error}") from error
+        self._forest = Forest.read(self._text, str(path))
+        if list(self._forest.names) != names(voices(self.parts)):
+            raise IntegrityError(
+                f"trees over the columns of these parts in {path}",
+                found="other columns",
+                do="Run the blend stage again.",
+            )

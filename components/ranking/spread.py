@@ -1,0 +1,167 @@
+"""From scores of candidates to probabilities of the whole catalogue.
+
+The candidates share the mass that the mixture gives them together, calibrated, by a softmax of their scores and of
+what the mixture says of each; all other items keep the mixture's shares of the rest, and rank behind. Never here:
+who scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from components.errors import IntegrityError
+from components.features.encoding import UNKNOWN
+from components.memory.ask import Floats, Ints
+from components.ranking.candidates import Candidates
+from components.ranking.lessons import Lessons
+
+Table = NDArray[np.float32]
+TINY = 1e-12
+_STEP = 0.01  # width, relative, of the band in which candidates and others that would be mixed up are parted
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Four numbers that make probabilities of scores.
+
+    Attributes
+    ----------
+    score, mixture : weights of the score, and of the logarithm of the mixture, in the softmax over candidates
+    shift, slope : the candidates' mass is expit(shift + slope · logit(mass by the mixture))
+    """
+
+    score: float
+    mixture: float
+    shift: float
+    slope: float
+
+    @classmethod
+    def plain(cls) -> Self:
+        """The mixture as it is."""
+        return cls(0.0, 1.0, 0.0, 1.0)
+
+    def of(self, scores: Floats, mixture: Table, candidates: Candidates) -> Table:
+        """(B, V) probabilities; rows sum to 1, padding and unknown have none.
+
+        Parameters
+        ----------
+        scores : (n,) of the candidates
+        mixture : (B, V) probabilities; is overwritten
+        candidates : n items
+        """
+        query, item, first = candidates.query, candidates.item, candidates.offsets[:-1]
+        own = mixture[query, item].astype(np.float64)
+        inside = np.add.reduceat(own, first)
+        total = mixture.sum(axis=1, dtype=np.float64)
+        mass = self.mass_of(inside / total)
+        mixture *= ((1.0 - mass) / np.maximum(total - inside, TINY))[:, None].astype(np.float32)
+        mixture[query, item] = mass[query] * self.among(scores, own, candidates)
+        _part(mixture, candidates.offsets, item)
+        mixture[:, : UNKNOWN + 1] = 0.0
+        mixture /= mixture.sum(axis=1, dtype=np.float64)[:, None].astype(np.float32)
+        return mixture
+
+    def mass_of(self, inside: Floats) -> Floats:
+        """(B,) probability that the answer is a candidate, from the mixture's (B,)."""
+        return np.asarray(expit(self.shift + self.slope * logit(np.clip(inside, 1e-6, 1 - 1e-6))))
+
+    def among(self, scores: Floats, own: Floats, candidates: Candidates) -> Floats:
+        """(n,) softmax among the candidates of each query, from scores (n,) and the mixture's (n,)."""
+        logits = self.score * scores + self.mixture * np.log(own + TINY)
+        first, query = candidates.offsets[:-1], candidates.query
+        weight = np.exp(logits - np.maximum.reduceat(logits, first)[query])
+        return np.asarray(weight / np.add.reduceat(weight, first)[query])
+
+    def record(self) -> dict[str, float]:
+        """The numbers as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, record: Any, where: str) -> Self:
+        """What `record` gave, checked."""
+        try:
+            found = cls(**{name: float(record[name]) for name in ("score", "mixture", "shift", "slope")})
+        except (KeyError, TypeError, ValueError) as error:
+            raise _broken(where, f"{type(error).__name__}: {error}") from error
+        if not np.isfinite(list(asdict(found).values())).all():
+            raise _broken(where, "one that is not finite")
+        return found
+
+
+def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
+    """The spread under which the answers are most probable; `score` is never negative.
+
+    Parameters
+    ----------
+    lessons : candidates of queries that the scores were not learned from
+    scores : (n,) of the candidates
+    """
+    hit = lessons.place >= 0
+    if not hit.any():
+        return Spread.plain()
+    offsets = np.concatenate([[0], np.cumsum(lessons.sizes)])
+    candidates = Candidates(offsets, np.zeros(len(scores), np.int64))
+    place = lessons.place[hit]
+
+    def among(x: Floats) -> float:
+        share = Spread(x[0], x[1], 0.0, 1.0).among(scores, lessons.own, candidates)
+        return -float(np.log(np.maximum(share[place], TINY)).mean())
+
+    bounds = [(0.0, 50.0), (-2.0, 4.0)]
+    score, mixture = minimize(among, np.array([1.0, 0.5]), method="L-BFGS-B", bounds=bounds).x
+    apart = logit(np.clip(lessons.inside, 1e-6, 1 - 1e-6))
+
+    def mass(x: Floats) -> float:
+        chance = np.clip(expit(x[0] + x[1] * apart), 1e-6, 1 - 1e-6)
+        return -float(np.where(hit, np.log(chance), np.log1p(-chance)).mean()) + 1e-3 * float(
+            x[0] ** 2 + (x[1] - 1) ** 2
+        )
+
+    shift, slope = minimize(mass, np.array([0.0, 1.0]), method="L-BFGS-B").x
+    return Spread(float(score), float(mixture), float(shift), float(slope))
+
+
+@njit(cache=True, nogil=True)
+def _part(block: Table, offsets: Ints, item: Ints) -> None:
+    """Raise low candidates and lower other items in place, by as much in sum, until every candidate is above the rest.
+
+    Orders among the candidates, and among the rest, stay.
+    """
+    for b in range(len(offsets) - 1):
+        row, own = block[b], item[offsets[b] : offsets[b + 1]]
+        is_own = np.zeros(len(row), np.bool_)
+        is_own[own] = True
+        least = row[own].min()
+        rest = np.array([v for v in range(len(row)) if not is_own[v] and row[v] >= least])
+        if len(rest) == 0:
+            continue
+        low, high = least, row[rest].max()
+        for _ in range(30):
+            level = 0.5 * (low + high)
+            lack, excess = 0.0, 0.0
+            for v in own:
+                lack += max(level - row[v], 0.0)
+            for v in rest:
+                excess += max(row[v] - level, 0.0)
+            if lack < excess:
+                low = level
+            else:
+                high = level
+        level = 0.5 * (low + high)
+        above = rest[row[rest] >= level]
+        for place, v in enumerate(above[np.argsort(row[above])]):
+            row[v] = level * (1 + _STEP * place / len(above))
+        below = own[row[own] < level * (1 + 2 * _STEP)]
+        for place, v in enumerate(below[np.argsort(row[below])]):
+            row[v] = level * (1 + _STEP + _STEP * place / len(below))
+
+
+def _broken(where: str, found: str) -> IntegrityError:
+    return IntegrityError(f"the four numbers of a spread in {where}", found=found, do="Run the blend stage again.")
