@@ -66,7 +66,7 @@ def asked_without(query: Queries, keep: NDArray[np.bool_]) -> Queries:
         V questions. Where the time of the answer is hidden, each is asked at its own last event.
     """
     start, stop = int(query.start[0]), int(query.stop[0])
-    store = without(query.store, start, stop, keep)
+    store = without(query.store, int(query.user[0]), start, stop, keep)
     count = len(keep)
     first, last = store.offsets[:-1], store.offsets[1:]
     time_s = np.repeat(query.time_s, count)

@@ -19,13 +19,14 @@ from components.features.store import Store
 _MEASURED = ("gap_s", "distance_km", "speed_kmh")
 
 
-def without(store: Store, start: int, stop: int, keep: NDArray[np.bool_]) -> Store:
+def without(store: Store, user: int, start: int, stop: int, keep: NDArray[np.bool_]) -> Store:
     """V variants of one history, as V users of a small store.
 
     Parameters
     ----------
     store : holds the history
-    start, stop : its rows, start:stop, all of one user
+    user : row of whose it is; all variants have their id, by which some predictors know them
+    start, stop : its rows, start:stop
     keep : (V, n) which of the n = stop - start events each variant has
 
     Returns
@@ -35,7 +36,7 @@ def without(store: Store, start: int, stop: int, keep: NDArray[np.bool_]) -> Sto
 
     Examples
     --------
-    `without(store, a, b, ~np.eye(b - a, dtype=bool))` leaves out each event once.
+    `without(store, user, a, b, ~np.eye(b - a, dtype=bool))` leaves out each event once.
     """
     event = np.nonzero(keep)[1]
     row = start + event
@@ -58,7 +59,7 @@ def without(store: Store, start: int, stop: int, keep: NDArray[np.bool_]) -> Sto
             fresh["speed_kmh"] = np.full_like(kmh, np.nan)
         _measure(numbers, missing, fresh, {"gap_s": cut, "distance_km": moved, "speed_kmh": moved}, store.encoding)
         _hold(numbers, missing, begin, store.encoding)
-    users = np.array([f"variant {v}" for v in range(len(keep))], dtype=object)
+    users = np.full(len(keep), store.users[user], dtype=object)
     return Store(users, offsets, columns, numbers, missing, store.encoding)
 
 

@@ -125,5 +125,7 @@ def test_declared_groups_have_gaps_and_rules_have_costs(workspace: Path, params:
     assert kept.matrix("ruled").shape == (len(kept), 10)
     page = (workspace / "reports" / "report.html").read_text()
     assert "after the rules" in page
-    evaluate(workspace, params.model_copy(update={"evaluation": asked, "gate": gate}))
+    plain = dict.fromkeys(params.policy.rules, params.policy.rules["active"])
+    policy = params.policy.model_copy(update={"rules": plain})
+    evaluate(workspace, params.model_copy(update={"evaluation": asked, "policy": policy}))
     assert "what is ranked is what is shown" in (workspace / "reports" / "report.html").read_text()

@@ -45,7 +45,7 @@ def test_rules_that_change_nothing_cost_nothing() -> None:
     assert cost is not None
     for one in cost["figures"].values():
         assert one["before"] == one["after"]
-        assert one["difference"]["value"] == 0
+        assert set(one["difference"].values()) == {0}
     assert all(one["changed"] == 0 for one in cost["segments"])
     assert sum(one["queries"] for one in cost["segments"]) == len(found)
     plain, top = found.matrix("plain"), found.matrix("top")
@@ -87,7 +87,9 @@ def test_a_judgement_without_a_policy_has_no_cost() -> None:
     names = [name for name in found.table.columns if name not in {"ruled", "plain", "segment"}]
     bare = Judgement(found.model, found.window, found.protocol, found.n_items, found.table.select(names), found.about)
     assert rules_cost(bare, category, bootstrap(found), SEGMENTS) is None
-    assert Ruled.of(POLICY) is None
+    plain = POLICY.model_copy(update={"rules": dict.fromkeys(SEGMENTS, PLAIN)})
+    assert Ruled.of(plain) is None
+    assert Ruled.of(POLICY) is not None  # the demonstration has rules
     assert isinstance(found.table, pl.DataFrame)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from components import learners
 from components.evaluation.protocol import Protocol, make_queries
 from components.explanation.occlusion import FLOOR, asked_without, occlude
 from components.features.store import Store
@@ -41,12 +42,19 @@ def blend(log: Store) -> Predictor:
     return BlendPredictor({"memory": memory(log), "gru": network(log)}, PARAMS.training.blend, RULES)
 
 
+def neighbours(log: Store) -> Predictor:
+    """Knows users by their ids: nobody is a neighbour of their own."""
+    one = learners.build("user_knn", PARAMS)
+    one.fit(Window(log, "train"), Window(log, "tune"), NoTracker())
+    return one
+
+
 def question(log: Store, n: int = 5) -> Queries:
     queries, _ = make_queries(Window(log, "test"), RULES)
     return queries[n : n + 1]
 
 
-@pytest.mark.parametrize("make", [memory, network, blend])
+@pytest.mark.parametrize("make", [memory, network, blend, neighbours])
 def test_an_effect_is_the_difference_of_two_answers(log: Store, make: Callable[[Store], Predictor]) -> None:
     one, query = make(log), question(log)
     items = np.argsort(-one.score(query).item[0])[:2]

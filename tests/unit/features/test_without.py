@@ -44,8 +44,8 @@ def test_a_variant_is_the_shorter_log_packed(kind: str) -> None:
     start, stop = int(store.offsets[1]), int(store.offsets[2])
     n = stop - start
     keep = rng.random((6, n)) < np.array([0.9, 0.5, 0.1, 1.1, 0.02, -1])[:, None]
-    made = without(store, start, stop, keep)
-    assert made.n_users == 6
+    made = without(store, 1, start, stop, keep)
+    assert made.users.tolist() == [store.users[1]] * 6
     for variant, kept in enumerate(keep):
         rows = np.flatnonzero(kept) + start
         alone = packed(frame[rows.tolist()], whole, encoding)
@@ -78,7 +78,7 @@ def test_sessions_that_the_source_names_are_not_cut_by_pauses() -> None:
     _, whole = whole_log("real", sessions=True)
     encoding = fit_encoding(frame, None, np.ones(len(frame), bool), whole)  # type: ignore[arg-type]
     store = packed(frame, whole, encoding)
-    made = without(store, 0, 5, ~np.eye(5, dtype=bool)[1:2])
+    made = without(store, 0, 0, 5, ~np.eye(5, dtype=bool)[1:2])
     assert made["session"].tolist() == [0, 0, 0, 1]
 
 
@@ -87,7 +87,7 @@ def test_nothing_left_out_changes_nothing() -> None:
     encoding = fit_encoding(frame, None, np.ones(len(frame), bool), whole)  # type: ignore[arg-type]
     store = packed(frame, whole, encoding)
     start, stop = int(store.offsets[2]), int(store.offsets[3])
-    made = without(store, start, stop, np.ones((2, stop - start), bool))
+    made = without(store, 2, start, stop, np.ones((2, stop - start), bool))
     for name, column in store.columns.items():
         assert np.array_equal(made[name], np.tile(column[start:stop], 2), equal_nan=column.dtype.kind == "f"), name
     assert np.array_equal(made.numbers, np.tile(store.numbers[start:stop], (2, 1)))
