@@ -1,9 +1,9 @@
 """Losses, summed over what is valid. Cross-entropy over a catalogue keeps one block of logits, never all of them.
 
-The gradient is formed in the forward pass, block by block, so memory does not depend on catalogue × batch:
-beside the gradients themselves, one block of about `_BLOCK` logits. Idea: apple/ml-cross-entropy, Liger; measured on
-CPU and GPU against `torch.nn.functional.linear_cross_entropy` by benchmarks/training.py. Never averages: the
-trainer divides by a constant.
+The gradient is formed in the forward pass, block by block, so memory does not depend on catalogue × batch: beside the
+gradients themselves, one block of about `_BLOCK` logits, or as many numbers as the catalogue's vectors are where that
+is more. Idea: apple/ml-cross-entropy, Liger; measured by benchmarks/training.py and benchmarks/losses.py. Never
+averages: the trainer divides by a constant.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from components.models.softmax import FloatCrossEntropy
+
 #: Logits that exist at once: small enough for a core's cache on CPU, large enough to fill a GPU.
 _BLOCK = {"cpu": 1 << 18, "cuda": 1 << 27}
 
@@ -26,18 +28,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, target: Tensor, smoothing: float, dtype: torch.dtype
+        ctx: Any, states: Tensor, weight: Tensor, target: Tensor, smoothing: float, dtype: torch.dtype, rows: int
     ) -> Tensor:
         n, V = len(states), len(weight)
         device = states.device.type
-        rows = max(1, min(n, _BLOCK[device] // V))
         low, low_weight = states.to(dtype), weight.to(dtype)
         keep = (target >= 0)[:, None]  # (n, 1)
         low_kept = low * keep
         grad_states, grad_weight = torch.empty_like(low), torch.zeros_like(weight)
         total = states.new_zeros((), dtype=torch.float64 if device == "cpu" else torch.float32)
-        buffer = states.new_empty((rows, V), dtype=dtype)
-        exact = states.new_empty((rows, V), dtype=torch.float32)
+        buffer = states.new_empty((min(n, rows), V), dtype=dtype)
+        exact = states.new_empty((min(n, rows), V), dtype=torch.float32)
         for start in range(0, n, rows):
             part = slice(start, min(n, start + rows))
             at, size = target[part].clamp_min(0)[:, None], part.stop - part.start  # (m, 1)
@@ -59,16 +60,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         grad_states, grad_weight = ctx.saved_tensors
-        return grad_states * grads[0], grad_weight * grads[0], None, None, None
+        return grad_states * grads[0], grad_weight * grads[0], None, None, None, None
 
 
 def _probabilities(logits: Tensor, at: Tensor, smoothing: float, out: Tensor) -> tuple[Tensor, Tensor]:
     """Softmax of (m, V) logits, written to `out`, and the (m,) cross-entropies at `at` (m, 1)."""
-    if logits.dtype == torch.float32 and logits.device.type == "cpu" and not smoothing:
-        p = torch.softmax(logits, 1, out=out)  # one pass in cache; log p is exact to 1e-7 where p is no denormal
-        chosen = p.gather(1, at)[:, 0]
-        if bool((chosen > 1e-30).all()):
-            return p, -chosen.log()
     full = logits.float()
     lse = torch.logsumexp(full, 1, keepdim=True)  # (m, 1)
     loss = lse[:, 0] - (1.0 - smoothing) * full.gather(1, at)[:, 0]
@@ -97,8 +93,12 @@ def linear_cross_entropy(
     """
     if len(states) == 0:
         return (states.sum() + weight.sum()) * 0.0
+    rows = max(weight.shape[1], _BLOCK[states.device.type] // len(weight))  # fewer would not fill a product
     with torch.autocast(states.device.type, enabled=False):
-        total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), target, smoothing, dtype)  # type: ignore[no-untyped-call]
+        if states.device.type == "cpu" and states.dtype == dtype == torch.float32:
+            exact: Tensor = FloatCrossEntropy.apply(states, weight.float(), target, smoothing, rows)  # type: ignore[no-untyped-call]
+            return exact
+        total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), target, smoothing, dtype, rows)  # type: ignore[no-untyped-call]
     return total
 
 
