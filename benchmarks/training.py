@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.machine import machine
 from benchmarks.ml1m import leave_one_out_store, predictor_of
 from components.features.store import Store
 from components.models.config import config_of
@@ -177,8 +178,10 @@ def main() -> None:
     for name, rate in rates.items():
         print(f"{name:24s} {rate:10,.0f} targets per CPU second   {rate / rates['padded']:.2f}×")
     if options.json:
-        record = {"threads": torch.get_num_threads(), "torch": torch.__version__, "targets_per_cpu_second": rates}
-        options.json.write_text(json.dumps(record, indent=2))
+        record = {"machine": machine(), "rounds": options.rounds, "steps": options.steps}
+        record["targets_per_cpu_second"] = {name: round(rate) for name, rate in rates.items()}
+        record["times_padded"] = {name: round(rate / rates["padded"], 2) for name, rate in rates.items()}
+        options.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ stands in the JSON. Without a peer's PYTHON its rows are left out.
 Environments, each apart from the project's:
 
     python -m venv rectools && rectools/bin/pip install torch==2.13.0
-    rectools/bin/pip install torch==2.13.0 'rectools[torch]==0.19.0' numpy==1.26.4 pandas==2.3.3 pytorch-lightning==2.5.2
+    rectools/bin/pip install torch==2.13.0 rectools[torch]==0.19.0 numpy==1.26.4 pandas==2.3.3 pytorch-lightning==2.5.2
     python -m venv recbole && recbole/bin/pip install torch==2.13.0
     recbole/bin/pip install torch==2.13.0 recbole==1.2.1 numpy==1.26.4 pandas==2.3.3
     recbole/bin/pip install 'setuptools<70'   # its ray needs pkg_resources; pip warns that torch wants a newer one
@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from benchmarks.machine import machine
 from benchmarks.peers.figures import Ratio, Round, compare, ready_of, round_of, summary
 from benchmarks.training import synthetic_log
 
@@ -130,7 +130,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             drivers.append(Driver.start(name, command, folder))
             about[name] = drivers[-1].ready()  # one after the other: a start is no neighbour's burden
             print(f"ready: {name}", flush=True)
-        before = os.getloadavg()
+        ran_on = machine()
         rounds: dict[str, list[Round]] = {driver.name: [] for driver in drivers}
         for _ in range(options.rounds):
             for driver in drivers:
@@ -139,28 +139,14 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         for driver in drivers:
             driver.stop()
     loops = {name: {"about": about[name], **summary(found)} for name, found in rounds.items()}
-    load = {"before": [round(one, 1) for one in before], "after": [round(one, 1) for one in os.getloadavg()]}
     shape = {"users": int(user[-1]) + 1, "items": int(item.max()) + 1, "events": len(user)}
     return {
         "unit": "valid targets per CPU second, 1 thread; medians over rounds of loops that alternate",
-        "processor": _processor(),
-        "load_average": load,
+        "machine": ran_on | {"load_average_after": machine()["load_average"]},
         "log": shape,
         "loops": loops,
         "ratios": compare(rounds, RATIOS),
     }
-
-
-def _processor() -> str:
-    """Name and width of the processor: bfloat16 products change what a softmax costs."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    wide = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
-    return f"{name}; {', '.join(wide)}"
 
 
 def main() -> None:

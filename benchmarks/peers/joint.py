@@ -70,7 +70,7 @@ def _encoding(store: Store, V: int, rng: np.random.Generator) -> Encoding:
     scale = Scale(NumberParams(scale="log", fill=FillParams(rule="constant", value=0.0)), 0.0, 0.0, 1.0)
     return Encoding(
         vocabularies={"item": store.encoding.vocabularies["item"], **words},
-        scales={name: scale for name in NUMBERS},
+        scales=dict.fromkeys(NUMBERS, scale),
         catalogue=Catalogue(category, latitude, longitude, price, blank, blank, blank),
         settings={"cells": [6, 8], "time_kind": "real", "timezone": "UTC", "numbers": list(NUMBERS)},
     )
