@@ -1,16 +1,18 @@
 """Cost of a training step by size of the catalogue: the full softmax beside drawn items, memory and CPU time.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.losses [--items 10000 100000 1000000] [--tokens 512] [--json OUT]
+    OMP_NUM_THREADS=1 python -m benchmarks.losses [--items 10000 100000 1000000] [--tokens 512 2048] [--json OUT]
 
 Each row is a process of its own, so that its peak memory is its own. A step is the product's trainer: GRU of width
 64, one batch of a synthetic log in which every item occurs, gradient, clipping and optimiser included; the first step
 is not counted. `before` is the most that the process held until the model was made (the log, torch), `peak` the most
-at the end.
+at the end, `table` the catalogue's vectors: the full softmax needs about as many of these as there are weights,
+gradients and moments, `logits` what all logits of the batch at once would be on top of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import subprocess
@@ -21,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from benchmarks.machine import machine
 from benchmarks.ml1m import leave_one_out_store, predictor_of
 from components.models.config import config_of
 from components.predictor import NoTracker, Window
@@ -39,7 +42,8 @@ def one_row(items: int, kind: str, tokens: int, steps: int) -> dict[str, float |
     rng = np.random.default_rng(0)
     users = max(100, items // 50)
     item = rng.integers(0, items, users * EVENTS_PER_USER)
-    item[:items] = rng.permutation(items)
+    trained = np.flatnonzero(np.arange(len(item)) % EVENTS_PER_USER < EVENTS_PER_USER - 2)
+    item[trained[:items]] = rng.permutation(items)
     store = leave_one_out_store(np.repeat(np.arange(users), EVENTS_PER_USER), item)
     record = yaml.safe_load(CONFIG.read_text())
     record["network"] |= {"encoder": {"kind": "gru", "options": {"layers": 1}}, "inputs": ["item"], "max_history": 50}
@@ -62,9 +66,12 @@ def one_row(items: int, kind: str, tokens: int, steps: int) -> dict[str, float |
     return {
         "items": config.items - 2,
         "loss": kind,
+        "tokens": tokens,
         "cpu_s_per_step": round(seconds, 4),
         "before_mib": round(before / MIB),
         "peak_mib": round(_peak() / MIB),
+        "table_mib": round(4 * config.items * config.width / MIB),
+        "logits_mib": round(4 * config.items * tokens / MIB),
     }
 
 
@@ -78,24 +85,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--kinds", nargs="+", default=["full", "sampled", "gbce"])
-    parser.add_argument("--tokens", type=int, default=512)
+    parser.add_argument("--tokens", type=int, nargs="+", default=[512, 2048])
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--row", nargs=2, metavar=("ITEMS", "KIND"), help="measure one row in this process")
+    parser.add_argument("--row", nargs=3, metavar=("ITEMS", "KIND", "TOKENS"), help="measure one row in this process")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.row:
-        print(json.dumps(one_row(int(options.row[0]), options.row[1], options.tokens, options.steps)))
+        items, kind, tokens = options.row
+        print(json.dumps(one_row(int(items), kind, int(tokens), options.steps)))
         return
     rows = []
-    same = ["--tokens", str(options.tokens), "--steps", str(options.steps)]
-    for items in options.items:
-        for kind in options.kinds:
-            command = [sys.executable, "-m", "benchmarks.losses", "--row", str(items), kind, *same]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            rows.append(json.loads(done.stdout))
-            print("  ".join(f"{name} {value:>9}" for name, value in rows[-1].items()), flush=True)
+    for row in itertools.product(options.items, options.kinds, options.tokens):
+        same = ["--row", *map(str, row), "--steps", str(options.steps)]
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.losses", *same], check=True, stdout=subprocess.PIPE, text=True
+        )
+        rows.append(json.loads(done.stdout))
+        print("  ".join(f"{name} {value:>9}" for name, value in rows[-1].items()), flush=True)
     if options.json:
-        options.json.write_text(json.dumps({"tokens": options.tokens, "rows": rows}, indent=2))
+        record = {"machine": machine(), "width": 64, "rows": rows}
+        options.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

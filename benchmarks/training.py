@@ -14,15 +14,18 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.machine import machine
 from benchmarks.ml1m import leave_one_out_store, predictor_of
 from components.features.store import Store
 from components.models.config import config_of
@@ -35,15 +38,20 @@ from components.training.tune import Judge
 USERS, ITEMS, LENGTH, WIDTH, BATCH = 6040, 3416, 200, 64, 128
 
 
-def synthetic_store(seed: int = 0) -> Store:
-    """Lengths log-normal around a median of 94, items by a power law."""
+def synthetic_log(seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) users and (N,) items from 0, in each user's order: lengths log-normal around 94, items by a power law."""
     rng = np.random.default_rng(seed)
     length = np.clip(np.exp(rng.normal(np.log(94), 1.05, USERS)), 18, 2300).astype(np.int64)
     weight = 1.0 / np.arange(1, ITEMS + 1) ** 0.8
     user = np.repeat(np.arange(USERS), length)
     item = rng.choice(ITEMS, len(user), p=weight / weight.sum())
     item[:ITEMS] = np.arange(ITEMS)  # every item is in the catalogue
-    return leave_one_out_store(user, item)
+    return user, item
+
+
+def synthetic_store() -> Store:
+    """That log as a store."""
+    return leave_one_out_store(*synthetic_log())
 
 
 class PaddedBlock(nn.Module):
@@ -114,10 +122,13 @@ def padded_loop(store: Store) -> Callable[[int], int]:
     return step
 
 
-def our_loop(store: Store, config: Path, changes: dict[str, object]) -> Callable[[int], int]:
-    """The same for the product's own trainer."""
+def our_loop(
+    store: Store, config: Path, changes: Mapping[str, Any], item_loss: Mapping[str, Any] | None = None
+) -> Callable[[int], int]:
+    """The same for the product's own trainer, with changes of the network and of `loop.item_loss`."""
     record = yaml.safe_load(config.read_text())
     record["network"] |= changes
+    record["loop"]["item_loss"] |= item_loss or {}
     predictor = predictor_of({**record, "primary": "ndcg@10"}, 0)
     window = Window(store, "train")
     shape = config_of(predictor.network, store.encoding)
@@ -167,8 +178,10 @@ def main() -> None:
     for name, rate in rates.items():
         print(f"{name:24s} {rate:10,.0f} targets per CPU second   {rate / rates['padded']:.2f}×")
     if options.json:
-        record = {"threads": torch.get_num_threads(), "torch": torch.__version__, "targets_per_cpu_second": rates}
-        options.json.write_text(json.dumps(record, indent=2))
+        record = {"machine": machine(), "rounds": options.rounds, "steps": options.steps}
+        record["targets_per_cpu_second"] = {name: round(rate) for name, rate in rates.items()}
+        record["times_padded"] = {name: round(rate / rates["padded"], 2) for name, rate in rates.items()}
+        options.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

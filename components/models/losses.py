@@ -1,9 +1,9 @@
-"""Losses, summed over what is valid. Cross-entropy over a catalogue keeps one block of logits, never all of them.
+"""Losses, summed over what is valid. Cross-entropy over a catalogue keeps a block of logits or two, never all.
 
-The gradient is formed in the forward pass, block by block, so memory does not depend on catalogue × batch:
-beside the gradients themselves, blocks of about `_BLOCK` logits. Idea: apple/ml-cross-entropy, Liger; measured on
-CPU and GPU against `torch.nn.functional.linear_cross_entropy` by benchmarks/training.py. Never averages: the
-trainer divides by a constant.
+The gradient is formed in the forward pass, block by block, so memory does not depend on catalogue × batch: beside the
+gradients themselves, blocks of about `_BLOCK` logits, or as many numbers as the catalogue's vectors are where that
+is more. Idea: apple/ml-cross-entropy, Liger; measured by benchmarks/training.py and benchmarks/losses.py. Never
+averages: the trainer divides by a constant.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
+from components.models.softmax import FloatCrossEntropy
 
 #: Logits that exist at once: small enough for a core's cache on CPU, large enough to fill a GPU.
 _BLOCK = {"cpu": 1 << 18, "cuda": 1 << 27}
@@ -62,18 +64,18 @@ class _LinearCrossEntropy(torch.autograd.Function):
         target: Tensor,
         smoothing: float,
         dtype: torch.dtype,
+        rows: int,
     ) -> Tensor:
         n, V = len(states), len(weight)
         device = states.device.type
-        rows = max(1, min(n, _BLOCK[device] // V))
         low, low_weight = states.to(dtype), weight.to(dtype)
         keep = (target >= 0)[:, None]  # (n, 1)
         low_kept = low * keep
         grad_states, grad_weight = torch.empty_like(low), torch.zeros_like(weight)
         share = None if gate is None else torch.empty_like(gate)  # (n,)
         total = states.new_zeros((), dtype=torch.float64 if device == "cpu" else torch.float32)
-        buffer = states.new_empty((rows, V), dtype=dtype)
-        exact = states.new_empty((rows, V), dtype=torch.float32)
+        buffer = states.new_empty((min(n, rows), V), dtype=dtype)
+        exact = states.new_empty((min(n, rows), V), dtype=torch.float32)
         for start in range(0, n, rows):
             part = slice(start, min(n, start + rows))
             at, size = target[part].clamp_min(0)[:, None], part.stop - part.start  # (m, 1)
@@ -99,7 +101,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        return (*(None if slope is None else slope * grads[0] for slope in ctx.saved_tensors), None, None, None, None)
+        slopes = (None if slope is None else slope * grads[0] for slope in ctx.saved_tensors)
+        return (*slopes, None, None, None, None, None)
 
 
 def _probabilities(logits: Tensor, at: Tensor, smoothing: float, out: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,10 +146,14 @@ def linear_cross_entropy(
     """
     if len(states) == 0:
         return (states.sum() + weight.sum()) * 0.0
+    rows = max(weight.shape[1], _BLOCK[states.device.type] // len(weight))  # fewer would not fill a product
     with torch.autocast(states.device.type, enabled=False):
+        if mixed is None and states.device.type == "cpu" and states.dtype == dtype == torch.float32:
+            exact: Tensor = FloatCrossEntropy.apply(states, weight.float(), target, smoothing, rows)  # type: ignore[no-untyped-call]
+            return exact
         beside = (None, None, 0.0) if mixed is None else (mixed.gate.float(), mixed.rest.float(), mixed.softmax_weight)
         smooth = smoothing if mixed is None else 0.0
-        total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), *beside, target, smooth, dtype)  # type: ignore[no-untyped-call]
+        total: Tensor = _LinearCrossEntropy.apply(states, weight.float(), *beside, target, smooth, dtype, rows)  # type: ignore[no-untyped-call]
     return total
 
 
