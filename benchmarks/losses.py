@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 
 from benchmarks.machine import machine
-from benchmarks.ml1m import leave_one_out_store, predictor_of
+from benchmarks.order_only import leave_one_out_store, predictor_of
 from components.models.config import config_of
 from components.predictor import NoTracker, Window
 from components.training.batches import Corpus

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.machine import machine
-from benchmarks.ml1m import leave_one_out_store, predictor_of
+from benchmarks.order_only import leave_one_out_store, predictor_of
 from components.features.store import Store
 from components.models.config import config_of
 from components.predictor import NoTracker, Window

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.ml1m import leave_one_out_store
+from benchmarks.order_only import leave_one_out_store
 from benchmarks.peers.joint import COPYING, JOINT, joint_store
 from benchmarks.peers.rounds import Rounds
 from benchmarks.training import our_loop, padded_loop
