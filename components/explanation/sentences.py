@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from components.explanation.counters import Said
 from components.explanation.reasons import ItemReason, Reasons
-from components.features.encoding import RESERVED, Encoding
+from components.features.encoding import RESERVED, UNKNOWN, Encoding
 from components.features.store import Store
 
 #: What is worth less than this (nats; a twentieth of the probability) is not told.
@@ -87,12 +87,18 @@ def sentences(reasons: Reasons, store: Store) -> list[str]:
 
 
 def title_of(encoding: Encoding, code: int) -> str:
-    """The title of an item, else its id."""
-    return str(encoding.catalogue.title[code] or encoding.vocabularies["item"].ids[code])
+    """The title of an item, else its category and id."""
+    name, category = encoding.catalogue.title[code], int(encoding.catalogue.category[code])
+    if name:
+        return str(name)
+    kind = f"{encoding.vocabularies['category'].ids[category]} " if category > UNKNOWN else ""
+    return f"{kind}{encoding.vocabularies['item'].ids[code]}"
 
 
 def _events(reasons: Reasons, store: Store) -> Iterator[str]:
-    for one in [one for one in reasons.items if one.worth >= TOLD][:MOST]:
+    """What carried the item; where nothing would be missed, for there is more of the same, the most telling of it."""
+    missed = [one for one in reasons.items if one.effect >= TOLD and one.worth >= TOLD]
+    for one in missed[:MOST] or [one for one in reasons.items if one.worth >= TOLD][:1]:
         instead = ""
         if one.effect >= TOLD:
             before, after = (np.exp(x) for x in (reasons.log_probability - one.effect, reasons.log_probability))

@@ -11,7 +11,7 @@ import pytest
 
 from components.explanation.counters import Said, what_was_said
 from components.explanation.reasons import ItemReason, Reasons, reasons
-from components.explanation.sentences import per_cent, sentences
+from components.explanation.sentences import per_cent, sentences, title_of
 from components.features.store import Store
 from components.memory.predictor import MemoryPredictor
 from components.params import ComponentParams
@@ -76,6 +76,22 @@ def test_one_of_several_like_events_is_told_though_it_would_not_be_missed() -> N
     store = at([1.0])
     one = Reasons(2, np.log(0.5), np.log(0.01), [], [ItemReason(2, (0,), 0.01, 3.0)], [], 1)
     assert sentences(one, store) == ["Because you looked at item00000 on 6 January 2025 (once)."]
+
+
+def test_what_would_be_missed_is_told_before_what_would_not() -> None:
+    store = store_of([(0, 2, 1.0), (0, 3, 2.0)])
+    items = [ItemReason(2, (0,), 0.01, 3.0), ItemReason(3, (1,), 1.0, 1.0)]
+    found = sentences(Reasons(4, np.log(0.5), np.log(0.01), [], items, [], 2), store)
+    assert len(found) == 1
+    assert "item00001" in found[0]
+
+
+def test_an_item_without_a_title_has_its_category_and_id() -> None:
+    store = at([1.0])
+    store.encoding.catalogue.title[2] = ""
+    assert title_of(store.encoding, 2) == "category0 item00000"
+    store.encoding.catalogue.category[2] = 1
+    assert title_of(store.encoding, 2) == "item00000"
 
 
 def test_unknown_actions_are_named() -> None:
