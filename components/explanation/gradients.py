@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from components.features.encoding import UNKNOWN
-from components.models.copy import Asked
 from components.models.item import Read
+from components.models.pointers import Asked
 from components.models.tokens import Request, Tokens
 from components.predictor import Queries
 from components.training.gather import event_rows, on_device, query_request, query_slices, tokens_of
@@ -80,7 +80,7 @@ def integrated_gradients(
         asked = Asked(states[:, None], torch.full((size, 1), last, device=device), moment)
         # As in training: the target alone, since the logarithm of what nobody copies has no gradient.
         target = torch.full((size, 1), item, device=device)
-        return -model.item.loss(asked, read, model.embedding.table.all(), target)[None]
+        return -model.item.loss(asked, read, model.embedding.table, target)[None]
 
     with torch.no_grad():
         real, blank = model.embedding(tokens), model.embedding(_blank(tokens, torch.from_numpy(there).to(device)))

@@ -139,7 +139,7 @@ class ItemHead(nn.Module):
             return base
         pointers = self._pointers(asked, read, table, None)
         gate = self._gate(asked, pointers)  # (B, T, 1 + P)
-        weights = gate[:, :, 1:].split([one.log_share.shape[1] for one in pointers], dim=2)
+        weights = torch.split(gate[:, :, 1:], [one.log_share.shape[1] for one in pointers], dim=2)
         pointed = torch.zeros(len(states), self.items, device=states.device)
         for one, weight in zip(pointers, weights, strict=True):
             one.add_to(pointed, weight)
