@@ -57,7 +57,7 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
             do="Shorten `windows.test` or bring more days.",
         )
     judged = [
-        Judged(_judge(predictor, window, params, progress), kind, curves)
+        Judged(_judge(predictor, window, params, progress), kind, curves, getattr(predictor, "adds", None))
         for predictor, kind, curves in contestants(root, store, params)
     ]
     groups = user_groups(root / "data" / "catalogue" / "users.parquet", params.evaluation.groups, store.users)
