@@ -60,7 +60,12 @@ def evaluate(root: Path, params: Params, progress: Progress | None = None) -> No
         )
     ruled = Ruled.of(params.policy)
     judged = [
-        Judged(_judge(predictor, window, params, progress, ruled if kind == "model" else None), kind, curves)
+        Judged(
+            _judge(predictor, window, params, progress, ruled if kind == "model" else None),
+            kind,
+            curves,
+            getattr(predictor, "adds", None),
+        )
         for predictor, kind, curves in contestants(root, store, params)
     ]
     groups = groups_of(root / "data" / "catalogue", params.evaluation.groups, store)

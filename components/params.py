@@ -271,6 +271,7 @@ class RankerParams(Section):
     asks: Literal["targets", "all"]  # what they learn from: what the judge asks about, or every event
     max_queries: int = Field(ge=100)  # evenly spread
     holdout: float = Field(gt=0, lt=1)  # newest share of the queries, which stops the trees and calibrates them
+    ablation: bool  # whether trees are also grown without each learner, to say what it adds
     candidate: bool  # whether it may be promoted
 
 

@@ -22,7 +22,7 @@ SMALL = {"rounds": 20, "leaves": 7, "min_leaf": 5, "columns": 1.0, "hard": 10, "
 def ranker_params(trees: Mapping[str, Any] | None = None, **changes: Any) -> RankerParams:
     """A ranker over the memory that is grown in a blink."""
     base = PARAMS.training.rankers["ranker"].model_dump()
-    base |= {"parts": ["memory"], "trees": {**base["trees"], **SMALL, **(trees or {})}}
+    base |= {"parts": ["memory"], "ablation": False, "trees": {**base["trees"], **SMALL, **(trees or {})}}
     return RankerParams.model_validate({**base, **changes})
 
 

@@ -37,11 +37,15 @@ Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 @dataclass(frozen=True)
 class Judged:
-    """A judgement and what the judged one is: a model, a baseline, or an observer who knows the generator."""
+    """A judgement and what the judged one is: a model, a baseline, or an observer who knows the generator.
+
+    `adds` is what each learner adds to it, where it is made of several (see `ranking.adds`).
+    """
 
     judgement: Judgement
     kind: Kind
     curves: Curves | None = None
+    adds: Record | None = None
 
 
 def metric_names(ks: Sequence[int]) -> list[str]:
@@ -154,6 +158,7 @@ def _model(
         "action": _action(judgement, bootstrap),
         "time": _time(judgement, bootstrap),
         "place": _place(judgement, bootstrap),
+        "adds": one.adds,
         "curves": {name: [[float(x), float(y)] for x, y in points] for name, points in (one.curves or {}).items()},
     }
 

@@ -220,7 +220,7 @@ class BlendPredictor:
         config = read_json(folder / "config.json")
         try:
             params, protocol = BlendParams.model_validate(config["params"]), Protocol(**config["protocol"])
-            blend = cls(load_parts(folder, config), params, protocol, str(config["name"]))
+            blend = cls(load_parts(folder, config), params, protocol, name_of(folder, config))
             blend._read_weights(config, str(folder))
         except (ValidationError, KeyError, TypeError, ValueError) as error:
             raise torn(folder, f"{type(error).__name__}: {error}") from error
@@ -230,6 +230,20 @@ class BlendPredictor:
         weights = dict(config["weights"])
         for head in self.weights:
             self.weights[head] = Mixture.read(weights.get(head, {}), len(self._able(head)), where)
+
+
+def name_of(folder: Path, config: Mapping[str, Any]) -> str:
+    """The name that a config gives itself; it becomes the name of files.
+
+    Raises
+    ------
+    IntegrityError
+        It is not a plain one.
+    """
+    name = config["name"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise torn(folder, f"the name {name!r:.80}")
+    return name
 
 
 def load_parts(folder: Path, config: Mapping[str, Any]) -> dict[str, Predictor]:

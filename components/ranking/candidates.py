@@ -79,11 +79,11 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
     return Candidates(np.arange(size + 1) * total, item.reshape(-1))
 
 
-def top(block: Table, count: int) -> Ints:
+def top(block: NDArray[np.floating], count: int) -> Ints:
     """(B, count) columns of the largest values of each row (B, V), in no order."""
     columns = block.shape[1]
     count = min(count, columns)
-    return np.argpartition(block, columns - count, axis=1)[:, columns - count :]
+    return np.argpartition(block, columns - count, axis=1)[:, columns - count :].astype(np.int64)
 
 
 def _recent(ask: Ask, n_items: int, count: int) -> Ints:
@@ -106,5 +106,5 @@ def _best(share: Share, size: int, n_items: int, count: int) -> list[Ints]:
     every = np.arange(size)[:, None] * n_items
     if share.dense is not None:
         found.append((every + top(share.dense, count)).reshape(-1))
-    found += [(every + top(vector[None], count)).reshape(-1) for vector, _ in share.vectors]
+    found += [(every + top(vector[None, :], count)).reshape(-1) for vector, _ in share.vectors]
     return found

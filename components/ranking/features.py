@@ -153,5 +153,5 @@ def _voices(out: Table, columns: Ints, evidence: Evidence, candidates: Candidate
         column_of, weights = np.array([column for column, _ in habits]), np.stack([habit for _, habit in habits])
         kernel.add_habits(out, column_of, weights, slot)
     if pairs:
-        joined = [np.concatenate(part) for part in zip(*pairs, strict=True)]
-        kernel.add_pairs(out, *joined, candidates.offsets, item)
+        column_of, asking, about, weight = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        kernel.add_pairs(out, column_of, asking, about, weight, candidates.offsets, item)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from components.errors import IntegrityError
+from components.ranking.compiled import compiled
 
 Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024
@@ -166,7 +166,7 @@ def _broken(where: str, found: str) -> IntegrityError:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _walk(
     columns: Table,
     root: NDArray[np.int32],

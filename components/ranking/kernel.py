@@ -2,16 +2,14 @@
 
 One pass over the history and one over the candidates of each query, for a block of a training window as for the one
 query of a live request. Never here: which columns there are (`ranking.features`), and what is learned from them.
-
-Compiled by numba at the first call of a machine and kept beside the module. It starts no threads of its own, so it
-meets no other library's: LightGBM and torch share one OpenMP runtime where torch is imported first (`ranking.parts`).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from components.ranking.compiled import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +59,7 @@ _SIGMA_H, _RECENT = 1.5, 20
 _EARTH_KM = 6371.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def place_of(items: Ints, low: int, high: int, item: int) -> int:
     """Position of `item` in the ascending items[low:high], or -1."""
     stop = high
@@ -74,7 +72,7 @@ def place_of(items: Ints, low: int, high: int, item: int) -> int:
     return low if low < stop and items[low] == item else -1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def slots(edges: Ints, event_item: Ints, offsets: Ints, item: Ints) -> Ints:
     """(m,) candidate (n,) that each event is about, or -1; both grouped by query, candidates ascending by item."""
     out = np.full(len(event_item), -1, np.int64)
@@ -84,13 +82,13 @@ def slots(edges: Ints, event_item: Ints, offsets: Ints, item: Ints) -> Ints:
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _circular(a: float, b: float) -> float:
     away = abs(a - b)
     return min(away, 24.0 - away)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def of_query(edges: Ints, item: Ints, session: Ints, gap: Floats, hour: Floats, weekday: Ints) -> Table:
     """(B, QUERY) columns of each query.
 
@@ -129,7 +127,7 @@ def of_query(edges: Ints, item: Ints, session: Ints, gap: Floats, hour: Floats, 
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def of_history(
     out: Table,
     offsets: Ints,
@@ -230,14 +228,14 @@ def of_history(
             in_category[group], at_hour[group], after[group] = 0.0, 0.0, 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _km(a: Floats, b: Floats) -> float:
     """Chord between two unit vectors on the earth, km; NO_KM where one is unknown."""
     away = np.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2)
     return NO_KM if np.isnan(away) else _EARTH_KM * away
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_pairs(
     out: Table, column: Ints, query: Ints, pair_item: Ints, weight: Floats, offsets: Ints, item: Ints
 ) -> None:
@@ -248,7 +246,7 @@ def add_pairs(
             out[s, column[p]] += weight[p]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_habits(out: Table, column: Ints, weight: Floats, slot: Ints) -> None:
     """Add weights (H, m) on the events to the columns (H,) of the candidates that they are about."""
     for h in range(len(column)):
@@ -257,7 +255,7 @@ def add_habits(out: Table, column: Ints, weight: Floats, slot: Ints) -> None:
                 out[slot[e], column[h]] += weight[h, e]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def relative(out: Table, source: Ints, target: Ints, offsets: Ints) -> None:
     """Write column `source` divided by its largest value among the query's candidates to column `target`, for each."""
     for b in range(len(offsets) - 1):

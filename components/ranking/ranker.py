@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ from components.memory.predictor import in_blocks, log_of
 from components.memory.replay import Questions
 from components.params import BlendParams, RankerParams
 from components.predictor import Predictor, Queries, Scores, Window
-from components.ranking.blend import BlendPredictor, load_parts, torn
+from components.ranking.adds import Ablation
+from components.ranking.blend import BlendPredictor, load_parts, name_of, torn
 from components.ranking.evidence import gather, voices
 from components.ranking.features import names, of_query
 from components.ranking.forest import Forest
@@ -40,7 +41,7 @@ from components.ranking.look import Looker
 from components.ranking.spread import Spread, fit_spread
 
 Table = NDArray[np.float32]
-TREES = "ranker.txt"
+TREES, ADDS = "ranker.txt", "adds.json"
 
 
 class RankerPredictor(BlendPredictor):
@@ -72,6 +73,7 @@ class RankerPredictor(BlendPredictor):
         self.spread = Spread.plain()
         self._looker: Looker | None = None
         self._forest: Forest | None = None
+        self.adds: dict[str, Any] | None = None  # what each learner adds, where params ask for it
         self.learned_until_s = 0  # of what the trees were told the answers of
         self._text = ""
         self._heard: list[tuple[Floats, Table]] = []
@@ -139,7 +141,13 @@ class RankerPredictor(BlendPredictor):
         self.learned_until_s = int(np.asarray(window.store["time_s"])[older.row].max(initial=0))
         self._text, _ = grow(older, newer, names(voices(self.parts)), self.ranker.trees, self.seed)
         self._forest = Forest.read(self._text, TREES)
-        self.spread = fit_spread(newer, self._forest.predict(newer.table))
+        scores = self._forest.predict(newer.table)
+        self.spread = fit_spread(newer, scores)
+        self.adds = None
+        if self.ranker.ablation:
+            said = voices(self.parts)
+            compared = Ablation(older, newer, said, self.looker.gate, self.ranker, self.seed)
+            self.adds = compared.record(window.store, scores)
 
     def _questions(self, window: Window) -> Questions:
         """What the trees learn from: the targets of a window, or all of its events that have an item."""
@@ -166,11 +174,13 @@ class RankerPredictor(BlendPredictor):
         return self._with_heads(log_of(item), evidence.scores, queries)
 
     def save(self, folder: Path) -> None:
-        """Write `config.json`, `ranker.txt` where there are trees, and each part whole below `part_<name>/`."""
+        """Write `config.json`, each part below `part_<name>/`, and with trees `ranker.txt` and `adds.json`."""
         for name, part in self.parts.items():
             part.save(folder / f"part_{name}")
         if self._text:
             write_text(folder / TREES, self._text)
+        if self.adds is not None:
+            write_json(folder / ADDS, self.adds)
         config = {
             "kind": "ranker",
             "name": self.name,
@@ -199,7 +209,7 @@ class RankerPredictor(BlendPredictor):
         try:
             params, protocol = RankerParams.model_validate(config["ranker"]), Protocol(**config["protocol"])
             parts, length = load_parts(folder, config), int(config["max_history"])
-            found = cls(parts, params, protocol, length, int(config["seed"]), str(config["name"]))
+            found = cls(parts, params, protocol, length, int(config["seed"]), name_of(folder, config))
             found._read_weights(config, str(folder))
             found.learned_until_s = int(config["learned_until_s"])
             found.spread = Spread.read(config["spread"], str(folder))
@@ -208,6 +218,7 @@ class RankerPredictor(BlendPredictor):
             raise torn(folder, f"{type(error).__name__}: {error}") from error
         if params.method == "trees":
             found._read_trees(folder / TREES)
+            found.adds = read_json(folder / ADDS) if (folder / ADDS).is_file() else None
         return found
 
     def _read_trees(self, path: Path) -> None:

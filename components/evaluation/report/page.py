@@ -65,6 +65,7 @@ def render(
         reliability=_reliability(pair),
         actions=_action_reliability(rows),
         curves=_all_curves(rows),
+        added=_added(rows),
         lists=_lists(rows),
         windows=_windows(record["data"]),
         validation=validation,
@@ -294,6 +295,36 @@ def _all_curves(rows: list[Record]) -> list[Record]:
                 title = f"{_CURVES[first]}: {rest.upper() if first == 'tune' else rest}"
                 figures.append({"row": row, "title": title, "picture": plot([line], label, x_title="step")})
     return figures
+
+
+def _added(rows: list[Record]) -> list[Record]:
+    """For each model that is made of learners, a figure of what each adds, and one for each learner by slices."""
+    found = []
+    for row in (row for row in rows if row.get("adds")):
+        learners = row["adds"]["learners"]
+        every = [one["adds"] for one in learners] + [part for one in learners for part in one["slices"]]
+        axis = Axis.over(
+            [one[key] for one in every for key in ("low", "high", "value") if one[key] is not None], zero=True
+        )
+        whole = [_adds(axis, one["name"], one["adds"], f"alone {number(one['alone'])}") for one in learners]
+        parts = [
+            {
+                "name": one["name"],
+                "strips": [
+                    _adds(axis, part["name"], part, f"{count(part['queries'])} questions") for part in one["slices"]
+                ],
+            }
+            for one in learners
+        ]
+        found.append({"row": row, "adds": row["adds"], "whole": whole, "parts": parts, "scale": scale(axis)})
+    return found
+
+
+def _adds(axis: Axis, name: str, one: Mapping[str, Any], more: str) -> Record:
+    label = f"{name} adds {number(one['value'])}, interval {number(one['low'])} to {number(one['high'])}"
+    picture = strip(axis, [Dot(one["value"], one["low"], one["high"], "model")], label, zero=0.0)
+    sign = "+" if one["value"] is not None and one["value"] >= 0 else ""
+    return {"name": name, "more": more, "picture": picture, "value": sign + number(one["value"])}
 
 
 def _lists(rows: list[Record]) -> list[Record]:
