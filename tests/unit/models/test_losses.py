@@ -71,6 +71,20 @@ def test_a_target_without_probability_still_has_a_finite_loss() -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("size", [200.0, -200.0])
+def test_logits_beyond_the_range_of_their_exponents(size: float) -> None:
+    """Sums of exponents overflow, or vanish, in one row of a block; the other rows are not touched by it."""
+    states = torch.tensor([[size], [1.0], [0.5]], requires_grad=True)
+    weight = torch.tensor([[1.0], [1.01], [2.0]], requires_grad=True)
+    target = torch.tensor([1, 1, 2])
+    expected = F.cross_entropy(states @ weight.T, target, reduction="sum")
+    wanted = torch.autograd.grad(expected, (states, weight))
+    got = torch.autograd.grad(linear_cross_entropy(states, weight, target), (states, weight))
+    torch.testing.assert_close(linear_cross_entropy(states, weight, target), expected)
+    for one, other in zip(got, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
 def test_low_precision_products_are_close() -> None:
     states, weight, target = operands(64, 16, 301)
     exact = linear_cross_entropy(states, weight, target)
