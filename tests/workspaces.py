@@ -30,6 +30,7 @@ def small_params(**memory: Any) -> dict[str, Any]:
     record["events"]["source"]["format"] = "csv"
     record["training"]["models"] = {"memory": record["training"]["models"]["memory"]}
     record["training"]["blend"] |= {"parts": [], "candidate": False}
+    record["training"]["rankers"] = {}
     record["evaluation"] |= {"bootstrap": 200, "max_queries": 2000}
     record["windows"] = {"tune": "5d", "blend": "5d", "test": "5d"}
     record["memory"] |= memory
