@@ -72,7 +72,8 @@ def test_it_says_until_when_it_was_told_the_answers(log: Store, ranker: RankerPr
     asked = np.sort(np.concatenate([Window(log, name).targets for name in ("tune", "blend")]))
     time_s = np.sort(np.asarray(log["time_s"])[asked])
     share = float(np.mean(time_s <= ranker.learned_until_s))
-    assert share == pytest.approx(1 - ranker.ranker.holdout, abs=0.08)
+    edge = 1 - ranker.ranker.holdout
+    assert edge - 0.02 <= share < edge + 0.15  # the day in which it falls is kept whole
 
 
 def test_the_same_log_grows_the_same_trees(log: Store, ranker: RankerPredictor, tmp_path: Path) -> None:
