@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED
 from components.models.losses import _BLOCK, Mixed, share_of_mixture
+from components.models.softmax import LOG2_E
 from components.params import ItemLossParams
 
 
@@ -148,11 +149,14 @@ class _SampledLoss(torch.autograd.Function):
         grad_states, grad_own, grad_other = (torch.zeros_like(one) for one in (states, own, other))
         share = None if gate is None else torch.empty_like(gate)  # (n,)
         total = states.new_zeros((), dtype=torch.float64 if states.device.type == "cpu" else torch.float32)
-        for start in range(0, n, rows):
-            part = slice(start, min(n, start + rows))
+        starts = torch.arange(0, n + rows, rows, device=states.device)
+        row, column = _same(target, drawn)
+        edges = torch.searchsorted(row, starts).tolist()  # of the pairs in each block
+        for i, start in enumerate(range(0, n, rows)):
+            part, pairs = slice(start, min(n, start + rows)), slice(edges[i], edges[i + 1])
             mine = (states[part] * own[part]).sum(1)  # (m,)
             against = torch.addmm(shift[None], states[part], other.T)  # (m, N)
-            against.masked_fill_(target[part, None] == drawn[None], -math.inf)
+            against[row[pairs] - start, column[pairs]] = -math.inf
             found = _softmax(mine, against) if beta is None else _binary(mine, against, beta)
             loss, slope_mine, slope = found
             if gate is not None and rest is not None and share is not None:
@@ -172,10 +176,26 @@ class _SampledLoss(torch.autograd.Function):
         return (*(None if grad is None else grad * grads[0] for grad in ctx.saved_tensors), *[None] * 5)
 
 
+def _same(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """Pairs of a target (n,) and a drawn item (N,) that are the same: (pairs,) rows, ascending, and (pairs,) columns.
+
+    They are few: looking them up costs less than comparing all n × N.
+    """
+    ordered, order = drawn.sort()
+    first = torch.searchsorted(ordered, target)  # (n,)
+    count = torch.searchsorted(ordered, target, right=True) - first
+    row = torch.repeat_interleave(count)
+    offset = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
+    return row, order[first[row] + offset]
+
+
 def _softmax(mine: Tensor, against: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(m,) losses, their slopes by the target's score (m,), and by the drawn ones (m, N)."""
-    whole = torch.logaddexp(mine, torch.logsumexp(against, 1))  # (m,)
-    return whole - mine, torch.exp(mine - whole) - 1.0, against.sub_(whole[:, None]).exp_()
+    highest = torch.maximum(mine, against.amax(1))  # (m,)
+    powers = against.sub_(highest[:, None]).mul_(LOG2_E).exp2_()  # base 2 costs half of base e on a CPU
+    chosen = torch.exp(mine - highest)
+    whole = chosen + powers.sum(1)
+    return highest + whole.log() - mine, chosen / whole - 1.0, powers.div_(whole[:, None])
 
 
 def _binary(mine: Tensor, against: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_LOG2_E = 1 / math.log(2)
+LOG2_E = 1 / math.log(2)
 _SMALLEST = 1e-30  # of a sum: what its terms lose below float32's range is less than its rounding
 
 
@@ -25,7 +25,7 @@ class FloatCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, states: Tensor, weight: Tensor, target: Tensor, smoothing: float, rows: int) -> Tensor:
         n, V = len(states), len(weight)
         keep, at = (target >= 0).float(), target.clamp_min(0)  # (n,)
-        doubled = states * _LOG2_E  # logits are logarithms to the base of 2
+        doubled = states * LOG2_E  # logits are logarithms to the base of 2
         grad_states, grad_weight = torch.empty_like(states), torch.zeros_like(weight)
         own, total, highest = states.new_empty(n), states.new_empty(n), states.new_zeros(n)
         buffer = states.new_empty((min(n, rows), V))
@@ -40,14 +40,14 @@ class FloatCrossEntropy(torch.autograd.Function):
                 torch.sum(powers.sub_(highest[part, None]).exp2_(), 1, out=total[part])
             torch.mm(powers, weight, out=grad_states[part])
             grad_weight.addmm_(powers.T, states[part] * (keep[part] / total[part])[:, None])
-        loss = (total.double().log2() + highest - own) / _LOG2_E  # (n,)
+        loss = (total.double().log2() + highest - own) / LOG2_E  # (n,)
         kept = states * keep[:, None]
         grad_states *= total.reciprocal()[:, None]
         grad_states.sub_(weight[at], alpha=1.0 - smoothing)
         grad_weight.index_add_(0, at, kept, alpha=smoothing - 1.0)
         if smoothing:
             mean = weight.mean(0)  # (d,)
-            loss += smoothing * (own / _LOG2_E - states @ mean)
+            loss += smoothing * (own / LOG2_E - states @ mean)
             grad_states.sub_(mean, alpha=smoothing)
             grad_weight.sub_(kept.sum(0), alpha=smoothing / V)
         ctx.save_for_backward(grad_states.mul_(keep[:, None]), grad_weight)
