@@ -54,6 +54,8 @@ def make_city(folder: Path) -> None:
     network["network"] |= {"width": 16, "max_history": 20, "encoder": {"kind": "gru", "options": {"layers": 1}}}
     params["training"]["models"] = {"memory": models["memory"], "gru": network}
     params["training"]["blend"] |= {"parts": ["memory", "gru"], "em_steps": 20}
+    ranker = params["training"]["rankers"]["ranker"]
+    params["training"]["rankers"] = {"ranker": ranker | {"parts": ["memory", "gru"], "em_steps": 20, "ablation": False}}
     params["evaluation"] |= {"max_queries": 3000, "bootstrap": 300}
     params["gate"] |= {"max_ece": 1.0, "max_latency_ms": 5000, "min_slice_queries": 30, "max_slice_loss": 0.2}
     params["serving"]["poll_s"] = 0.3

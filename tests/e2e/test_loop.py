@@ -30,6 +30,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     }
     weak["training"] = params["training"] | {"models": {"memory": params["training"]["models"]["memory"]}}
     weak["training"]["blend"] = params["training"]["blend"] | {"parts": ["memory"], "candidate": False}
+    weak["training"]["rankers"] = {}
     weak["evaluation"] = params["evaluation"] | {"baselines": ["popularity"]}
     story.set_params(folder, weak)
     (folder / "first.json").write_text(story.chronotope("run", "--until", story.FIRST, "--json", cwd=folder).stdout)

@@ -110,7 +110,7 @@ def test_the_candidate_that_is_best_before_the_window_is_the_challenger(
     assert chosen == good
     assert values["memory"] > values["popularity"]
     asked: list[str] = []
-    monkeypatch.setattr(contest, "_on_blend", lambda one, store, params: asked.append(one.name) or 0.5)
+    monkeypatch.setattr(contest, "_on_blend", lambda one, *_: asked.append(one.name) or 0.5)
     assert contest.choose(promoted, [poor, good], store, params) == (good, values)
     assert asked == []
     (good.folder / "other").write_text("another model")
