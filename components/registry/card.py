@@ -104,8 +104,15 @@ def _limits(row: Record | None, evaluation: Record) -> str:
         return "\n".join(["- It was not judged in the report of its run.", *lines])
     if row.get("difference"):
         lines.insert(0, f"- Against the best baseline, {row['difference']['to']}: {difference(dict(row))}.")
+    if row["gaps"]:
+        lines.append(f"- Largest gap between declared groups: {_gap(row['gaps'][0])}.")
     weak = _weakest([one for parts in row["slices"].values() for one in parts])
     return "\n".join([*lines, f"- Weakest group: {weak}." if weak else "- No groups were told apart."])
+
+
+def _gap(one: Record) -> str:
+    told = f"{one['dimension']}, {one['best']} {one['best_value']:.3f}, {one['worst']} {one['worst_value']:.3f}"
+    return told if one["low"] is None else f"{told} (difference {one['low']:+.3f} to {one['high']:+.3f})"
 
 
 def _weakest(slices: Sequence[Record]) -> str | None:

@@ -56,6 +56,8 @@ def test_somebody_who_comes_monthly_is_not_returning_after_a_week() -> None:
 def test_few_events_are_a_new_user_and_a_rhythm_needs_two_pauses() -> None:
     assert segment(store_of([(0, 2, 1), (0, 2, 30)]), 5000) == NEW
     assert segment(store_of([(0, 2, 1), (0, 2, 1.1), (0, 2, 30)]), 5000) == ACTIVE  # one pause is no rhythm
+    back = store_of([(0, 2, 0), (0, 2, 24), (0, 2, 1024)])
+    assert segment(back, 1024.2) == ACTIVE  # the pause that they came back from is no part of the rhythm
     assert segment(store_of([(1, 2, 1)]), 5000) == NEW  # the asked user has no events at all
 
 
