@@ -174,7 +174,7 @@ class RankerPredictor(BlendPredictor):
         return self._with_heads(log_of(item), evidence.scores, queries)
 
     def save(self, folder: Path) -> None:
-        """Write `config.json`, each part below `part_<name>/`, and where there are trees `ranker.txt` and `adds.json`."""
+        """Write `config.json`, the parts below `part_<name>/`, and where there are trees `ranker.txt`, `adds.json`."""
         for name, part in self.parts.items():
             part.save(folder / f"part_{name}")
         if self._text:
