@@ -133,9 +133,8 @@ def _masks(store: Store, lessons: Lessons) -> Mapping[str, NDArray[np.bool_]]:
     length: Ints = lessons.row - np.asarray(store.offsets)[store.user[lessons.row]]
     count = names([]).index("count")
     repeat = (lessons.place >= 0) & (lessons.table[np.maximum(lessons.place, 0), count] > 0)
-    found = {
-        f"history {low}–{high - 1}" if high else f"history {low} and more": (length >= low)
-        & (length < (high or np.inf))
-        for low, high in zip(_HISTORY_EDGES, (*_HISTORY_EDGES[1:], 0), strict=True)
-    }
+    found = {}
+    for low, high in zip(_HISTORY_EDGES, (*_HISTORY_EDGES[1:], None), strict=True):
+        name = f"history {low} and more" if high is None else f"history {low}–{high - 1}"
+        found[name] = (length >= low) & (length < (np.inf if high is None else high))
     return {name: mask for name, mask in (found | {"repeat": repeat, "explore": ~repeat}).items() if mask.any()}

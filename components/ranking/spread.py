@@ -134,28 +134,34 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
 
     Orders among the candidates, and among the rest, stay.
     """
+    taken = np.zeros(block.shape[1], np.bool_)
+    rest = np.empty(block.shape[1], np.int64)
     for b in range(len(offsets) - 1):
         row, own = block[b], item[offsets[b] : offsets[b + 1]]
-        is_own = np.zeros(len(row), np.bool_)
-        is_own[own] = True
-        least = row[own].min()
-        rest = np.array([v for v in range(len(row)) if not is_own[v] and row[v] >= least])
-        if len(rest) == 0:
+        taken[own] = True
+        least, most, crossing = row[own].min(), np.float32(0), 0
+        for v in range(len(row)):
+            if row[v] >= least and not taken[v]:
+                rest[crossing] = v
+                crossing += 1
+                most = max(most, row[v])
+        taken[own] = False
+        if crossing == 0:
             continue
-        low, high = least, row[rest].max()
+        low, high = least, most
         for _ in range(30):
             level = 0.5 * (low + high)
             lack, excess = 0.0, 0.0
             for v in own:
                 lack += max(level - row[v], 0.0)
-            for v in rest:
+            for v in rest[:crossing]:
                 excess += max(row[v] - level, 0.0)
             if lack < excess:
                 low = level
             else:
                 high = level
         level = 0.5 * (low + high)
-        above = rest[row[rest] >= level]
+        above = rest[:crossing][row[rest[:crossing]] >= level]
         for place, v in enumerate(above[np.argsort(row[above])]):
             row[v] = level * (1 + _STEP * place / len(above))
         below = own[row[own] < level * (1 + 2 * _STEP)]
