@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from components.features.store import Store
 from components.memory.predictor import MemoryPredictor
 from components.params import RankerParams, load_params
 from components.predictor import NoTracker, Predictor, Window
+from components.presets import preset
 from components.ranking.parts import judges_asker
 from components.ranking.ranker import RankerPredictor
 from tests.conftest import ROOT
@@ -21,7 +23,7 @@ SMALL = {"rounds": 20, "leaves": 7, "min_leaf": 5, "columns": 1.0, "hard": 10, "
 
 def ranker_params(trees: Mapping[str, Any] | None = None, **changes: Any) -> RankerParams:
     """A ranker over the memory that is grown in a blink."""
-    base = PARAMS.training.rankers["ranker"].model_dump()
+    base = copy.deepcopy(preset("city")["training"]["rankers"]["ranker"])
     base |= {"parts": ["memory"], "ablation": False, "trees": {**base["trees"], **SMALL, **(trees or {})}}
     return RankerParams.model_validate({**base, **changes})
 

@@ -27,6 +27,7 @@ def keys(record: Any, path: str = "") -> set[str]:
         "memory.components",
         "training.models",
         "training.baselines",
+        "training.rankers",
         "features.numbers",
         "validation.region",
     }:
