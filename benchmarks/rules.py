@@ -43,12 +43,15 @@ WEIGHTS = (0.9, 0.7, 0.5, 0.3)
 _TIMED = 100
 
 
-def grid(plain: RuleParams) -> dict[str, RuleParams]:
-    """Name → rule."""
+def grid(plain: RuleParams, placed: bool) -> dict[str, RuleParams]:
+    """Name → rule; `placed`: whether items have places, by which they can be alike."""
     found = {}
     for weight in WEIGHTS:
         for order in ("diverse", "calibrated"):
             found[f"{order} {weight}"] = plain.model_copy(update={"order": order, "weight": weight})
+    if placed:
+        both = {"order": "diverse", "weight": 0.7, "alike": ["category", "place"]}
+        found["diverse 0.7, by place too"] = plain.model_copy(update=both)
     for most in (2, 4):
         found[f"at most {most} of a category"] = plain.model_copy(update={"max_per_category": most})
     return found
@@ -99,7 +102,9 @@ def run(options: Options, names: list[str]) -> dict[str, Any]:
     """Load, fit, judge once, shape many times."""
     params, log, items, users = load_log(options, logging.info)
     store = frame_to_store(log, items, users, params, Split("temporal"))
-    policies = {name: policy_of(params.policy, rule) for name, rule in grid(params.policy.rules["active"]).items()}
+    placed = bool(np.isfinite(store.encoding.catalogue.latitude).any())
+    rules = grid(params.policy.rules["active"], placed)
+    policies = {name: policy_of(params.policy, rule) for name, rule in rules.items()}
     rows = []
     for name in names:
         predictor = learners.build(name, params)
