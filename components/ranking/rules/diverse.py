@@ -26,7 +26,9 @@ from components.features.place import EARTH_KM
 from components.ranking.rules.pool import Pool
 
 Floats32 = NDArray[np.float32]
-_FEW = 4  # questions of which all pairs are compared before the search; of more, row by row within it
+#: For at most so many questions, and for lists at least so long, all pairs are compared before the search; else row by
+#: row within it.
+_FEW, _LONG = 4, 40
 
 
 def diverse(
@@ -53,9 +55,11 @@ def diverse(
     likeness = Likeness.of(pool, by, place_km, catalogue)
     value = np.where(pool.there, weight * pool.relevance, -np.inf).astype(np.float32)
     price = np.float32(1 - weight)
-    if len(pool.code) > _FEW:
+    if len(pool.code) > _FEW or size < _LONG:
         return _of_many(value, price, likeness, size)
-    return np.stack([_of_one(value[b], price * whole, size) for b, whole in enumerate(likeness.whole())])
+    paid = likeness.whole()
+    paid *= price
+    return np.stack([_of_one(value[b], paid[b], size) for b in range(len(value))])
 
 
 def _of_one(value: Floats32, paid: Floats32, size: int) -> NDArray[np.int64]:
@@ -100,11 +104,13 @@ class Likeness:
     kind : (B, C) category, or a number of its own where it is not known; None where it does not count
     point : x, y, z on the unit sphere, (B, C) each, NaN = nowhere
     scale : radii of the sphere that likeness by place falls to 1/e over, inverted
+    nowhere : whether some have no place
     """
 
     kind: NDArray[np.int64] | None
     point: tuple[Floats32, ...]
     scale: np.float32
+    nowhere: bool
 
     @classmethod
     def of(cls, pool: Pool, by: Sequence[str], place_km: float, catalogue: Catalogue) -> Likeness:
@@ -113,7 +119,7 @@ class Likeness:
         kind = np.where(pool.category > UNKNOWN, pool.category, alone) if "category" in by else None
         places = (np.asarray(axis, np.float64)[pool.code] for axis in (catalogue.latitude, catalogue.longitude))
         point = unit_vectors(*(np.radians(one) for one in places)).astype(np.float32)  # to half a metre
-        return cls(kind, tuple(point), np.float32(EARTH_KM / place_km))
+        return cls(kind, tuple(point), np.float32(EARTH_KM / place_km), bool(np.isnan(point[0]).any()))
 
     def whole(self) -> Floats32:
         """(B, C, C) of all pairs."""
@@ -127,7 +133,16 @@ class Likeness:
         return self._mean(apart, None if self.kind is None else self.kind[row, chosen][:, None] == self.kind)
 
     def _mean(self, apart: Sequence[Floats32], same: NDArray[np.bool_] | None) -> Floats32:
-        x, y, z = apart  # differences, not products: near places are told apart in single precision too
-        near = np.exp(-self.scale * np.sqrt(x * x + y * y + z * z))
-        near[np.isnan(near)] = 0.0  # one of them is nowhere
-        return near if same is None else np.float32(0.5) * (near + same)
+        near, y, z = apart  # differences, not products: near places are told apart in single precision too
+        near *= near  # in place: this is most of what the search costs
+        near += np.multiply(y, y, out=y)
+        near += np.multiply(z, z, out=z)
+        np.sqrt(near, out=near)
+        near *= -self.scale
+        np.exp(near, out=near)
+        if self.nowhere:
+            near[np.isnan(near)] = 0.0
+        if same is not None:
+            near += same
+            near *= np.float32(0.5)
+        return near
