@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 HOME = Path(__file__).parent
-_BASE = ("params.py", "files.py", "predictor.py")
+_BASE = ("params", "files.py", "predictor.py")
 _LEARNERS = (*_BASE, "features", "evaluation", "memory", "models", "baselines", "ranking", "learners.py")
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {

@@ -183,7 +183,7 @@ def test_a_run_is_finished_until_the_lock_changes(toy: Path) -> None:
     [
         ("events/days.py", {"validate"}),
         ("features/store.py", {"features", "train", "blend", "evaluate"}),
-        ("params.py", {"validate", "features", "train", "blend", "evaluate"}),
+        ("params/network.py", {"validate", "features", "train", "blend", "evaluate"}),
         ("blend.py", {"blend"}),
         ("observers/ask.py", {"evaluate"}),
         ("train.py", {"train"}),
