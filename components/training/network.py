@@ -21,7 +21,9 @@ from components.features.encoding import Encoding
 from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.files import digest_of, read_json, write_json
+from components.language.pretrained import installed
 from components.models.config import SequenceConfig, config_of
+from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED
 from components.models.sequence import Answers, SequenceModel
 from components.models.weights import check_like, load_tensors, save_tensors
@@ -36,7 +38,7 @@ from components.training.loop import Chooser, Trainer
 from components.training.successors import count_successors
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class NetworkPredictor:
@@ -121,6 +123,8 @@ class NetworkPredictor:
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
             trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints)
             self.curves = trainer.fit()
+        if isinstance(model.encoder, LanguageEncoder):
+            model.encoder.settle()
         self.temperatures = {}
         if loop.calibration == "temperature" and len(judge):
             self.temperatures, row = calibrate(model, judge, self.precision)
@@ -189,6 +193,8 @@ class NetworkPredictor:
         ------
         IntegrityError, UnsafeFileError
             A file is not what `save` wrote.
+        ConfigError
+            It reads with a language model, and the extra for these is not installed.
         """
         record = read_json(folder / "config.json")
         if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("kind") != "network":
@@ -204,20 +210,36 @@ class NetworkPredictor:
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
             found.temperatures = checked(record["temperatures"])
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
-            with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
-                model = SequenceModel(config)
         except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise IntegrityError(
                 f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
             ) from error
-        tensors = load_tensors(folder / "weights.safetensors")
-        check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
-        model.load_state_dict(tensors, assign=True)
-        model.embedding.table.check()
-        if model.item.transitions is not None:
-            model.item.transitions.check()
-        found._use(model.to(found.precision.device), encoding)
+        found._use(_loaded(config, folder).to(found.precision.device), encoding)
         return found
+
+
+def _loaded(config: SequenceConfig, folder: Path) -> SequenceModel:
+    """The model of a configuration and weights that a file brought, each believed only after a look."""
+    if config.language is not None:
+        installed()
+    try:
+        with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
+            model = SequenceModel(config)
+    except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise IntegrityError(
+            f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
+        ) from error
+    tensors = load_tensors(folder / "weights.safetensors")
+    check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.materialise()
+    model.load_state_dict(tensors, assign=True)
+    model.embedding.table.check()
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.texts.check()
+    if model.item.transitions is not None:
+        model.item.transitions.check()
+    return model
 
 
 def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
@@ -243,6 +265,8 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     """A model with fresh weights: drawn from the seed, its time head started at the training window's gaps."""
     torch.manual_seed(seed)
     model = SequenceModel(config)
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.begin(encoding)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
     if model.item.bias is not None:
         seen = np.asarray(corpus.store["item"])[corpus.trained]
