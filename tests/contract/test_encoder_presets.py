@@ -86,6 +86,22 @@ def test_an_entry_is_like_the_one_it_names_but_for_the_encoder() -> None:
     assert (plain.width, plain.copy_heads, plain.item_bias, plain.distance) == (24, 0, False, False)
 
 
+def test_an_entry_bears_no_more_than_it_can() -> None:
+    changes = {
+        "training": {
+            "loop": {"tokens_per_batch": 4096},
+            "models": {"transformer": {"overrides": {"epochs": 3}, "network": {"max_history": 200}}},
+        }
+    }
+    entry = params_for(log(), changes).training.models["lm"]
+    assert entry.network is not None
+    assert (entry.network.max_history, entry.overrides) == (32, {"epochs": 3, "tokens_per_batch": 512})
+    small = {"training": {"loop": {"tokens_per_batch": 64}, "models": {"transformer": {"network": {"max_history": 8}}}}}
+    entry = params_for(log(), small).training.models["lm"]
+    assert entry.network is not None
+    assert (entry.network.max_history, entry.overrides["tokens_per_batch"]) == (8, 64)
+
+
 def test_what_the_params_describe_stands() -> None:
     own = {"training": {"models": {"rnn": preset("default")["training"]["models"]["gru"]}}}
     params = params_for(log(), own)

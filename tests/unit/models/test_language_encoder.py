@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -63,7 +64,7 @@ def written(one: LanguageEncoder, tokens: Tokens, name: str) -> list[list[str]]:
     ids, at = one.texts(tokens)
     words = load_pretrained(name).tokenizer.convert_ids_to_tokens
     edges = at[0].tolist()
-    return [words(ids[0, a + 1 : b + 1].tolist()) for a, b in zip(edges, edges[1:], strict=False)]
+    return [words(ids[0, a + 1 : b + 1].tolist()) for a, b in itertools.pairwise(edges)]
 
 
 def test_an_event_is_written_by_the_template(folder: Path) -> None:
@@ -169,8 +170,7 @@ def test_adapters_alone_learn_and_are_merged_away(folder: Path) -> None:
 def test_all_learn_or_nothing_does(folder: Path) -> None:
     full = encoder(folder, options={"tuning": "full"})
     unread = {name for name, _ in full.language.named_parameters()} - learning(full)
-    assert all(name.startswith("pooler.") or "word_" not in name for name in unread)
-    assert len(unread) <= 2  # what pools has no state to give
+    assert not [name for name in unread if not name.startswith("pooler.")]  # what pools is not asked
     assert not learning(encoder(folder, options={"tuning": "frozen"}))
 
 
@@ -238,11 +238,12 @@ def test_tables_that_name_no_token_are_refused(folder: Path) -> None:
         one.texts.check()
 
 
-def test_the_real_model_reads_alike_what_is_said_alike() -> None:
-    one = encoder(need_minilm(), options={"tuning": "frozen", "layers": 3}, max_history=8)
-    tokens = tokens_for(config(need_minilm(), options={"tuning": "frozen", "layers": 3}, max_history=12))
-    events = torch.zeros(3, 12, 16)
-    states = one(events, tokens)
-    codes = {**tokens.codes, "item": torch.where(tokens.codes["item"] > 1, tokens.codes["item"] + 4, 1).clamp_max(21)}
-    assert bool(torch.isfinite(states).all())
-    assert (one(events, replace(tokens, codes=codes)) - states).abs().max() > 1e-3
+def test_the_real_model_reads_items_of_one_name_alike() -> None:
+    options = {"tuning": "frozen", "layers": 3, "template": "{title}"}
+    one, tokens = encoder(need_minilm(), options=options), tokens_for(config(need_minilm(), options=options))
+    item, events = tokens.codes["item"], torch.zeros(3, 12, 16)
+    namesake = torch.where(item > 1, 2 + (item + 2) % 20, item)  # the toy's names come again after four items
+    another = torch.where(item > 1, 2 + (item - 1) % 20, item)
+    states, same, other = (one(events, replace(tokens, codes={"item": codes})) for codes in (item, namesake, another))
+    torch.testing.assert_close(states, same)
+    assert (states - other)[:, 1:4].abs().max() > 1e-3
