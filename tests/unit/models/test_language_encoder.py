@@ -85,6 +85,13 @@ def test_an_event_is_written_by_the_template(folder: Path) -> None:
     assert said[0][0] == days[int(tokens.codes["weekday"][0, 1])]  # nothing came before the first event
 
 
+def test_an_event_is_cut_to_its_tokens(folder: Path) -> None:
+    shape = config(folder, options={"tokens": 3})
+    said = written(encoder(folder, options={"tokens": 3}), tokens_for(shape), str(folder))
+    assert {len(one) for one in said[:8]} == {3}
+    assert said[1] == written(encoder(folder), tokens_for(config(folder)), str(folder))[1][:3]
+
+
 def test_the_start_has_a_state_of_its_own_and_padding_has_no_text(folder: Path) -> None:
     one, tokens = encoder(folder), tokens_for(config(folder))
     ids, at = one.texts(tokens)
