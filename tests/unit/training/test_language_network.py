@@ -18,7 +18,8 @@ from components.models.config import config_of
 from components.models.encoders.language import LanguageEncoder
 from components.models.sequence import SequenceModel
 from components.predictor import NoTracker, Window
-from components.training.batches import Corpus
+from components.training.batches import Batch, Corpus
+from components.training.gather import Slices
 from components.training.loop import Trainer, learning_rate, make_optimiser
 from components.training.network import NetworkPredictor, initial_model
 from components.training.tune import Judge
@@ -74,6 +75,28 @@ def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     for name in ("a", "b"):
         fitted(store, predictor("gru", encoder=lm(folder))).save(tmp_path / name)
     assert sha256_tree(tmp_path / "a") == sha256_tree(tmp_path / "b")
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, loop = named(), {"epochs": 2, "tokens_per_batch": 64, "checkpoint_every_steps": 1}
+    fitted(store, predictor("gru", encoder=lm(folder), loop=loop)).save(tmp_path / "whole")
+    one, take = predictor("gru", encoder=lm(folder), loop=loop), Trainer.take
+
+    def stopped(self: Trainer, slices: Slices, steps: int) -> Batch:
+        if self.state.step == 3:
+            raise KeyboardInterrupt
+        return take(self, slices, steps)
+
+    one.checkpoints = tmp_path / "checkpoints"
+    monkeypatch.setattr(Trainer, "take", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(store, one)
+    monkeypatch.setattr(Trainer, "take", take)
+    fitted(store, one).save(tmp_path / "resumed")
+    assert one.curves[0]["step"] == 1.0
+    assert sha256_tree(tmp_path / "resumed") == sha256_tree(tmp_path / "whole")
 
 
 def test_an_artifact_without_the_extra_says_what_to_install(
