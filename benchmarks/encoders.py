@@ -6,8 +6,8 @@
 DIR holds the folders of the data sets (`ml-100k`, `foursquare-nyc`). Both are split in time, the test window comes
 last; encoder and twin share seed, configuration and stopping, and are asked the same questions about the same true
 histories: only the training window of the twin is shuffled (`benchmarks/shuffled.py`). Differences are paired by user.
-Every training that is done is kept beside the JSON, and not done again. lm, whose passes cost far more than those of the
-others, is left out where nobody names it (benchmarks/configs/lm_nyc.yaml is sized for it).
+Every training that is done is kept beside the JSON, and not done again. lm, whose passes cost far more than those of
+the others, is left out where nobody names it (benchmarks/configs/lm_nyc.yaml is sized for it).
 """
 
 from __future__ import annotations
