@@ -1,7 +1,7 @@
-"""A last lesson: after the best weights are chosen on the tune window, some epochs over training and tune window together.
+"""A last lesson: after the best weights are chosen, some epochs over training and tune window together.
 
-What a model is asked next lies behind the tune window, whose events are its newest and would otherwise teach it nothing.
-Nothing is chosen here: how many epochs is a knob, to be settled on the window behind. Never reads that window.
+What a model is asked next lies behind the tune window, whose events are the newest and would otherwise teach it
+nothing. Nothing is chosen here: how many epochs is a knob, to be settled on the window behind. Never reads that window.
 """
 
 from __future__ import annotations
