@@ -124,8 +124,6 @@ class NetworkPredictor:
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
             trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints)
             self.curves = trainer.fit()
-        if isinstance(model.encoder, LanguageEncoder):
-            model.encoder.settle()
         self.temperatures = {}
         if loop.calibration == "temperature" and len(judge):
             self.temperatures, row = calibrate(model, judge, self.precision)
@@ -136,6 +134,8 @@ class NetworkPredictor:
             whole = Corpus(train, config, *crops, also=(tune.name,))
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
             finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
+        if isinstance(model.encoder, LanguageEncoder):
+            model.encoder.settle()
         self._use(model, encoding_digests(encoding))
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:

@@ -70,6 +70,17 @@ def test_a_saved_model_is_whole_and_answers_the_same(folder: Path, tmp_path: Pat
     assert sha256_tree(tmp_path / "m") == sha256_tree(tmp_path / "n")
 
 
+def test_a_last_lesson_reaches_the_adapters_too(folder: Path) -> None:
+    store = named()
+    loops = ({"epochs": 1, "finish_epochs": more} for more in (0, 1))
+    chosen, finished = (
+        {name: weight for name, weight in one.model.state_dict().items() if name.startswith("encoder.language.")}
+        for one in (fitted(store, predictor("gru", encoder=lm(folder), loop=loop)) for loop in loops)
+    )
+    assert chosen.keys() == finished.keys()
+    assert any(not weight.equal(finished[name]) for name, weight in chosen.items())
+
+
 def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     store = named()
     for name in ("a", "b"):
