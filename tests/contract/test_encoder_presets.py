@@ -115,10 +115,13 @@ def test_an_entry_needs_a_network_to_be_like() -> None:
         with_encoders(record, ["lstm"], log())
 
 
-def test_the_entry_that_the_docs_show_is_valid_in_a_workspace() -> None:
-    page = (ROOT / "docs" / "params.md").read_text().partition("## Another encoder")[2]
-    shown = page.partition("```yaml\n")[2].partition("```")[0]
-    before, heading, after = (ROOT / "params.yaml").read_text().partition("  baselines:\n")
-    params = parse_params(yaml.safe_load(before + shown + heading + after), "docs")
-    assert network(params, "hstu").encoder.model_dump() == read("encoders")["hstu"]["encoder"]
-    assert network(params, "hstu").width == network(params, "gru").width
+@pytest.mark.parametrize(
+    ("page", "heading", "name"), [("params.md", "## Another encoder", "hstu"), ("language.md", "# ", "lm")]
+)
+def test_the_entry_that_the_docs_show_is_valid_in_a_workspace(page: str, heading: str, name: str) -> None:
+    text = (ROOT / "docs" / page).read_text().partition(heading)[2]
+    shown = text.partition("```yaml\n")[2].partition("```")[0]
+    before, baselines, after = (ROOT / "params.yaml").read_text().partition("  baselines:\n")
+    params = parse_params(yaml.safe_load(before + shown + baselines + after), "docs")
+    assert network(params, name).encoder.model_dump() == read("encoders")[name]["encoder"]
+    assert network(params, name).width == network(params, "gru").width

@@ -15,7 +15,7 @@ import torch
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
 from components.language.pretrained import load_pretrained
-from components.models.config import SequenceConfig, config_of
+from components.models.config import SequenceConfig, config_of, language_digest
 from components.models.encoders import build_encoder
 from components.models.encoders.language import LanguageEncoder
 from components.models.tokens import Tokens
@@ -185,6 +185,15 @@ def test_a_frozen_model_drops_nothing(folder: Path) -> None:
     one = encoder(folder, options={"tuning": "frozen"}).train()
     assert one.training
     assert not one.language.training
+
+
+def test_a_run_is_known_by_the_model_that_it_reads_with(folder: Path, tmp_path: Path) -> None:
+    other = tiny(tmp_path / "other", seed=1)
+    digests = [language_digest(network_params("gru", encoder=lm(one))) for one in (folder, other)]
+    shape = config(folder)
+    assert shape.language is not None
+    assert digests[0] == shape.language["digest"] != digests[1]
+    assert language_digest(network_params("gru")) is None
 
 
 def test_the_first_layers_can_be_taken_alone(folder: Path) -> None:
