@@ -60,7 +60,8 @@ class Contestant:
 
 
 def candidates(root: Path, params: Params) -> list[Contestant]:
-    """The candidate models of a workspace: all of `training.models`, and what is made of them and may be promoted.
+    """The candidate models of a workspace: all of `training.models`, and what of all that is made of them may be
+    promoted.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def candidates(root: Path, params: Params) -> list[Contestant]:
     """
     workspace = Workspace(root)
     found = [Contestant(name, workspace.model(name)) for name in params.training.models]
-    mixed = params.training.mixed
+    compressed, mixed = params.training.compressed, params.training.mixed
+    found += [Contestant(name, workspace.model(name)) for name, one in compressed.items() if one.candidate]
     found += [Contestant(name, workspace.blends / name) for name, one in mixed.items() if one.candidate]
     for one in found:
         if not one.folder.is_dir():

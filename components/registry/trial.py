@@ -38,6 +38,7 @@ KEEP = 5
 _KINDS = {
     "memory": "A mixture of counts that move with every event.",
     "network": "A sequence model: a network over the user's history.",
+    "compressed": "A sequence model made smaller or faster out of another.",
     "blend": "A mixture of the memory and sequence models.",
     "trees": "Trees that rank what the memory, sequence models and others propose.",
     "gate": "A mixture of counts and models, weighed by what the question is like.",
@@ -107,6 +108,8 @@ def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_
 
 def _kind(name: str, params: Params) -> str:
     models, rankers = params.training.models, params.training.rankers
+    if name in params.training.compressed:
+        return "compressed"
     return models[name].kind if name in models else rankers[name].method if name in rankers else "blend"
 
 

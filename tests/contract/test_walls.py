@@ -19,6 +19,7 @@ LAYERS = [
     {"predictor"},
     {"memory", "models", "evaluation", "observers"},
     {"training", "baselines"},
+    {"compression"},
     {"ranking"},
     {"learners", "explanation"},
     {"registry"},
@@ -26,7 +27,7 @@ LAYERS = [
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
-EDGES = {"validate", "train", "blend", "evaluate"}
+EDGES = {"validate", "train", "compress", "blend", "evaluate"}
 #: Engines, and the only place that imports each.
 ENGINES = {
     "prefect": "flows/",
