@@ -1,6 +1,6 @@
 """The stage compress@NAME: one entry of training.compressed, from a trained model to `models/<name>/`.
 
-    python -m components.compress --model small [--workspace DIR]
+python -m components.compress --model small [--workspace DIR]
 """
 
 from __future__ import annotations

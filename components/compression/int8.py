@@ -3,8 +3,9 @@
     w[i, j] ≈ code[i, j] · scale[i],   code in -127..127,   scale[i] = max_j |w[i, j]| / 127
 
 A tensor `x` of two or more dimensions is stored as `x` (I8) and `x.scale` (F32); vectors, counts and codes stay as they
-are. A file is believed only after names, shapes, types and ranges were checked against the model that asks: nothing
-in it is executed. Source: Krishnamoorthi, Quantizing deep convolutional networks (2018). Never chooses what to store so.
+are. A file is believed only after names, shapes, types and ranges were checked against the model that asks; nothing
+in it is executed. Source: Krishnamoorthi, Quantizing deep convolutional networks (2018).
+Never chooses what to store so.
 """
 
 from __future__ import annotations

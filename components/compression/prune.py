@@ -61,7 +61,7 @@ def zeroed(model: SequenceModel, share: float) -> dict[str, Tensor]:
             gone = int(share * weight.numel())
             if weight.ndim >= 2 and gone:
                 mask = weight.abs() > weight.abs().flatten().kthvalue(gone).values
-                weight *= mask
+                weight.mul_(mask)
                 masks[name] = mask
     return masks
 
@@ -137,4 +137,3 @@ def _shallower(model: SequenceModel, small: SequenceModel) -> dict[str, Tensor]:
             found[up] = torch.cat([active[stay], linear[stay]])
             found[name] = found[name][:, stay].contiguous()
     return found
-

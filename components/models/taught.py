@@ -57,9 +57,7 @@ def class_loss(logits: Tensor, chances: Tensor, temperature: float) -> Tensor:
     return -(chances * F.log_softmax(logits.float() / temperature, 1)).sum()
 
 
-def time_loss(
-    student: tuple[Tensor, Tensor, Tensor], teacher: tuple[Tensor, Tensor, Tensor]
-) -> Tensor:
+def time_loss(student: tuple[Tensor, Tensor, Tensor], teacher: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Summed expectation, under the teacher's mixtures (n, C), of the student's -log-density of log(1 + gap_s)."""
     log_weight, mean, sigma = teacher
     total = log_weight.new_zeros(())

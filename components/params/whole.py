@@ -78,8 +78,8 @@ def check_agreement(params: Params) -> None:
     Raises
     ------
     ConfigError
-        Two models have one name, a network is trained for another `target_time` than it is judged by, the service keeps less history than a
-        model reads, or ties are shuffled outside a benchmark.
+        Two models have one name, a network is trained for another `target_time` than it is judged by, the service
+        keeps less history than a model reads, or ties are shuffled outside a benchmark.
     """
     twice = sorted(set(params.training.compressed) & {*params.training.models, *params.training.mixed})
     if twice:

@@ -45,8 +45,13 @@ _KINDS = {
 }
 
 
-def run_gate(root: Path, params: Params) -> Decision:
+def run_gate(root: Path, params: Params, challenger: str | None = None) -> Decision:
     """Choose the challenger, pack it, and judge it against the champion on the promotion window.
+
+    Parameters
+    ----------
+    root, params : of the workspace
+    challenger : a candidate model by its name, for one that is not the best but smaller or faster; None: the best
 
     Returns
     -------
@@ -57,7 +62,7 @@ def run_gate(root: Path, params: Params) -> Decision:
     begin = time.monotonic()
     store = Store.load(Workspace(root).features)
     entries = promotions.history(root)
-    chosen, values = contest.choose(root, contest.candidates(root, params), store, params)
+    chosen, values = contest.choose(root, contest.candidates(root, params, challenger), store, params)
     logger.info("challenger: %s", chosen.name)
     run_id = runs.find(root, params.workspace.name, results.training(root, params, chosen).key)
     manifest = pack(root, params, store, chosen, run_id)

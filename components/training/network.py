@@ -130,9 +130,7 @@ class NetworkPredictor:
             model = (self.begun or initial_model(config, encoding, corpus, self.seed)).to(device)
             teacher = None if self.teachers is None else self.teachers(train.store, model.config, loop)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
-            trainer = Trainer(
-                model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints, teacher
-            )
+            trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints, teacher)
             self.curves = trainer.fit()
         self.temperatures = {}
         if loop.calibration == "temperature" and len(judge):
