@@ -20,7 +20,7 @@ _RECURRENT = ("rnn", "lstm", "gru", "cnn_rnn", "st_lstm")
 
 
 def without_units(model: SequenceModel, share: float) -> SequenceModel:
-    """A smaller model without its weakest units.
+    """A smaller model without its weakest units, in training mode.
 
     Raises
     ------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -77,9 +78,10 @@ def newest(tokens: Tokens, left_out: int) -> Tokens:
     """Tokens without the oldest `left_out` of each row; with the start token gone, they begin no history."""
     if not left_out:
         return tokens
-    cut = {name: one[:, left_out:] for name, one in vars(tokens).items() if isinstance(one, Tensor) and one.ndim > 1}
-    codes = {name: code[:, left_out:] for name, code in tokens.codes.items()}
-    return replace(tokens, **cut | {"codes": codes, "begins": torch.zeros_like(tokens.begins)})
+    whole = vars(tokens).items()
+    cut: dict[str, Any] = {name: one[:, left_out:] for name, one in whole if isinstance(one, Tensor) and one.ndim > 1}
+    cut["codes"] = {name: code[:, left_out:] for name, code in tokens.codes.items()}
+    return replace(tokens, **cut, begins=torch.zeros_like(tokens.begins))
 
 
 def _back(mask: Tensor) -> Tensor:
