@@ -87,9 +87,8 @@ def test_the_smallest_weights_become_zero() -> None:
     model = model_of("gru")
     before = copy_of(model)
     masks = zeroed(model, 0.4)
-    weight, old, mask = (
-        model.embedding.table.item.weight.detach(), before.embedding.table.item.weight.detach(), masks["embedding.table.item.weight"]
-    )  # fmt: skip
+    name = "embedding.table.item.weight"
+    weight, old, mask = model.get_parameter(name).detach(), before.get_parameter(name).detach(), masks[name]
     assert int((~mask).sum()) >= int(0.4 * mask.numel())
     assert torch.equal(weight != 0, mask)
     assert float(old[~mask].abs().max()) <= float(old[mask].abs().min())
