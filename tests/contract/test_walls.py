@@ -20,7 +20,7 @@ LAYERS = [
     {"memory", "models", "evaluation", "observers"},
     {"training", "baselines"},
     {"compression"},
-    {"ranking"},
+    {"ranking", "export"},
     {"learners", "explanation"},
     {"registry"},
     {"serving", "presets"},
@@ -36,6 +36,8 @@ ENGINES = {
     "great_expectations": "components/events/expectations.py",
     "typer": "flows/cli/",
     "dvc": "flows/stages.py",
+    "onnx": "components/export/",
+    "onnxruntime": "components/export/",
     "captum": "components/explanation/gradients.py",
 }
 FILES = sorted(p for top in ("components", "flows", "bento") for p in (ROOT / top).rglob("*.py"))
