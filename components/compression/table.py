@@ -3,7 +3,8 @@
 Items are int8 codes with a scale each (`int8.py`), category included; a state is rounded to int8 by its own largest
 number. Products of codes are whole numbers: a few states go through a loop over int8 (a quarter of the memory to
 read), many through a float product of the same codes, which is exact below 1,040 dimensions, so that an answer is the
-same to the bit however it is asked. torch's own int8 kernels are not used: those that are fast on a CPU are to be
+same to the bit however it is asked. A small catalogue fits the cache as it is, and its products stay in float.
+torch's own int8 kernels are not used: those that are fast on a CPU are to be
 removed with its quantised tensors (2.13 warns), and `torch._int_mm` is slower than float without VNNI.
 Look-ups read float vectors: memory in use does not shrink. Never trains; on a GPU products stay in float.
 """
@@ -25,6 +26,7 @@ from components.models.embedding import ItemTable
 from components.models.heads import item_operands
 from components.models.sequence import SequenceModel
 
+_SMALL = 1 << 15  # items, below which int8 gains nothing
 _FEW = 4  # states, up to which the loop is faster
 _WIDEST = 1040  # dimensions, up to which sums of products of codes are exact in float32
 _BLOCK = 1 << 16  # items whose codes are widened at once
@@ -35,15 +37,16 @@ class Int8ItemTable(ItemTable):
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__(config)
-        self.code: Tensor | None = None  # (V - 2, d) int8
+        self.code: Tensor | None = None  # (V - 2, d) int8; None: products stay in float
         self.scale = torch.empty(0)  # (V - 2,)
 
     def pack(self, temperature: float | None) -> None:
-        """Make the codes of the present weights."""
+        """Make the codes of the present weights, of a catalogue that is large enough."""
         with torch.no_grad():
             table = self.all().float().cpu()
             _, rows = item_operands(torch.zeros(1, table.shape[1]), table, temperature)
-            self.code, self.scale = rounded(rows)
+            if len(rows) >= _SMALL:
+                self.code, self.scale = rounded(rows)
 
     def product(self, states: Tensor, temperature: float | None) -> Callable[[slice], Tensor]:
         """Rows of (n, d) states → (m, V - 2) item logits."""

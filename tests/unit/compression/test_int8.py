@@ -52,7 +52,10 @@ def test_what_is_rounded_twice_is_rounded_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["stored", "computed"])
-def test_a_model_in_int8_is_small_and_answers_alike(name: str, large: NetworkPredictor, tmp_path: Path) -> None:
+def test_a_model_in_int8_is_small_and_answers_alike(
+    name: str, large: NetworkPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "_SMALL", 0)
     one = made(name, PARAMS, STORE, large)
     one.save(tmp_path / name)
     large.save(tmp_path / "large")
@@ -82,6 +85,9 @@ def test_the_product_in_int8_does_not_depend_on_who_else_is_asked(
 ) -> None:
     one = Int8ItemTable(large.model.config)
     one.load_state_dict(large.model.embedding.table.state_dict())
+    one.pack(temperature)
+    assert one.code is None  # nothing to gain
+    monkeypatch.setattr(table, "_SMALL", 0)
     one.pack(temperature)
     states = torch.randn(9, 16)
     one.requires_grad_(False)

@@ -135,7 +135,7 @@ def test_the_command_line_compares_and_names_what_it_does_not_know(
     command("small8", root, False, True)
     assert asked == ["compress@small8"]
     assert [row["model"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["large", "small8"]
-    with pytest.raises(ConfigError, match="small8, pruned"):
+    with pytest.raises(ConfigError, match="pruned, small8"):
         command("large", root, False, True)
 
 
