@@ -71,7 +71,7 @@ def hold(model: SequenceModel, masks: dict[str, Tensor]) -> None:
     for name, weight in model.named_parameters():
         if name in masks:
             mask = masks[name].to(weight.device)
-            weight.register_hook(lambda slope, mask=mask: slope * mask)
+            weight.register_hook(lambda slope, mask=mask: slope * mask)  # type: ignore[no-untyped-call]
 
 
 def _narrower(model: SequenceModel, small: SequenceModel) -> dict[str, Tensor]:

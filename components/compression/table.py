@@ -68,7 +68,7 @@ class Int8ItemTable(ItemTable):
         return logits
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def multiply(
     items: NDArray[np.int8],
     scale: NDArray[np.float32],

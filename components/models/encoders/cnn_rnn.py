@@ -51,7 +51,7 @@ class CNNRNNEncoder(nn.Module):
         super().__init__()
         kernel, convolutions, layers = positive_integers(config, "kernel", "convolutions", "layers", others=("cell",))
         cell = choice(config, "cell", tuple(CELLS))
-        d = config.width
+        d, self.reach = config.width, kernel - 1
         self.local = nn.Sequential(*(CausalConvolution(d, kernel, config.dropout) for _ in range(convolutions)))
         self.recurrence = Recurrence(cell, d, layers, config.dropout)
 
@@ -62,10 +62,8 @@ class CNNRNNEncoder(nn.Module):
 
     def carry(self, events: Tensor, tokens: Tokens) -> tuple[Tensor, Carried]:
         """States of a history, and what the next event needs of it."""
-        nothing = {
-            f"seen_{i}": events.new_zeros(len(events), one.reach, events.shape[2])  # type: ignore[union-attr]
-            for i, one in enumerate(self.local)
-        }
+        empty = events.new_zeros(len(events), self.reach, events.shape[2])
+        nothing = {f"seen_{i}": empty for i in range(len(self.local))}
         return self._carry(events, nothing, None)
 
     def step(self, carried: Carried, event: Tensor, token: Tokens) -> tuple[Tensor, Carried]:
