@@ -123,3 +123,9 @@ def test_a_step_never_changes_what_it_was_given() -> None:
     second = step(model, replace(view), token, 1)
     assert torch.equal(first.read.states, second.read.states)
     assert all(torch.equal(view.carried[name], one) for name, one in before.items())
+
+
+@pytest.mark.parametrize("slide", [1, 5])
+def test_a_full_view_lets_go_of_as_many_as_it_was_told(slide: int) -> None:
+    view = walk(model_of("gru"), 2, L, L + 1, slide)
+    assert view.length == L + 1 - slide
