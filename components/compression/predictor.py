@@ -22,7 +22,7 @@ from components.models.config import SequenceConfig
 from components.models.sequence import SequenceModel
 from components.params import CompressedParams, Params, TrainParams
 from components.predictor import Tracker, Window
-from components.training.network import NetworkPredictor, encoding_digests, overridden
+from components.training.network import NetworkPredictor, encoding_digests, filled, overridden
 
 _INT8 = get_args(CompressedParams.model_fields["int8"].annotation)
 
@@ -146,7 +146,7 @@ class CompressedPredictor(NetworkPredictor):
             )
         if self.int8 == "none":
             return super().read_weights(path, model, record)
-        model.load_state_dict(load_int8(path, model), assign=True)
+        filled(model, load_int8(path, model))
         model.embedding.table.check()
         return model if self.int8 == "weights" else with_int8_products(model)
 
@@ -176,7 +176,7 @@ def copy_of(model: SequenceModel) -> SequenceModel:
     """A model of one's own with the same weights, its products in float."""
     with torch.device("meta"):
         copy = SequenceModel(replace(model.config))
-    copy.load_state_dict({name: tensor.detach().clone() for name, tensor in model.state_dict().items()}, assign=True)
+    filled(copy, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
     for weight in copy.parameters():
         weight.requires_grad_(True)
     return copy

@@ -6,7 +6,7 @@ with the encoding that the model was trained on. Its weights do not move between
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
@@ -21,7 +21,9 @@ from components.features.encoding import Encoding
 from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.files import digest_of, read_json, write_json
+from components.language.pretrained import installed
 from components.models.config import SequenceConfig, config_of
+from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED
 from components.models.sequence import Answers, SequenceModel
 from components.models.weights import check_like, load_tensors, save_tensors
@@ -37,7 +39,7 @@ from components.training.loop import Chooser, Teacher, Trainer
 from components.training.successors import count_successors
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 3
+_FORMAT = 4
 #: The store of the training window, the model's shape and its loop → the teacher of its batches.
 TeacherOf = Callable[[Store, SequenceConfig, TrainParams], Teacher]
 
@@ -143,6 +145,8 @@ class NetworkPredictor:
             whole = Corpus(train, config, *crops, also=(tune.name,))
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
             finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
+        if isinstance(model.encoder, LanguageEncoder):
+            model.encoder.settle()
         self._use(model, encoding_digests(encoding))
 
     @property
@@ -203,8 +207,7 @@ class NetworkPredictor:
         """Fill a model that is shapes alone (device meta) with the weights of a file, after every check of them."""
         tensors = load_tensors(path)
         check_like(tensors, model.state_dict(), str(path))
-        model.load_state_dict(tensors, assign=True)
-        return model
+        return filled(model, tensors)
 
     def record(self) -> dict[str, Any]:
         """What `config.json` holds."""
@@ -230,6 +233,8 @@ class NetworkPredictor:
         ------
         IntegrityError, UnsafeFileError
             A file is not what `save` wrote.
+        ConfigError
+            It reads with a language model, and the extra for these is not installed.
         """
         record = read_json(folder / "config.json")
         if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("kind") != cls.KIND:
@@ -245,18 +250,39 @@ class NetworkPredictor:
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
             found.temperatures = checked(record["temperatures"])
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
-            with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
-                model = SequenceModel(config)
         except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise IntegrityError(
                 f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
             ) from error
-        model = found.read_weights(folder / "weights.safetensors", model, record)
+        model = found.read_weights(folder / "weights.safetensors", _shape(config, folder), record)
         model.embedding.table.check()
+        if isinstance(model.encoder, LanguageEncoder):
+            model.encoder.texts.check()
         if model.item.transitions is not None:
             model.item.transitions.check()
         found._use(model.to(found.precision.device), encoding)
         return found
+
+
+def _shape(config: SequenceConfig, folder: Path) -> SequenceModel:
+    """The model of a configuration that a file brought, as shapes alone: nothing is allocated on the word of a file."""
+    if config.language is not None:
+        installed()
+    try:
+        with torch.device("meta"):
+            return SequenceModel(config)
+    except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise IntegrityError(
+            f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
+        ) from error
+
+
+def filled(model: SequenceModel, tensors: Mapping[str, torch.Tensor]) -> SequenceModel:
+    """A model that is shapes alone, with weights that were checked."""
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.materialise()
+    model.load_state_dict(tensors, assign=True)
+    return model
 
 
 def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
@@ -282,6 +308,8 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     """A model with fresh weights: drawn from the seed, its time head started at the training window's gaps."""
     torch.manual_seed(seed)
     model = SequenceModel(config)
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.begin(encoding)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
     if model.item.bias is not None:
         seen = np.asarray(corpus.store["item"])[corpus.trained]

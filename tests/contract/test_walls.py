@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = [
     {"errors"},
     {"files", "params", "code"},
-    {"workspace", "stage"},
+    {"workspace", "stage", "language"},
     {"events"},
     {"features"},
     {"predictor"},
@@ -39,6 +39,9 @@ ENGINES = {
     "onnx": "components/export/",
     "onnxruntime": "components/export/",
     "captum": "components/explanation/gradients.py",
+    "transformers": "components/language/",
+    "peft": "components/language/",
+    "huggingface_hub": "components/language/",
 }
 FILES = sorted(p for top in ("components", "flows", "bento") for p in (ROOT / top).rglob("*.py"))
 
