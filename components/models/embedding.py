@@ -7,6 +7,7 @@ Never looks at another event: everything between events is the encoder's.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from components.errors import IntegrityError
 from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
+from components.models.heads import item_operands
 from components.models.tokens import Tokens
 
 _CLOCK = {"hour": 24, "weekday": 7, "holiday": 2}
@@ -58,6 +60,11 @@ class ItemTable(nn.Module):
         if self.categories is None:
             return self.item.weight
         return self.item.weight + self.categories(self.category.long())
+
+    def product(self, states: Tensor, temperature: float | None) -> Callable[[slice], Tensor]:
+        """Rows of (n, d) states → (m, V - 2) item logits; `temperature` as in `item_operands`."""
+        left, right = item_operands(states, self.all(), temperature)
+        return lambda part: left[part] @ right.T
 
 
 class EventEmbedding(nn.Module):

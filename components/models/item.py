@@ -10,6 +10,7 @@ to point at. Ideas: mixture of softmaxes; CopyNet's gate. Never sees an answer w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,7 @@ from components.models.sampled import ItemSampler, sampled_item_loss
 from components.models.tokens import Tokens
 from components.models.transitions import TransitionHead
 
+_LEAST = 1e-12  # a chance whose logarithm is finite
 _NEVER = -1e4  # log of no probability, finite so that its gradient is 0 and not NaN
 
 
@@ -44,14 +46,13 @@ class _Logits:
     """Logits of a softmax, made for the rows that are asked: called with a slice it gives (m, V - 2)."""
 
     states: Tensor
-    left: Tensor
-    right: Tensor
+    product: Callable[[slice], Tensor]
     bias: Tensor | None
     here: Tensor
     distance: DistanceBias | None
 
     def __call__(self, part: slice) -> Tensor:
-        logits = self.left[part] @ self.right.T
+        logits = self.product(part)
         if self.bias is not None:
             logits = logits + self.bias
         return logits if self.distance is None else logits + self.distance(self.states[part], self.here[part])
@@ -110,7 +111,7 @@ class ItemHead(nn.Module):
         if self.distance is None:
             left, right = self._operands(states, table.all())
             return linear_cross_entropy(left, right, wanted - RESERVED, 0.0, dtype, mixed)
-        base = self._base(states, self._here(asked, read)[keep], table.all())
+        base = self._base(states, self._here(asked, read)[keep], table)
         own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
         if mixed is None:
             return -own.sum()
@@ -126,7 +127,7 @@ class ItemHead(nn.Module):
         pointed = pointed.permute(0, 2, 1).flatten(0, 1)[keep]  # (n, P)
         return Mixed(gate[:, 0], torch.logsumexp((gate[:, 1:] + pointed).clamp_min(_NEVER), 1), softmax_weight)
 
-    def softmax(self, states: Tensor, table: Tensor) -> Tensor:
+    def softmax(self, states: Tensor, table: ItemTable) -> Tensor:
         """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax: nothing is pointed at."""
         nowhere = states.new_zeros(len(states), 3)
         return torch.log_softmax(self._base(states, nowhere, table)(slice(None)).float(), 1)
@@ -134,7 +135,7 @@ class ItemHead(nn.Module):
     def log_probabilities(self, asked: Asked, read: Read, table: ItemTable) -> Tensor:
         """(B·T, V - 2) log-probabilities; code k + 2 is column k."""
         states = asked.states.flatten(0, 1)
-        base = torch.log_softmax(self._base(states, self._here(asked, read), table.all())(slice(None)).float(), 1)
+        base = torch.log_softmax(self._base(states, self._here(asked, read), table)(slice(None)).float(), 1)
         if self.gate is None:
             return base
         pointers = self._pointers(asked, read, table, None)
@@ -145,6 +146,32 @@ class ItemHead(nn.Module):
             one.add_to(pointed, weight)
         return torch.logaddexp(base + gate[:, :, 0].reshape(-1, 1), pointed[:, RESERVED:].log_())
 
+    def rows(
+        self, asked: Asked, read: Read, table: ItemTable, target: Tensor, keep: Tensor
+    ) -> Callable[[slice], Tensor]:
+        """Rows → (m, V - 2) log-probabilities, or logits, of the questions at the flat places `keep` (n,).
+
+        What a model learns whole answers from (`models.taught`). `target` (B, T) as in `loss`.
+        """
+        states = asked.states.flatten(0, 1)[keep]
+        base = self._base(states, self._here(asked, read)[keep], table)
+        if self.gate is None:
+            return base
+        pointers = self._pointers(asked, read, table, target if self.training else None)
+        gate = self._gate(asked, pointers).flatten(0, 1)[keep]  # (n, 1 + P)
+        weights = torch.split(gate[:, 1:], [one.log_share.shape[1] for one in pointers], dim=1)
+        told = [one.at(keep) for one in pointers]  # (n, P, m) codes and log-shares of each
+
+        def mixed(part: slice) -> Tensor:
+            own = torch.log_softmax(base(part).float(), 1) + gate[part, :1]
+            pointed = own.new_zeros(len(own), self.items)
+            for (code, share), weight in zip(told, weights, strict=True):
+                chance = (weight[part, :, None] + share[part]).exp().flatten(1)  # (m, P·m)
+                pointed = pointed.scatter_add(1, code[part].flatten(1), chance)
+            return (own.exp() + pointed[:, RESERVED:] + _LEAST).log()
+
+        return mixed
+
     def _operands(self, states: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         """Factors of the logits without distances; the bias of each item is one more column."""
         left, right = item_operands(states, table, self.temperature)
@@ -152,9 +179,8 @@ class ItemHead(nn.Module):
             return left, right
         return torch.cat([left, torch.ones_like(left[:, :1])], dim=1), torch.cat([right, self.bias[:, None]], dim=1)
 
-    def _base(self, states: Tensor, here: Tensor, table: Tensor) -> _Logits:
-        left, right = item_operands(states, table, self.temperature)
-        return _Logits(states, left, right, self.bias, here, self.distance)
+    def _base(self, states: Tensor, here: Tensor, table: ItemTable) -> _Logits:
+        return _Logits(states, table.product(states, self.temperature), self.bias, here, self.distance)
 
     def _here(self, asked: Asked, read: Read) -> Tensor:
         """(B·T, 3) place of the last visible event of each question; empty where nothing asks for it."""
