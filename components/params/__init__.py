@@ -36,6 +36,15 @@ from components.params.network import (
     TrainParams,
     TransitionParams,
 )
+from components.params.search import (
+    Choices,
+    FloatRange,
+    IntRange,
+    PrunerParams,
+    Range,
+    SamplerParams,
+    SearchParams,
+)
 from components.params.section import Fraction, Section, Span
 from components.params.serving import FlowParams, PolicyParams, RuleParams, Segment, SegmentParams, ServingParams
 from components.params.whole import Params, WorkspaceParams, check_agreement, load_params, parse_params
@@ -45,15 +54,18 @@ __all__ = [
     "BaselineParams",
     "BlendParams",
     "CandidateParams",
+    "Choices",
     "ComponentParams",
     "EncoderParams",
     "EvaluationParams",
     "EventParams",
     "FeatureParams",
     "FillParams",
+    "FloatRange",
     "FlowParams",
     "Fraction",
     "GateParams",
+    "IntRange",
     "ItemLossParams",
     "MemoryParams",
     "ModelParams",
@@ -62,9 +74,13 @@ __all__ = [
     "OptimiserParams",
     "Params",
     "PolicyParams",
+    "PrunerParams",
+    "Range",
     "RankerParams",
     "RegionParams",
     "RuleParams",
+    "SamplerParams",
+    "SearchParams",
     "Section",
     "Segment",
     "SegmentParams",

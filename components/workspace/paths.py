@@ -112,6 +112,11 @@ class Workspace:
         return self.state / "checkpoints"
 
     @property
+    def search(self) -> Path:
+        """Trials of `chronotope search`, and who searches."""
+        return self.state / "search"
+
+    @property
     def mlflow_db(self) -> Path:
         return self.state / "mlflow.db"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import benchmark, doctor, explain, init, pipeline, promotion, run, serve, ui
+from flows.cli import benchmark, doctor, explain, init, pipeline, promotion, run, search, serve, ui
 
 app = typer.Typer(
     name="chronotope",
@@ -21,6 +21,7 @@ app.command()(pipeline.validate)
 app.command()(pipeline.features)
 app.command()(pipeline.train)
 app.command()(pipeline.evaluate)
+app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)

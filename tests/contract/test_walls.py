@@ -22,7 +22,7 @@ LAYERS = [
     {"ranking"},
     {"learners", "explanation"},
     {"registry"},
-    {"serving", "presets"},
+    {"serving", "presets", "search"},
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
@@ -35,6 +35,7 @@ ENGINES = {
     "great_expectations": "components/events/expectations.py",
     "typer": "flows/cli/",
     "dvc": "flows/stages.py",
+    "optuna": "components/search/",
     "captum": "components/explanation/gradients.py",
 }
 FILES = sorted(p for top in ("components", "flows", "bento") for p in (ROOT / top).rglob("*.py"))
