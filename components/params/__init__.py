@@ -21,6 +21,7 @@ from components.params.learners import (
     BlendParams,
     CandidateParams,
     ComponentParams,
+    EnsembleParams,
     MemoryParams,
     RankerParams,
     TrainingParams,
@@ -46,7 +47,15 @@ from components.params.search import (
     SearchParams,
 )
 from components.params.section import Fraction, Section, Span
-from components.params.serving import FlowParams, PolicyParams, RuleParams, Segment, SegmentParams, ServingParams
+from components.params.serving import (
+    FlowParams,
+    PolicyParams,
+    RuleParams,
+    Segment,
+    SegmentParams,
+    ServingParams,
+    UpdateParams,
+)
 from components.params.whole import Params, WorkspaceParams, check_agreement, load_params, parse_params
 
 __all__ = [
@@ -57,6 +66,7 @@ __all__ = [
     "Choices",
     "ComponentParams",
     "EncoderParams",
+    "EnsembleParams",
     "EvaluationParams",
     "EventParams",
     "FeatureParams",
@@ -92,6 +102,7 @@ __all__ = [
     "TrainingParams",
     "TransitionParams",
     "TreeParams",
+    "UpdateParams",
     "ValidationParams",
     "WindowParams",
     "WorkspaceParams",

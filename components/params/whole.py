@@ -14,7 +14,7 @@ from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
 from components.params.search import SearchParams
 from components.params.section import Section
-from components.params.serving import FlowParams, PolicyParams, ServingParams
+from components.params.serving import FlowParams, PolicyParams, ServingParams, UpdateParams
 
 
 class WorkspaceParams(Section):
@@ -38,6 +38,7 @@ class Params(Section):
     gate: GateParams
     policy: PolicyParams
     serving: ServingParams
+    update: UpdateParams
     flow: FlowParams
 
 

@@ -57,6 +57,7 @@ class Corpus:
     seed : of the order of batches and of the cuts
     open_intervals : whether silence until the end of training is an answer to the time head
     targets : events that are answers: all of the window, or those that follow another of the same session
+    only : (N,) of these, the events that are learned; None: all
 
     Raises
     ------
@@ -73,6 +74,7 @@ class Corpus:
         seed: int,
         open_intervals: bool = True,
         targets: Answered = "all",
+        only: NDArray[np.bool_] | None = None,
     ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
@@ -80,6 +82,8 @@ class Corpus:
         self.trained = np.asarray(store["window"]) == WINDOWS[window.name]  # (N,)
         rows = np.flatnonzero(self.trained)
         self.answered = self.trained if targets == "all" else self.trained & _follows(store)
+        if only is not None:
+            self.answered = self.answered & only
         if not np.any(np.asarray(store["item"])[self.answered] > 1):
             raise TrainingError(
                 "events with a known item in the training window" + (", in a session" if targets != "all" else ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import benchmark, doctor, explain, init, pipeline, promotion, run, search, serve, ui
+from flows.cli import benchmark, doctor, explain, init, pipeline, promotion, run, search, serve, ui, update
 
 app = typer.Typer(
     name="chronotope",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command()(init.init)
 app.command()(run.run)
+app.command()(update.update)
 app.command()(pipeline.ingest)
 app.command()(pipeline.validate)
 app.command()(pipeline.features)

@@ -22,7 +22,7 @@ LAYERS = [
     {"ranking"},
     {"learners", "explanation"},
     {"registry"},
-    {"serving", "presets", "search"},
+    {"serving", "presets", "search", "updating"},
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
