@@ -71,7 +71,7 @@ class NetworkPredictor:
         self.start_from: Path | None = None  # a trained network whose weights it begins with
         self.origin: Origin | None = None  # the same, where it is at hand
         self.replay: Replay | None = None  # what is learned, where it is not all
-        self.taken: dict[str, str] = {}  # tensor → what was taken of the origin
+        self.began_with: dict[str, Any] | None = None  # digest of the origin, and what was taken of each tensor
         self.capabilities: frozenset[Capability] = _capabilities(network.heads)
         self._model: SequenceModel | None = None
         self._encoding: dict[str, str] = {}
@@ -146,7 +146,8 @@ class NetworkPredictor:
         if self.origin is None and self.start_from is not None:
             self.origin = origin_of(self.start_from, self.name)
         if self.origin is not None:
-            self.taken = carry(model, encoding, self.origin)
+            taken = carry(model, encoding, self.origin)
+            self.began_with = {"digest": self.origin.digest, "taken": taken}
 
     def as_origin(self, encoding: Encoding, digest: str) -> Origin:
         """This network as one that others begin with; `encoding` is that of its training."""
@@ -203,7 +204,7 @@ class NetworkPredictor:
             "primary": self.primary,
             "encoding": self._encoding,
             "temperatures": self.temperatures,
-            "began_with": None if self.origin is None else {"digest": self.origin.digest, "taken": self.taken},
+            "began_with": self.began_with,
         }
         write_json(folder / "config.json", record)
 
@@ -229,6 +230,7 @@ class NetworkPredictor:
             protocol = Protocol(**record["protocol"])
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
             found.temperatures = checked(record["temperatures"])
+            found.began_with = record.get("began_with")
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
             with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
                 model = SequenceModel(config)

@@ -84,7 +84,7 @@ class Renewal:
         history = self.params.evaluation.history
         fresh.fit(Window(self.store, "train", history), Window(self.store, "tune", history), self.tracker)
         if isinstance(fresh, NetworkPredictor):
-            self.told[one.name]["weights"] = summary(fresh.taken)
+            self.told[one.name]["weights"] = summary(fresh.began_with["taken"] if fresh.began_with else {})
         return fresh
 
     def _fresh(self, name: str) -> Predictor:

@@ -15,6 +15,7 @@ import pytest
 
 from components.errors import IntegrityError, ServiceError, StalePromotion, StorageError
 from components.features.store import Store
+from components.files import read_json
 from components.registry import contest, promote, promotions, trial
 from components.registry.artifact import load_artifact
 from components.registry.decision import Decision
