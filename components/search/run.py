@@ -97,6 +97,9 @@ class _Search:
     def __init__(self, root: Path, params: Params, model: str, space: dict[str, Range]) -> None:
         self.root, self.params, self.model, self.space = root, params, model, space
         self.record: Record = params.model_dump(mode="json")
+        for one in self.record["training"]["models"].values():
+            if one["start_from"] is not None:
+                one["start_from"] = str(root / one["start_from"])
         self.folds = rolling_folds.rolling(root, params, model in params.training.mixed)
         self.epochs = _most_epochs(self.record, space)
         search = params.search.model_dump(mode="json", exclude={"models", "trials", "timeout_s", "space"})

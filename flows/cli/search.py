@@ -44,10 +44,13 @@ def search(
         stages.reproduce(root, "validate", upstream=True)
 
     def say(model: str, trial: Trial, wanted: int) -> None:
-        value = "" if trial.value is None else f"{params.evaluation.primary} {trial.value:.4f}  "
-        shown = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in trial.values.items())
-        if not as_json:
-            console.print(f"{model} {trial.number + 1}/{wanted}  {trial.state}  {value}{trial.seconds:.1f} s  {shown}")
+        if as_json:
+            return
+        value = "" if trial.value is None else f"  {params.evaluation.primary} {trial.value:.4f}"
+        shown = ", ".join(f"{key.rpartition('.')[2]} {one}" for key, one in trial.values.items())
+        console.print(
+            f"{model}, trial {trial.number} (of {wanted})  {trial.state}{value}  {trial.seconds:.1f} s  {shown}"
+        )
 
     found = run(root, params, trials=trials, timeout_s=timeout, resume=resume, say=say)
     values = {key: value for one in found for key, value in one.best.values.items()}

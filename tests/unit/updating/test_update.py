@@ -37,7 +37,7 @@ def record_of(**network: Any) -> dict[str, Any]:
     record["training"]["models"]["gru"] = gru
     record["training"]["blend"] |= {"parts": ["memory", "gru"], "candidate": True, "em_steps": 5}
     record["memory"]["components"] = {
-        name: record["memory"]["components"][name] for name in ("popularity", "user_frequency")
+        name: record["memory"]["components"][name] for name in ("popularity", "markov", "user_frequency")
     }
     record["update"] = {"replay": 0.3, "epochs": 1, "learning_rate": 0.001}
     record["evaluation"]["groups"] = []
