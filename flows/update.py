@@ -70,5 +70,6 @@ def update(
             return found | {"decision": decision, "entry": entry, "bento": built}
     logger.warning("No update: %s", renewed["cannot"])
     if fall_back:
-        return found | retrain(str(root), until=until, wait_s=wait_s, package=package)
+        # The function alone: as a flow of its own it would find this one running, and take it for dead.
+        return found | retrain.fn(str(root), until=until, wait_s=wait_s, package=package)
     return found

@@ -28,7 +28,6 @@ from components.params import BlendParams
 from components.predictor import Capability, Predictor, Queries, Scores, Tracker, Window
 from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
 from components.ranking.parts import judges_asker, load_part
-from components.ranking.pool import Pool
 from components.ranking.rehearsal import rehearse, thin
 
 Floats = NDArray[np.float64]
@@ -201,7 +200,7 @@ class BlendPredictor:
         }
         return [name for name in self.parts if name not in busy]
 
-    def trust(self, head: Capability) -> Mixture | Pool:
+    def trust(self, head: Capability) -> Mixture:
         """Weights of the parts that can say it."""
         return self.weights[head]
 

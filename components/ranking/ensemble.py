@@ -118,7 +118,7 @@ class EnsemblePredictor(BlendPredictor):
             )
         return answers
 
-    def trust(self, head: Capability) -> Mixture | Pool:
+    def trust(self, head: Capability) -> Mixture:
         """Weights of the parts that can say it."""
         return self.pool if head == "item" and self.pool is not None else self.weights[head]
 
@@ -149,7 +149,7 @@ class EnsemblePredictor(BlendPredictor):
             found = cls(load_parts(folder, config), params, protocol, name_of(folder, config))
             found._read_weights(config, str(folder))
             if params.method != "average":
-                found.pool = Pool.read(config["pool"], len(found._able("item")), str(folder))
+                found.pool = Pool.read(dict(config["pool"]), len(found._able("item")), str(folder))
         except (ValidationError, ConfigError, KeyError, TypeError, ValueError) as error:
             raise torn(folder, f"{type(error).__name__}: {error}") from error
         return found

@@ -13,8 +13,7 @@ not below 0); Heskes (1998), Selecting weighting factors in logarithmic opinion 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,40 +21,23 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from components.errors import IntegrityError
+from components.memory.mixture import Mixture, are_edges
 
 Floats = NDArray[np.float64]
 #: Smallest log-probability that a part may give: one that says never does not forbid.
 FLOOR = -25.0
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Weights of K parts in G buckets of history length.
-
-    Attributes
-    ----------
-    edges : (G,) smallest history length of each bucket, ascending, the first 0
-    weights : (G, K) not below 0; they need not sum to 1
-    """
-
-    edges: NDArray[np.int64]
-    weights: Floats
+class Pool(Mixture):
+    """Weights of K parts in G buckets of history length, none below 0; rows need not sum to 1."""
 
     @classmethod
-    def given(cls, weights: Sequence[float]) -> Pool:
+    def given(cls, weights: Sequence[float]) -> Self:
         """One set of weights for everybody."""
         return cls(np.zeros(1, np.int64), np.array([weights], np.float64))
 
-    def of(self, length: NDArray[np.integer]) -> Floats:
-        """(B, K) weights for histories of the given lengths (B,)."""
-        return self.weights[np.searchsorted(self.edges, length, side="right") - 1]
-
-    def record(self) -> dict[str, Any]:
-        """The weights as JSON."""
-        return {"edges": self.edges.tolist(), "weights": self.weights.tolist()}
-
     @classmethod
-    def read(cls, record: dict[str, Any], parts: int, where: str) -> Pool:
+    def read(cls, record: dict[str, object], parts: int, where: str) -> Self:
         """What `record` gave, checked.
 
         Raises
@@ -63,16 +45,10 @@ class Pool:
         IntegrityError
             Weights are missing, negative, all 0 or not finite.
         """
-        edges, weights = np.asarray(record["edges"], np.int64), np.asarray(record["weights"], np.float64)
-        whole = (
-            edges.ndim == 1
-            and edges.size > 0
-            and edges[0] == 0
-            and bool((np.diff(edges) > 0).all())
-            and weights.shape == (len(edges), parts)
-            and bool(np.isfinite(weights).all() and (weights >= 0).all() and (weights.sum(axis=1) > 0).all())
-        )
-        if not whole:
+        edges = np.asarray(record.get("edges", ()), np.int64)
+        weights = np.asarray(record.get("weights", ()), np.float64)
+        fits = are_edges(edges) and weights.shape == (len(edges), parts)
+        if not fits or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any(axis=1).all():
             raise IntegrityError(
                 f"weights of {parts} parts, none below 0, in every bucket",
                 found=f"other numbers in {where}",

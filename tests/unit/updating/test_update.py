@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
 from components.errors import NoUpdate
+from components.features.build import build
 from components.features.store import Store
 from components.files import read_json, sha256_tree
 from components.params import Params, load_params
@@ -23,7 +26,8 @@ from components.registry.lineage import window_record
 from components.registry.tracking.client import connect
 from components.updating.update import gate, update
 from components.workspace import Workspace
-from tests.workspaces import run_stages, small_params
+from tests.city import clean_log, small_city
+from tests.workspaces import FIRST_DAY, run_stages, small_params
 
 NETWORK = {"width": 8, "max_history": 20, "dropout": 0.1}
 
@@ -54,6 +58,16 @@ def crowned(root: Path, params: Params, name: str) -> None:
     promote.promote(root, params, replace(trial.gate_of(root, params, store, challenger), outcome="promote"))
 
 
+def more_days(root: Path, params: Params, days: int) -> None:
+    """The log of the first `days` days, and its features; nothing is trained."""
+    workspace = Workspace(root)
+    log = clean_log(small_city(users=100, items=200, events_per_user_day=2.5))
+    log = log.filter(pl.col("timestamp").dt.date() < FIRST_DAY + dt.timedelta(days=days))
+    log.write_parquet(workspace.events / "all.parquet")
+    log.write_parquet(workspace.validated / "events.parquet")
+    build(root, params)
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose champion is a blend, and two days that came since; not to be changed."""
@@ -62,11 +76,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch = pytest.MonkeyPatch()
     patch.setattr("components.registry.contest._TIMED", 20)
     root = tmp_path_factory.mktemp("update") / "small"
+    (root / "reports").mkdir(parents=True)
+    patch.setattr("tests.workspaces.evaluate", lambda *_: None)
     params = run_stages(root, record_of(), days=33)
     fit_blends(root, params)
     evaluate(root, params)
     crowned(root, params, "blend")
-    run_stages(root, record_of(), days=36)
+    more_days(root, params, days=36)
     patch.undo()
     return root
 
@@ -172,9 +188,9 @@ def test_the_flow_retrains_where_there_is_nothing_to_update(
     for name in ("prepare", "reconcile", "stages"):
         monkeypatch.setattr(module, name, SimpleNamespace(before_run=lambda _: None, stamp_code=lambda _: None))
     monkeypatch.setattr(module, "prepare", lambda _: None)
-    monkeypatch.setattr(
-        module, "retrain", lambda *_, **__: asked.append("retrain") or {"decision": "of the retraining"}
-    )
+    told = {"decision": "of the retraining"}
+    again = SimpleNamespace(fn=lambda *_, **__: asked.append("retrain") or told)
+    monkeypatch.setattr(module, "retrain", again)
     found = module.update.fn(str(root), fall_back=fall_back)
     assert asked == ["ingest", "run_stage", "run_stage", "renew", *(["retrain"] if fall_back else [])]
     assert found["update"] == {"cannot": "No champion."}
