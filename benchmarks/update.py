@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=_CONFIG)
     parser.add_argument("--known", type=float, default=0.9, help="share of the events that the champion has seen")
     parser.add_argument("--replay", default="0,0.3,1", help="shares of the older events that are learned again")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1, help="trainings of each, under seeds of their own")
     parser.add_argument("--json", type=Path)
     asked_for = parser.parse_args()
     options = Options(source=asked_for.source, path=asked_for.path, params=asked_for.config)
