@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from components.errors import ConfigError, IntegrityError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Encoding
-from components.features.store import Store
+from components.features.store import WINDOWS, Store
 from components.files import read_json, sha256_file, write_json
 from components.models.config import SequenceConfig, config_of
 from components.models.heads import RESERVED
@@ -31,6 +31,7 @@ from components.training.begin import check_item_loss, encoding_digests, initial
 from components.training.calibrate import calibrate, calibrated, checked
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
+from components.training.finish import finish
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Trainer
 from components.training.replay import Replay
@@ -117,9 +118,8 @@ class NetworkPredictor:
         config = config_of(self.network, encoding)
         loop, device = self.loop, self.precision.device
         only = None if self.replay is None else self.replay.rows(train.store, config.max_history, self.seed)
-        corpus = Corpus(
-            train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets, only
-        )
+        crops = (loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
+        corpus = Corpus(train, config, *crops, only=only)
         check_item_loss(config, loop)
         judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
         chooser: Chooser = judge
@@ -139,6 +139,12 @@ class NetworkPredictor:
             self.temperatures, row = calibrate(model, judge, self.precision)
             self.curves.append({"step": float(trainer.state.step), "epoch": self.curves[-1]["epoch"], **row})
             tracker.log(row, trainer.state.step)
+        if loop.finish_epochs:
+            if only is not None:
+                only |= np.asarray(tune.store["window"]) == WINDOWS[tune.name]
+            whole = Corpus(train, config, *crops, also=(tune.name,), only=only)
+            checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
+            finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
         self._use(model, encoding_digests(encoding))
 
     def _begin_with(self, model: SequenceModel, encoding: Encoding) -> None:
