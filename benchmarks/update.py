@@ -1,5 +1,6 @@
 """Update against retraining: time and quality on the same new days, with replay and without.
 
+    OMP_NUM_THREADS=1 python -m benchmarks.update --source city [--json OUT]
     OMP_NUM_THREADS=1 python -m benchmarks.update --source foursquare --path train.csv.gz [--json OUT]
 
 The first `--known` of a log in order of time is all that the champion has seen, a tune window at its end. Then the
@@ -141,8 +142,8 @@ def main() -> None:
     """Run, say, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True)
-    parser.add_argument("--path", type=Path, required=True)
-    parser.add_argument("--model", default="transformer")
+    parser.add_argument("--path", type=Path, help="of the log; the simulated city has none")
+    parser.add_argument("--model", default="gru")
     parser.add_argument("--config", type=Path, default=_CONFIG)
     parser.add_argument("--known", type=float, default=0.9, help="share of the events that the champion has seen")
     parser.add_argument("--replay", default="0,0.3,1", help="shares of the older events that are learned again")
