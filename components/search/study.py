@@ -218,7 +218,7 @@ def _of(trial: FrozenTrial, space: Mapping[str, Range]) -> Trial:
     return Trial(
         trial.number,
         names.get(trial.state, "failed"),
-        {key: meant(space[key], value) for key, value in trial.params.items()},
+        {key: meant(one, trial.params[key]) for key, one in space.items() if key in trial.params},
         None if trial.value is None or trial.state == TrialState.FAIL else float(trial.value),
         tuple(trial.user_attrs.get(FOLDS, ())),
         tuple(sorted(trial.intermediate_values.items())),
