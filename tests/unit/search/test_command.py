@@ -44,7 +44,7 @@ def test_trials_are_shown_and_the_best_is_written_on_request(
     assert left.code == 0, left.err
     assert validated == ["validate"]
     assert left.out.count("complete") == 2
-    assert "memory:\n  prior:" in left.out
+    assert "memory:\n  components:" in left.out
     before = (root / "params.yaml").read_text()
     left = chronotope("search", "--workspace", str(root), "--trials", "2", "--apply", "--json")
     found: dict[str, Any] = json.loads(left.out)
