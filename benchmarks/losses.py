@@ -28,8 +28,8 @@ from benchmarks.order_only import leave_one_out_store, predictor_of
 from components.models.config import config_of
 from components.predictor import NoTracker, Window
 from components.training.batches import Corpus
+from components.training.begin import initial_model
 from components.training.loop import Trainer
-from components.training.network import initial_model
 from components.training.tune import Judge
 
 CONFIG = Path(__file__).parent / "configs" / "training.yaml"

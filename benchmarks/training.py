@@ -31,8 +31,8 @@ from components.features.store import Store
 from components.models.config import config_of
 from components.predictor import NoTracker, Window
 from components.training.batches import Corpus
+from components.training.begin import initial_model
 from components.training.loop import Trainer
-from components.training.network import initial_model
 from components.training.tune import Judge
 
 USERS, ITEMS, LENGTH, WIDTH, BATCH = 6040, 3416, 200, 64, 128

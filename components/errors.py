@@ -13,7 +13,8 @@ prints it as one paragraph and exits with `exit_code`; a traceback is always a d
     │   └── UnsafeFileError      a file asks for something that a data file may not (pickle, links, …)
     ├── TrainingError (5)        training cannot go on (NaN loss, nothing to learn from)
     ├── PromotionError (6)       the gate or the promotion log refuses
-    │   └── StalePromotion       another champion was promoted meanwhile
+    │   ├── StalePromotion       another champion was promoted meanwhile
+    │   └── NoUpdate             there is no champion that could learn on
     ├── BusyError (7)            another run holds the workspace
     ├── StorageError (8)         a write failed (disk full, not permitted); nothing half-written is left
     └── ServiceError (9)         a server that is needed does not answer
@@ -79,6 +80,10 @@ class PromotionError(ChronotopeError):
 
 
 class StalePromotion(PromotionError):
+    pass
+
+
+class NoUpdate(PromotionError):
     pass
 
 

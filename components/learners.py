@@ -16,6 +16,7 @@ from components.memory.predictor import MemoryPredictor
 from components.params import Params
 from components.predictor import Predictor
 from components.ranking.blend import BlendPredictor
+from components.ranking.ensemble import EnsemblePredictor
 from components.ranking.parts import KINDS, judges_asker, load_part, simple
 from components.ranking.ranker import RankerPredictor
 from components.ranking.stage import blend_of
@@ -28,8 +29,8 @@ def build(name: str, params: Params) -> Predictor:
 
     Parameters
     ----------
-    name : a candidate model of `training.models`, `.compressed` or `.rankers`, `memory`, `blend`, a counter of
-        `memory.components` or an entry of `training.baselines` (both are baselines), or one's own
+    name : a candidate model of `training.models`, `.compressed`, `.ensembles` or `.rankers`, `memory`, `blend`, a
+        counter of `memory.components` or an entry of `training.baselines` (both are baselines), or one's own
         `package.module:Class`, which is called with the params
     params : of the workspace
 
@@ -62,7 +63,7 @@ def build(name: str, params: Params) -> Predictor:
         return own(name, params)
     known = sorted(
         {
-            *(*training.models, *training.compressed, *training.rankers, *params.memory.components),
+            *(*training.models, *training.compressed, *training.mixed, *params.memory.components),
             *(*training.baselines, "memory", "blend"),
         }
     )
@@ -105,7 +106,8 @@ def load(folder: Path) -> Predictor:
     IntegrityError
         The kind is none of the fixed table, or a file is not what was saved.
     """
-    return load_part(folder, {**KINDS, "blend": BlendPredictor.load, "ranker": RankerPredictor.load})
+    mixed = {"blend": BlendPredictor.load, "ensemble": EnsemblePredictor.load, "ranker": RankerPredictor.load}
+    return load_part(folder, {**KINDS, **mixed})
 
 
 def save(predictor: Predictor, folder: Path) -> None:

@@ -21,14 +21,15 @@ from flows import reconcile, stages, tasks
 from flows.environment import prepare
 
 
-def _name() -> str:
+def run_name() -> str:
+    """Name of a flow run: workspace, until when, and now."""
     values = flow_run.parameters
     workspace = Path(values.get("workspace", ".")).resolve()
     until = values.get("until") or "now"
     return f"{workspace.name}-until-{until}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
 
 
-@flow(name="retrain", flow_run_name=_name, persist_result=False, validate_parameters=True)
+@flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=True)
 def retrain(
     workspace: str = ".",
     until: dt.date | None = None,

@@ -77,6 +77,33 @@ def gate(root: str) -> dict[str, Any]:
     return dict(record)
 
 
+@task(name="renew", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def renew(root: str) -> dict[str, Any]:
+    """Let the champion learn the new days, and judge what became of it; `cannot` says why there is no update."""
+    from components.errors import NoUpdate
+    from components.updating.update import update
+
+    workspace = Path(root)
+    try:
+        record = dict(update(workspace, load_params(workspace / "params.yaml")))
+    except NoUpdate as error:
+        return {"cannot": str(error)}
+    rows = [{"what": name, "value": str(value)} for name, value in record.items()]
+    create_table_artifact(key="update", table=rows, description="What the champion learned, and from what it started.")
+    return record
+
+
+@task(name="gate update", cache_policy=NO_CACHE)
+def gate_update(root: str) -> dict[str, Any]:
+    """Judge the update against the champion on the promotion window; a readable record of the decision."""
+    from components.updating.update import gate as ask
+
+    workspace = Path(root)
+    record = dict(ask(workspace, load_params(workspace / "params.yaml")).as_record())
+    create_markdown_artifact(key="verdict", markdown=verdict(record), description="What the gate decided, and why.")
+    return record
+
+
 def verdict(record: dict[str, Any]) -> str:
     """The decision as Markdown."""
     head = {"promote": "**Promoted**", "refuse": "**Refused**"}.get(record["outcome"], "**Nothing to promote**")

@@ -90,10 +90,10 @@ def _made_by(options: Options, params: Params, code: str) -> dict[str, Any]:
 def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:
     """Who is run: baselines, then the models that were asked for, then the blend of those, if it can be fitted."""
     training = params.training
-    every = [*training.models, *training.compressed, "blend", *training.rankers]
+    every = [*training.models, *training.compressed, "blend", *training.ensembles, *training.rankers]
     wanted = list(options.models) if options.models is not None else every
     window = len(Window(store, "blend").targets) > 0
-    for name in [name for name in wanted if name == "blend" or name in training.rankers]:
+    for name in [name for name in wanted if name == "blend" or name in training.mixed]:
         if not window or not _parts(name, params):
             wanted.remove(name)
             say(f"no {name}: the protocol leaves no window to fit it on")

@@ -22,7 +22,8 @@ from components.models.config import SequenceConfig
 from components.models.sequence import SequenceModel
 from components.params import CompressedParams, Params, TrainParams
 from components.predictor import Tracker, Window
-from components.training.network import NetworkPredictor, encoding_digests, filled, overridden
+from components.training.begin import encoding_digests, filled, overridden
+from components.training.network import NetworkPredictor
 
 _INT8 = get_args(CompressedParams.model_fields["int8"].annotation)
 

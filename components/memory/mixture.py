@@ -59,10 +59,7 @@ class Mixture:
         edges = np.asarray(record.get("edges", ()), np.int64)
         weights = np.asarray(record.get("weights", ()), np.float64)
         whole = (
-            edges.ndim == 1
-            and edges.size > 0
-            and edges[0] == 0
-            and bool((np.diff(edges) > 0).all())
+            are_edges(edges)
             and weights.shape == (len(edges), parts)
             and bool((weights >= 0).all())
             and np.allclose(weights.sum(axis=1), 1.0, atol=1e-6)
@@ -74,6 +71,11 @@ class Mixture:
                 do="Train again, or bring the folder back from DVC.",
             )
         return cls(edges, weights)
+
+
+def are_edges(edges: NDArray[np.int64]) -> bool:
+    """Whether these are the smallest history lengths of buckets: ascending, the first 0."""
+    return edges.ndim == 1 and edges.size > 0 and edges[0] == 0 and bool((np.diff(edges) > 0).all())
 
 
 def fit_weights(likelihood: Floats, steps: int, pull: float = 0.0, towards: Floats | None = None) -> Floats:

@@ -22,6 +22,7 @@ from components.params.learners import (
     BlendParams,
     CandidateParams,
     ComponentParams,
+    EnsembleParams,
     MemoryParams,
     RankerParams,
     TrainingParams,
@@ -37,8 +38,25 @@ from components.params.network import (
     TrainParams,
     TransitionParams,
 )
+from components.params.search import (
+    Choices,
+    FloatRange,
+    IntRange,
+    PrunerParams,
+    Range,
+    SamplerParams,
+    SearchParams,
+)
 from components.params.section import Fraction, Section, Span
-from components.params.serving import FlowParams, PolicyParams, RuleParams, Segment, SegmentParams, ServingParams
+from components.params.serving import (
+    FlowParams,
+    PolicyParams,
+    RuleParams,
+    Segment,
+    SegmentParams,
+    ServingParams,
+    UpdateParams,
+)
 from components.params.whole import Params, WorkspaceParams, check_agreement, load_params, parse_params
 
 __all__ = [
@@ -46,17 +64,21 @@ __all__ = [
     "BaselineParams",
     "BlendParams",
     "CandidateParams",
+    "Choices",
     "ComponentParams",
     "CompressedParams",
     "DistilParams",
     "EncoderParams",
+    "EnsembleParams",
     "EvaluationParams",
     "EventParams",
     "FeatureParams",
     "FillParams",
+    "FloatRange",
     "FlowParams",
     "Fraction",
     "GateParams",
+    "IntRange",
     "ItemLossParams",
     "MemoryParams",
     "ModelParams",
@@ -66,9 +88,13 @@ __all__ = [
     "Params",
     "PolicyParams",
     "PruneParams",
+    "PrunerParams",
+    "Range",
     "RankerParams",
     "RegionParams",
     "RuleParams",
+    "SamplerParams",
+    "SearchParams",
     "Section",
     "Segment",
     "SegmentParams",
@@ -80,6 +106,7 @@ __all__ = [
     "TrainingParams",
     "TransitionParams",
     "TreeParams",
+    "UpdateParams",
     "ValidationParams",
     "WindowParams",
     "WorkspaceParams",

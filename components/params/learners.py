@@ -36,6 +36,19 @@ class BlendParams(Section):
     candidate: bool  # whether it may be promoted
 
 
+class EnsembleParams(Section):
+    """Fitted learners as one: averaged, pooled, or stacked on the blend window."""
+
+    parts: list[str] = Field(min_length=1)  # models, baselines, counters
+    method: Literal["average", "pool", "stack"]  # sum, or product, with given weights; product with learned ones
+    weights: dict[str, float] | None  # of each part (average, pool); null: all alike
+    history_buckets: list[int]  # edges of history length; each bucket has its own learned weights
+    em_steps: int = Field(ge=1)
+    pull: float = Field(ge=0)  # of learned weights to equal ones (stack)
+    max_queries: int = Field(ge=50)  # evenly spread, that a stack is learned from
+    candidate: bool  # whether it may be promoted
+
+
 class CandidateParams(Section):
     """Items that a ranker looks at closely."""
 
@@ -89,12 +102,13 @@ class TrainingParams(Section):
     compressed: dict[str, CompressedParams]
     baselines: dict[str, BaselineParams]
     blend: BlendParams
+    ensembles: dict[str, EnsembleParams]
     rankers: dict[str, RankerParams]
 
     @property
-    def mixed(self) -> dict[str, BlendParams | RankerParams]:
-        """What is made of other learners, by name: the blend where it has parts, and the rankers."""
-        return {**({"blend": self.blend} if self.blend.parts else {}), **self.rankers}
+    def mixed(self) -> dict[str, BlendParams | EnsembleParams | RankerParams]:
+        """What is made of other learners, by name: the blend where it has parts, ensembles, and rankers."""
+        return {**({"blend": self.blend} if self.blend.parts else {}), **self.ensembles, **self.rankers}
 
     def finished(self, name: str) -> bool:
         """Whether the model of that name learns from the tune window after that has chosen its weights."""

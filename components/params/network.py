@@ -100,3 +100,5 @@ class ModelParams(Section):
     kind: Literal["memory", "network"]
     network: NetworkParams | None
     overrides: dict[str, Any]  # keys of TrainParams
+    seed: int = Field(ge=0)  # added to workspace.seed: the same network drawn anew
+    start_from: str | None  # folder of a trained network or an artifact whose weights it begins with

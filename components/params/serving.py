@@ -1,4 +1,4 @@
-"""What is served: rules on the final list by segment of the user, limits, and the schedule of retraining."""
+"""What is served: rules on the final list by segment of the user, limits, updates, and the schedule of retraining."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ class ServingParams(Section):
     explain_events: int = Field(ge=1)  # newest events of a history that are left out one by one
     gradient_steps: int = Field(ge=2)  # points of the path of integrated gradients
     poll_s: float = Field(gt=0)
+
+
+class UpdateParams(Section):
+    """How a champion learns new days."""
+
+    replay: float = Fraction  # of the older events, learned again
+    epochs: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
 
 
 class FlowParams(Section):

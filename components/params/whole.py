@@ -12,8 +12,9 @@ from components.errors import ConfigError
 from components.params.data import EventParams, FeatureParams, SimulationParams, ValidationParams, WindowParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
+from components.params.search import SearchParams
 from components.params.section import Section
-from components.params.serving import FlowParams, PolicyParams, ServingParams
+from components.params.serving import FlowParams, PolicyParams, ServingParams, UpdateParams
 
 
 class WorkspaceParams(Section):
@@ -32,10 +33,12 @@ class Params(Section):
     windows: WindowParams
     memory: MemoryParams
     training: TrainingParams
+    search: SearchParams
     evaluation: EvaluationParams
     gate: GateParams
     policy: PolicyParams
     serving: ServingParams
+    update: UpdateParams
     flow: FlowParams
 
 

@@ -164,7 +164,7 @@ class BlendPredictor:
         part, or part.counter → (B, M) float64
             Its share; all shares sum to 1.
         """
-        weights = self.weights["item"].of(history_length(queries))
+        weights = self.trust("item").of(history_length(queries))
         rows = np.arange(len(queries))[:, None]
         names = self._able("item")
         given = [weights[:, [k]] * np.exp(self.parts[n].score(queries).item[rows, items]) for k, n in enumerate(names)]
@@ -195,10 +195,14 @@ class BlendPredictor:
             name
             for head in HEADS
             if head in self.weights
-            for name, weight in zip(self._able(head), self.weights[head].weights.T, strict=True)
+            for name, weight in zip(self._able(head), self.trust(head).weights.T, strict=True)
             if (weight >= IDLE).any()
         }
         return [name for name in self.parts if name not in busy]
+
+    def trust(self, head: Capability) -> Mixture:
+        """Weights of the parts that can say it."""
+        return self.weights[head]
 
     def save(self, folder: Path) -> None:
         """Write `config.json`, and each part whole below `part_<name>/`."""
@@ -270,7 +274,8 @@ def torn(folder: Path, found: str) -> IntegrityError:
 def describe(blend: BlendPredictor, log_likelihood: float) -> str:
     """The weights of a blend as text, and the parts that it does not need."""
     lines = [f"{blend.name}: mean log-probability of items {log_likelihood:.4f}"]
-    for head, mixture in blend.weights.items():
+    for head in blend.weights:
+        mixture = blend.trust(head)
         for edge, weights in zip(mixture.edges, mixture.weights, strict=True):
             shares = ", ".join(f"{name} {w:.2f}" for name, w in zip(blend._able(head), weights, strict=True))
             lines.append(f"  {head}, history from {edge}: {shares}")

@@ -1,7 +1,7 @@
-"""The stage `blend`: the mixture and the rankers of a workspace, from its trained models.
+"""The stage `blend`: the mixture, the ensembles and the rankers of a workspace, from its trained models.
 
-Reads data/features and models/, writes `blends/<name>/` for the blend and each ranker. Models are read as they were
-trained; a baseline or a counter that is a part of one is fitted here, in seconds. Nothing is judged.
+Reads data/features and models/, writes `blends/<name>/` for the blend, each ensemble and each ranker. Models are read
+as they were trained; a baseline or a counter that is a part of one is fitted here, in seconds. Nothing is judged.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from components.files import replace_folder
 from components.params import Params
 from components.predictor import NoTracker, Predictor, Window
 from components.ranking.blend import BlendPredictor, describe
+from components.ranking.ensemble import EnsemblePredictor
 from components.ranking.parts import load_part, simple
 from components.ranking.ranker import RankerPredictor
 
 
 def fit_blends(root: Path, params: Params) -> str:
-    """Fit the blend and the rankers of `params.training` and write them below `blends/`.
+    """Fit the blend, the ensembles and the rankers of `params.training` and write them below `blends/`.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def fit_blends(root: Path, params: Params) -> str:
     wanted = params.training.mixed
     with replace_folder(root / "blends") as folder:
         if not wanted:
-            return "training.blend.parts and training.rankers are empty: nothing to blend."
+            return "training.blend.parts, training.ensembles and training.rankers are empty: nothing to blend."
         store = Store.load(root / "data" / "features")
         said = []
         for name, one in wanted.items():
@@ -49,13 +50,15 @@ def fit_blends(root: Path, params: Params) -> str:
 
 
 def blend_of(name: str, parts: dict[str, Predictor], params: Params, protocol: Protocol) -> BlendPredictor:
-    """The blend, or the ranker of that name, over fitted parts; itself unfitted.
+    """The blend, or the ensemble or ranker of that name, over fitted parts; itself unfitted.
 
     Raises
     ------
     ConfigError
         The ranker would learn from answers that one of its networks has learned by heart.
     """
+    if name in params.training.ensembles:
+        return EnsemblePredictor(parts, params.training.ensembles[name], protocol, name)
     if name not in params.training.rankers:
         return BlendPredictor(parts, params.training.blend, protocol, name)
     ranker = params.training.rankers[name]

@@ -12,6 +12,7 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,57 @@ _KINDS = {
     "network": "A sequence model: a network over the user's history.",
     "compressed": "A sequence model made smaller or faster out of another.",
     "blend": "A mixture of the memory and sequence models.",
+    "average": "An average of the memory and sequence models, with given weights.",
+    "pool": "A product of what the memory and sequence models say, with given weights.",
+    "stack": "A product of what the memory and sequence models say, with learned weights.",
     "trees": "Trees that rank what the memory, sequence models and others propose.",
     "gate": "A mixture of counts and models, weighed by what the question is like.",
 }
 
 
+@dataclass(frozen=True)
+class Challenger:
+    """Who stands trial.
+
+    Attributes
+    ----------
+    one : its name and folder
+    judged : how it answered the promotion window
+    evaluation : record of that, which its card is written from
+    run_id : of its training in MLflow, where it was logged
+    chosen_by : each candidate's value on the blend window, where there was a choice
+    more : what its lineage tells besides
+    """
+
+    one: contest.Contestant
+    judged: Judgement
+    evaluation: Mapping[str, Any]
+    run_id: str | None
+    chosen_by: Mapping[str, float] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
 def run_gate(root: Path, params: Params, challenger: str | None = None) -> Decision:
-    """Choose the challenger, pack it, and judge it against the champion on the promotion window.
+    """Choose the challenger among what was trained, and try it: see `gate_of`.
+
+    `challenger` names a candidate model that is not the best, but smaller or faster; None: the best.
+    """
+    store = Store.load(Workspace(root).features)
+    chosen, values = contest.choose(root, contest.candidates(root, params, challenger), store, params)
+    logger.info("challenger: %s", chosen.name)
+    run_id = runs.find(root, params.workspace.name, results.training(root, params, chosen).key)
+    evaluation = read_json(Workspace(root).reports / "evaluation.json")
+    judged = contest.judgement_of(root, chosen.name)
+    return gate_of(root, params, store, Challenger(chosen, judged, evaluation, run_id, values))
+
+
+def gate_of(root: Path, params: Params, store: Store, challenger: Challenger) -> Decision:
+    """Pack a challenger, and judge it against the champion on the promotion window.
 
     Parameters
     ----------
-    root, params : of the workspace
-    challenger : a candidate model by its name, for one that is not the best but smaller or faster; None: the best
+    root, params, store : of the workspace
+    challenger : who stands trial
 
     Returns
     -------
@@ -60,16 +100,12 @@ def run_gate(root: Path, params: Params, challenger: str | None = None) -> Decis
         rolled back before, or no event came since the last promotion.
     """
     begin = time.monotonic()
-    store = Store.load(Workspace(root).features)
     entries = promotions.history(root)
-    chosen, values = contest.choose(root, contest.candidates(root, params, challenger), store, params)
-    logger.info("challenger: %s", chosen.name)
-    run_id = runs.find(root, params.workspace.name, results.training(root, params, chosen).key)
-    manifest = pack(root, params, store, chosen, run_id)
-    window = {**window_record(store, contest.PROMOTION), "chosen_by": dict(values)}
+    chosen, judged = challenger.one, challenger.judged
+    manifest = pack(root, params, store, challenger)
+    window = {**window_record(store, contest.PROMOTION), "chosen_by": dict(challenger.chosen_by)}
     champion = _champion(root, params, entries)
     settled = _settled(root, entries, champion, manifest, window, params.gate)
-    judged = contest.judgement_of(root, chosen.name)
     counters = contest.baselines(root, params) if champion is None and settled is None else []
     case = Case(
         user=judged.user,
@@ -94,12 +130,11 @@ def run_gate(root: Path, params: Params, challenger: str | None = None) -> Decis
     return decision
 
 
-def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_id: str | None) -> Manifest:
-    """Pack a candidate model, trained in the run `run_id`, as an artifact of the workspace."""
-    workspace = Workspace(root)
-    origin = lineage(root, store, run_id)
-    evaluation = read_json(workspace.reports / "evaluation.json")
-    text = card(params.workspace.name, one.name, _KINDS[_kind(one.name, params)], evaluation, origin)
+def pack(root: Path, params: Params, store: Store, challenger: Challenger) -> Manifest:
+    """Pack a candidate model as an artifact of the workspace."""
+    workspace, one = Workspace(root), challenger.one
+    origin = {**lineage(root, store, challenger.run_id), **challenger.more}
+    text = card(params.workspace.name, one.name, _KINDS[_kind(one.name, params)], challenger.evaluation, origin)
     return compose(
         workspace.artifacts,
         one.folder,
@@ -112,10 +147,12 @@ def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_
 
 
 def _kind(name: str, params: Params) -> str:
-    models, rankers = params.training.models, params.training.rankers
+    models = params.training.models
     if name in params.training.compressed:
         return "compressed"
-    return models[name].kind if name in models else rankers[name].method if name in rankers else "blend"
+    methods = {name: str(one.method) for name, one in params.training.ensembles.items()}
+    methods |= {name: one.method for name, one in params.training.rankers.items()}
+    return models[name].kind if name in models else methods.get(name, "blend")
 
 
 def _champion(root: Path, params: Params, entries: Sequence[Entry]) -> tuple[Entry, Manifest] | None:

@@ -58,6 +58,7 @@ class Corpus:
     open_intervals : whether silence until the end of training is an answer to the time head
     targets : events that are answers: all of the window, or those that follow another of the same session
     also : windows right behind `window` that are learned from as well
+    only : (N,) of all these, the events that are learned; None: all
 
     Raises
     ------
@@ -75,6 +76,7 @@ class Corpus:
         open_intervals: bool = True,
         targets: Answered = "all",
         also: Sequence[str] = (),
+        only: NDArray[np.bool_] | None = None,
     ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
@@ -82,6 +84,8 @@ class Corpus:
         self.trained = np.isin(np.asarray(store["window"]), [WINDOWS[name] for name in (window.name, *also)])  # (N,)
         rows = np.flatnonzero(self.trained)
         self.answered = self.trained if targets == "all" else self.trained & _follows(store)
+        if only is not None:
+            self.answered = self.answered & only
         if not np.any(np.asarray(store["item"])[self.answered] > 1):
             raise TrainingError(
                 "events with a known item in the training window" + (", in a session" if targets != "all" else ""),

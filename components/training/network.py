@@ -6,7 +6,7 @@ with the encoding that the model was trained on. Its weights do not move between
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from components.errors import ConfigError, IntegrityError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Encoding
-from components.features.hexagon import unit_vectors
-from components.features.store import Store
-from components.files import digest_of, read_json, write_json
-from components.language.pretrained import installed
+from components.features.store import WINDOWS, Store
+from components.files import read_json, sha256_file, write_json
 from components.models.config import SequenceConfig, config_of
 from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED
@@ -30,13 +28,15 @@ from components.models.weights import check_like, load_tensors, save_tensors
 from components.params import NetworkParams, Params, TrainParams
 from components.predictor import Capability, Queries, Scores, TimeDistribution, Tracker, Window
 from components.training.batches import Corpus
+from components.training.begin import check_item_loss, encoding_digests, filled, initial_model, overridden, shape_of
 from components.training.calibrate import calibrate, calibrated, checked
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.finish import finish
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
-from components.training.successors import count_successors
+from components.training.replay import Replay
+from components.training.transfer import Origin, carry, encoding_of, network_in
 from components.training.tune import Judge, answers, blocks
 
 _FORMAT = 4
@@ -80,6 +80,10 @@ class NetworkPredictor:
         self.teachers: TeacherOf | None = None  # whose answers are learned as well
         self.begun: SequenceModel | None = None  # weights that training goes on from; None: fresh ones
         self.precision = choose(loop.device, loop.precision)
+        self.start_from: Path | None = None  # a trained network whose weights it begins with
+        self.origin: Origin | None = None  # the same, where it is at hand
+        self.replay: Replay | None = None  # what is learned, where it is not all
+        self.began_with: dict[str, Any] | None = None  # digest of the origin, and what was taken of each tensor
         self.capabilities: frozenset[Capability] = _capabilities(network.heads)
         self._model: SequenceModel | None = None
         self._encoding: dict[str, str] = {}
@@ -101,7 +105,10 @@ class NetworkPredictor:
             )
         loop = overridden(params.training.loop, entry.overrides, name)
         protocol = Protocol.of(params.evaluation)
-        return cls(name, entry.network, loop, protocol, params.evaluation.primary, params.workspace.seed + seed_offset)
+        seed = params.workspace.seed + entry.seed + seed_offset
+        found = cls(name, entry.network, loop, protocol, params.evaluation.primary, seed)
+        found.start_from = None if entry.start_from is None else Path(entry.start_from)
+        return found
 
     @property
     def model(self) -> SequenceModel:
@@ -121,8 +128,10 @@ class NetworkPredictor:
         encoding = train.store.encoding
         config = config_of(self.network, encoding) if self.begun is None else self.begun.config
         loop, device = self.loop, self.precision.device
-        corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
-        _check_item_loss(config, loop)
+        only = None if self.replay is None else self.replay.rows(train.store, config.max_history, self.seed)
+        crops = (loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
+        corpus = Corpus(train, config, *crops, only=only)
+        check_item_loss(config, loop)
         judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
         chooser: Chooser = judge
         if loop.choose_by == "log_likelihood":
@@ -130,7 +139,9 @@ class NetworkPredictor:
                 Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
             )
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            model = (self.begun or initial_model(config, encoding, corpus, self.seed)).to(device)
+            model = self.begun or initial_model(config, encoding, corpus, self.seed)
+            self._begin_with(model, encoding)
+            model = model.to(device)
             teacher = None if self.teachers is None else self.teachers(train.store, model.config, loop)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
             trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints, teacher)
@@ -141,8 +152,9 @@ class NetworkPredictor:
             self.curves.append({"step": float(trainer.state.step), "epoch": self.curves[-1]["epoch"], **row})
             tracker.log(row, trainer.state.step)
         if loop.finish_epochs:
-            crops = (loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
-            whole = Corpus(train, config, *crops, also=(tune.name,))
+            if only is not None:
+                only |= np.asarray(tune.store["window"]) == WINDOWS[tune.name]
+            whole = Corpus(train, config, *crops, also=(tune.name,), only=only)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
             finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
         if isinstance(model.encoder, LanguageEncoder):
@@ -158,6 +170,19 @@ class NetworkPredictor:
         """Take over weights that were made elsewhere, with the digests of the encoding that they were made with."""
         self.temperatures = dict(temperatures)
         self._use(model.to(self.precision.device), encoding)
+
+    def _begin_with(self, model: SequenceModel, encoding: Encoding) -> None:
+        """Take the weights of the origin, where there is one."""
+        if self.origin is None and self.start_from is not None:
+            self.origin = origin_of(self.start_from, self.name)
+        if self.origin is not None:
+            taken = carry(model, encoding, self.origin)
+            self.began_with = {"digest": self.origin.digest, "taken": taken}
+
+    def as_origin(self, encoding: Encoding, digest: str) -> Origin:
+        """This network as one that others begin with; `encoding` is that of its training."""
+        self._check(encoding)
+        return Origin(self.model.state_dict(), self.model.config, encoding, digest)
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
         self._model, self._encoding, self._checked = model.eval(), encoding, None
@@ -223,6 +248,7 @@ class NetworkPredictor:
             "primary": self.primary,
             "encoding": self._encoding,
             "temperatures": self.temperatures,
+            "began_with": self.began_with,
         }
 
     @classmethod
@@ -249,12 +275,13 @@ class NetworkPredictor:
             protocol = Protocol(**record["protocol"])
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
             found.temperatures = checked(record["temperatures"])
+            found.began_with = record.get("began_with")
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
         except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise IntegrityError(
                 f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
             ) from error
-        model = found.read_weights(folder / "weights.safetensors", _shape(config, folder), record)
+        model = found.read_weights(folder / "weights.safetensors", shape_of(config, folder), record)
         model.embedding.table.check()
         if isinstance(model.encoder, LanguageEncoder):
             model.encoder.texts.check()
@@ -264,102 +291,24 @@ class NetworkPredictor:
         return found
 
 
-def _shape(config: SequenceConfig, folder: Path) -> SequenceModel:
-    """The model of a configuration that a file brought, as shapes alone: nothing is allocated on the word of a file."""
-    if config.language is not None:
-        installed()
-    try:
-        with torch.device("meta"):
-            return SequenceModel(config)
-    except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise IntegrityError(
-            f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
-        ) from error
+def origin_of(folder: Path, name: str) -> Origin:
+    """A trained network of a folder, for the model `name` to begin with.
 
-
-def filled(model: SequenceModel, tensors: Mapping[str, torch.Tensor]) -> SequenceModel:
-    """A model that is shapes alone, with weights that were checked."""
-    if isinstance(model.encoder, LanguageEncoder):
-        model.encoder.materialise()
-    model.load_state_dict(tensors, assign=True)
-    return model
-
-
-def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
-    """What the item's probability is made of says which losses can be learned by."""
-    kind = loop.item_loss.kind
-    if kind != "full" and (config.item_bias or config.distance):
-        raise ConfigError(
-            "`training.loop.item_loss.kind: full` for a network with item bias or distance",
-            found=kind,
-            do="Set it so, or switch these off in the network.",
-        )
-    estimates = kind == "full" or (kind == "sampled" and loop.item_loss.logq)
-    if not estimates and (config.copy_heads or config.transition_lags):
-        raise ConfigError(
-            "`training.loop.item_loss` full, or sampled with logq, for a network with copy heads or transitions, which "
-            "mixes probabilities",
-            found=f"{kind}, logq {loop.item_loss.logq}",
-            do="Set it so, or switch these off in the network.",
-        )
-
-
-def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, seed: int) -> SequenceModel:
-    """A model with fresh weights: drawn from the seed, its time head started at the training window's gaps."""
-    torch.manual_seed(seed)
-    model = SequenceModel(config)
-    if isinstance(model.encoder, LanguageEncoder):
-        model.encoder.begin(encoding)
-    model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
-    if model.item.bias is not None:
-        seen = np.asarray(corpus.store["item"])[corpus.trained]
-        count = np.bincount(seen, minlength=config.items)[RESERVED:] + 1.0
-        with torch.no_grad():
-            model.item.bias.copy_(torch.from_numpy(np.log(count / count.sum())))
-    if model.item.distance is not None:
-        places = (
-            np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
-        )
-        model.item.distance.points.copy_(torch.from_numpy(np.nan_to_num(unit_vectors(*places).T).astype(np.float32)))
-    if model.item.transitions is not None:
-        count_successors(corpus.store, corpus.trained, model.item.transitions)
-    gaps = corpus.log_gaps() if model.time is not None else np.empty(0)
-    if model.time is not None and len(gaps):
-        share = (np.arange(config.time_components) + 0.5) / config.time_components
-        means = np.quantile(gaps, share).astype(np.float32)
-        model.time.start_at(torch.from_numpy(means), float(np.std(gaps)) / 2)
-    return model
+    Raises
+    ------
+    ConfigError
+        There is no such network, or its vocabulary is not at hand.
+    IntegrityError
+        The vocabulary there is not the one that it was trained with.
+    """
+    home = network_in(folder, name)
+    network = NetworkPredictor.load(home)
+    return network.as_origin(encoding_of(home), sha256_file(home / "weights.safetensors"))
 
 
 def _capabilities(heads: Iterable[str]) -> frozenset[Capability]:
     names: tuple[Capability, ...] = get_args(Capability)
     return frozenset(name for name in names if name in heads)
-
-
-def encoding_digests(encoding: Encoding) -> dict[str, str]:
-    """Kind of vocabulary → digest of its ids in order; `scales` → digest of the numbers' statistics."""
-    found = {kind: digest_of([str(name) for name in words.ids]) for kind, words in encoding.vocabularies.items()}
-    scales = [[name, s.fill, s.centre, s.spread, s.params.model_dump()] for name, s in encoding.scales.items()]
-    return {**dict(sorted(found.items())), "scales": digest_of(scales)}
-
-
-def overridden(loop: TrainParams, overrides: dict[str, Any], name: str) -> TrainParams:
-    """The loop with what one model has otherwise.
-
-    Raises
-    ------
-    ConfigError
-        An override is not one of its knobs.
-    """
-    record = loop.model_dump()
-    unknown = sorted(set(overrides) - set(record))
-    if unknown:
-        raise ConfigError(
-            f"overrides of `{name}` that are knobs of training.loop",
-            found=f"`{unknown[0]}`",
-            do=f"Use some of {', '.join(record)}.",
-        )
-    return TrainParams.model_validate({**record, **overrides})
 
 
 def _scores(parts: list[Answers], order: NDArray[np.int64], config: SequenceConfig) -> Scores:

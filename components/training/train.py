@@ -16,7 +16,7 @@ from components.models.config import language_digest
 from components.params import Params
 from components.predictor import Predictor, Tracker, Window
 from components.training.curves import curves_csv
-from components.training.network import NetworkPredictor
+from components.training.network import NetworkPredictor, origin_of
 from components.workspace import Workspace
 
 
@@ -32,7 +32,10 @@ def train(root: Path, params: Params, model_name: str, tracker: Tracker) -> None
     """
     predictor = NetworkPredictor.of(model_name, params)
     workspace = Workspace(root)
+    if predictor.start_from is not None:
+        predictor.origin = origin_of(root / predictor.start_from, model_name)
     inputs = {
+        "began_with": None if predictor.origin is None else predictor.origin.digest,
         "features": sha256_tree(workspace.features),
         "network": predictor.network.model_dump(),
         "language": language_digest(predictor.network),

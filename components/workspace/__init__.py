@@ -3,7 +3,7 @@
 Nothing here reads events or models, and nothing here decides.
 """
 
-from components.workspace.lock import Holder, hold, holder
+from components.workspace.lock import Holder, hold, hold_file, holder
 from components.workspace.origin import data_digest, environment, environment_digest, git_sha, params_digest
 from components.workspace.paths import Settings, Workspace
 
@@ -16,6 +16,7 @@ __all__ = [
     "environment_digest",
     "git_sha",
     "hold",
+    "hold_file",
     "holder",
     "params_digest",
 ]

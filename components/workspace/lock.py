@@ -51,11 +51,24 @@ def hold(root: Path, purpose: str, timeout_s: float = 0.0) -> Iterator[None]:
     BusyError
         Another run (or another part of this process) holds the workspace; says who, what for and since when.
     """
-    path = Workspace(root).lock
+    with hold_file(Workspace(root).lock, f"the workspace {root}", purpose, timeout_s):
+        yield
+
+
+@contextlib.contextmanager
+def hold_file(path: Path, what: str, purpose: str, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold something of a workspace by a lock file of its own; see `hold`.
+
+    Parameters
+    ----------
+    path : the lock file
+    what : is held by it, for the message
+    purpose, timeout_s : as in `hold`
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _take(descriptor, path, timeout_s)
+        _take(descriptor, path, what, timeout_s)
         # Written in place: a rename would put another file under the name, and two could hold it.
         record = {"pid": os.getpid(), "purpose": purpose, "since": dt.datetime.now(dt.UTC).isoformat("T", "seconds")}
         os.ftruncate(descriptor, 0)
@@ -66,7 +79,7 @@ def hold(root: Path, purpose: str, timeout_s: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path, timeout_s: float) -> None:
+def _take(descriptor: int, path: Path, what: str, timeout_s: float) -> None:
     deadline = time.monotonic() + max(timeout_s, _GRACE_S)
     while True:
         try:
@@ -83,7 +96,7 @@ def _take(descriptor: int, path: Path, timeout_s: float) -> None:
                 else "another process has just taken it"
             )
             raise BusyError(
-                f"the workspace {path.parent.parent} for itself",
+                f"{what} for itself",
                 found=found,
                 do="Wait for it to end, or end that process; the lock goes with it.",
             ) from error

@@ -112,6 +112,16 @@ class Workspace:
         return self.state / "checkpoints"
 
     @property
+    def search(self) -> Path:
+        """Trials of `chronotope search`, and who searches."""
+        return self.state / "search"
+
+    @property
+    def update(self) -> Path:
+        """The last update of the champion, until the gate has seen it."""
+        return self.state / "update"
+
+    @property
     def mlflow_db(self) -> Path:
         return self.state / "mlflow.db"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import benchmark, compress, doctor, explain, init, pipeline, promotion, run, serve, ui
+from flows.cli import benchmark, compress, doctor, explain, init, pipeline, promotion, run, search, serve, ui, update
 
 app = typer.Typer(
     name="chronotope",
@@ -16,12 +16,14 @@ app = typer.Typer(
 )
 app.command()(init.init)
 app.command()(run.run)
+app.command()(update.update)
 app.command()(pipeline.ingest)
 app.command()(pipeline.validate)
 app.command()(pipeline.features)
 app.command()(pipeline.train)
 app.command()(compress.compress)
 app.command()(pipeline.evaluate)
+app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)

@@ -28,6 +28,8 @@ def keys(record: Any, path: str = "") -> set[str]:
         "training.models",
         "training.baselines",
         "training.rankers",
+        "training.ensembles",
+        "search.space",
         "features.numbers",
         "validation.region",
     }:

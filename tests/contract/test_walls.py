@@ -23,7 +23,7 @@ LAYERS = [
     {"ranking", "export"},
     {"learners", "explanation"},
     {"registry"},
-    {"serving", "presets"},
+    {"serving", "presets", "search", "updating"},
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
@@ -38,6 +38,7 @@ ENGINES = {
     "dvc": "flows/stages.py",
     "onnx": "components/export/",
     "onnxruntime": "components/export/",
+    "optuna": "components/search/",
     "captum": "components/explanation/gradients.py",
     "transformers": "components/language/",
     "peft": "components/language/",

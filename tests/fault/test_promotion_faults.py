@@ -15,6 +15,7 @@ import pytest
 
 from components.errors import IntegrityError, ServiceError, StalePromotion, StorageError
 from components.features.store import Store
+from components.files import read_json
 from components.registry import contest, promote, promotions, trial
 from components.registry.artifact import load_artifact
 from components.registry.decision import Decision
@@ -62,7 +63,9 @@ def _pack_with_room_for_50_kb(root: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        trial.pack(root, params, store, contest.candidates(root, params)[0], None)
+        one = contest.candidates(root, params)[0]
+        judged, told = contest.judgement_of(root, one.name), read_json(root / "reports" / "evaluation.json")
+        trial.pack(root, params, store, trial.Challenger(one, judged, told, None))
     except StorageError as error:
         os._exit(42 if "what stood before still stands" in str(error) else 43)
 

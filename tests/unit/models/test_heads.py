@@ -13,7 +13,7 @@ from components.models.config import config_of
 from components.models.losses import class_cross_entropy
 from components.predictor import Window
 from components.training.batches import Corpus
-from components.training.network import initial_model
+from components.training.begin import initial_model
 from tests.networks import network_params
 from tests.toy import toy_encoding, toy_store
 

@@ -187,7 +187,7 @@ def workspace(log: Store, root: Path, *names: str) -> Path:
 
 def with_parts(*names: str) -> object:
     training = PARAMS.training.model_copy(
-        update={"blend": BLEND.model_copy(update={"parts": list(names)}), "rankers": {}}
+        update={"blend": BLEND.model_copy(update={"parts": list(names)}), "ensembles": {}, "rankers": {}}
     )
     return PARAMS.model_copy(update={"training": training})
 

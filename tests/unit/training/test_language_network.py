@@ -19,9 +19,10 @@ from components.models.encoders.language import LanguageEncoder
 from components.models.sequence import SequenceModel
 from components.predictor import NoTracker, Window
 from components.training.batches import Batch, Corpus
+from components.training.begin import initial_model
 from components.training.gather import Slices
 from components.training.loop import Trainer, learning_rate, make_optimiser
-from components.training.network import NetworkPredictor, initial_model
+from components.training.network import NetworkPredictor
 from components.training.tune import Judge
 from tests.languages import lm, need_text, tiny
 from tests.networks import HIDDEN, fitted, ndcg, popularity_ndcg, predictor, queries_of

@@ -17,8 +17,9 @@ from components.models.config import config_of
 from components.params import load_params
 from components.predictor import NoTracker, Predictor, Queries, Window
 from components.training.batches import Corpus
+from components.training.begin import initial_model
 from components.training.loop import make_optimiser
-from components.training.network import NetworkPredictor, initial_model
+from components.training.network import NetworkPredictor
 from components.training.tune import Judge
 from tests.networks import (
     GIVEN,
