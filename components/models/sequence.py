@@ -122,6 +122,7 @@ class SequenceModel(nn.Module):
         `dtype` is that of the item logits' products, `smoothing` of the item's labels; with a `sampler` the item's
         loss is against drawn items, without either. `softmax_weight`: see `ItemHead.loss`.
         """
+        self.embedding.table.draw()
         writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
         events = self.embedding(tokens)
         history = None if writer is None else writer.history(events)
@@ -163,7 +164,8 @@ class SequenceModel(nn.Module):
 
     def _softmax_loss(self, states: Tensor, item: Tensor, smoothing: float, dtype: torch.dtype) -> Tensor:
         """Loss of (n, d) states at (n,) item codes where the item head is plain."""
-        left, right = item_operands(states, self.embedding.table.all(), self.config.temperature)
+        table = self.embedding.table
+        left, right = item_operands(states, table.learned() if self.training else table.all(), self.config.temperature)
         return linear_cross_entropy(left, right, item - RESERVED, smoothing, dtype)
 
     def _item_loss(
@@ -193,7 +195,7 @@ class SequenceModel(nn.Module):
     def answer_step(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states alone: steps of a list, behind which no history stands."""
         asked = self.conditioned(states, request)
-        return self._answers(states, asked, self.item.softmax(asked, self.embedding.table.all()))
+        return self._answers(states, asked, self.item.softmax(asked, self.embedding.table))
 
     def answer(self, read: Read, at: Tensor, request: Request | None) -> Answers:
         """Answers of B histories, seen from their tokens `at` (B,)."""

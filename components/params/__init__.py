@@ -13,6 +13,7 @@ from components.params.data import (
     SimulationParams,
     SourceParams,
     ValidationParams,
+    VectorParams,
     WindowParams,
 )
 from components.params.judging import EvaluationParams, GateParams
@@ -35,6 +36,7 @@ from components.params.network import (
     OptimiserParams,
     TrainParams,
     TransitionParams,
+    VectorUseParams,
 )
 from components.params.section import Fraction, Section, Span
 from components.params.serving import FlowParams, PolicyParams, RuleParams, Segment, SegmentParams, ServingParams
@@ -77,6 +79,8 @@ __all__ = [
     "TransitionParams",
     "TreeParams",
     "ValidationParams",
+    "VectorParams",
+    "VectorUseParams",
     "WindowParams",
     "WorkspaceParams",
     "check_agreement",

@@ -36,7 +36,7 @@ from components.training.loop import Chooser, Trainer
 from components.training.successors import count_successors
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class NetworkPredictor:
@@ -106,7 +106,8 @@ class NetworkPredictor:
             Nothing to learn from, or the loss became NaN.
         """
         encoding = train.store.encoding
-        config = config_of(self.network, encoding)
+        vectors = train.store.vectors
+        config = config_of(self.network, encoding, {name: one.shape[1] for name, one in vectors.items()})
         loop, device = self.loop, self.precision.device
         corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
         _check_item_loss(config, loop)
@@ -244,11 +245,19 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     torch.manual_seed(seed)
     model = SequenceModel(config)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
+    content = model.embedding.table.content
+    if content is not None:
+        parts = [np.asarray(corpus.store.vectors[name], np.float32) for name, _ in config.vectors]
+        content.vectors.copy_(torch.from_numpy(np.concatenate(parts, axis=1)))
     if model.item.bias is not None:
         seen = np.asarray(corpus.store["item"])[corpus.trained]
-        count = np.bincount(seen, minlength=config.items)[RESERVED:] + 1.0
+        count = np.bincount(seen, minlength=config.items)[RESERVED : config.trained] + 1.0
+        share = torch.from_numpy(np.log(count / count.sum())).float()
         with torch.no_grad():
-            model.item.bias.copy_(torch.from_numpy(np.log(count / count.sum())))
+            if content is not None and content.logit is not None:  # where nothing else is known: that of the mean item
+                content.logit.bias.fill_(float(share.mean()))
+                share = share - share.mean()
+            model.item.bias.copy_(share)
     if model.item.distance is not None:
         places = (
             np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
