@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = [
     {"errors"},
     {"files", "params", "code"},
-    {"workspace", "stage"},
+    {"workspace", "stage", "language"},
     {"events"},
     {"features"},
     {"predictor"},
@@ -36,6 +36,9 @@ ENGINES = {
     "typer": "flows/cli/",
     "dvc": "flows/stages.py",
     "captum": "components/explanation/gradients.py",
+    "transformers": "components/language/",
+    "peft": "components/language/",
+    "huggingface_hub": "components/language/",
 }
 FILES = sorted(p for top in ("components", "flows", "bento") for p in (ROOT / top).rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""Pretrained language models: found, checked, loaded, and asked for vectors. Never decides what is written to them."""
