@@ -1,15 +1,15 @@
-"""Are items that nobody has touched recommended? The same network with and without what is known of items besides events.
+"""Are items that nobody has touched recommended? The same network with and without what is written about items.
 
     OMP_NUM_THREADS=1 python -m benchmarks.cold nyc --data DIR [--models none,words] [--json OUT]
     OMP_NUM_THREADS=1 python -m benchmarks.cold retail --data DIR [--json OUT]
 
-DIR holds the folders of the data sets (`foursquare-nyc`, `online-retail`). The log is split in time, the test window comes
-last. A tenth of the items of the training window is drawn (by the seed of the params) and every training event of these
-is taken out; they stay in the item table, and their later events in the later windows. Items that first come after
-training are not in the table: it is that of the day of training. All networks share seed, configuration and epochs;
+DIR holds the folders of the data sets (`foursquare-nyc`, `online-retail`). The log is split in time, the test window
+comes last. A tenth of the items of the training window is drawn (by the seed of the params) and every training event of
+these is taken out; they stay in the item table, and their later events in the later windows. Items that first come after
+training are not in the table: it is as it was then. All networks share seed, configuration and epochs;
 `benchmarks/configs/cold_*.yaml` says how they differ. The whole table is ranked, cold items among warm ones. Differences
-are paired by user. Counters and `content` stand beside them: they rank a cold item once somebody has touched it, or by
-its words alone.
+are paired by user. `--models` may name counters and baselines as well: they rank a cold item once somebody has touched
+it, or (`content`) by its words.
 """
 
 from __future__ import annotations
@@ -90,10 +90,11 @@ def held_out(events: pl.DataFrame, items: pl.DataFrame, params: Params) -> Held:
 
 
 def parts(judgement: Judgement, store: Store) -> dict[str, NDArray[np.bool_]]:
-    """Name → (Q,) which questions: those whose answer is warm, cold, and cold and new to the user who asks."""
+    """Name → (Q,) which questions: those whose answer is warm, or cold, and of each those new to the user who asks."""
     target = judgement.targets
     cold, warm = target >= store.encoding.n_trained, (target > 1) & (target < store.encoding.n_trained)
-    return {"warm": warm, "cold": cold, "cold_new": cold & ~judgement.table["repeat"].to_numpy()}
+    new = ~judgement.table["repeat"].to_numpy()
+    return {"warm": warm, "warm_new": warm & new, "cold": cold, "cold_new": cold & new}
 
 
 def estimates(judgement: Judgement, store: Store, params: Params, base: Judgement | None) -> Record:
@@ -151,7 +152,7 @@ def run(log: str, options: Options, names: Sequence[str], out: Path | None) -> R
         base = found if base is None else base
         record["rows"].append(row)
         logging.info("%s: %.0f s of CPU, tune %.4f", name, seconds, tuned)
-        for part in ("warm", "cold", "cold_new"):
+        for part in ("warm", "warm_new", "cold", "cold_new"):
             told = [f"{metric} {row[part][metric]['value']:.4f}" for metric in METRICS]
             logging.info("  %-9s %5d questions  %s", part, row[part]["questions"], "  ".join(told))
         if out is not None:
@@ -164,7 +165,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("log", choices=("nyc", "retail"))
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets' folders")
-    parser.add_argument("--models", default="none,words", metavar="A,B", help="the first is what others are compared with")
+    parser.add_argument(
+        "--models", default="none,words", metavar="A,B", help="the first is what others are compared with"
+    )
     parser.add_argument("--json", type=Path)
     said = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

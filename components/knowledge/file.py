@@ -40,7 +40,9 @@ def file_vectors(items: Described, options: FileOptions, root: Path) -> tuple[Fl
     ids, values = _read(path)
     row_of = {name: row for row, name in enumerate(ids)}
     if len(row_of) < len(ids):
-        raise DataError(f"one row an item in {path}", found=f"{len(ids) - len(row_of)} repeated", do="Keep one of each.")
+        raise DataError(
+            f"one row an item in {path}", found=f"{len(ids) - len(row_of)} repeated", do="Keep one of each."
+        )
     row = np.array([row_of.get(name, -1) for name in items.ids], np.int64)
     known = row >= 0
     if not np.isfinite(values[row[known]]).all():
@@ -60,13 +62,17 @@ def _read(path: Path) -> tuple[list[str], Floats]:
     lists = [name for name, kind in table.schema.items() if isinstance(kind, pl.List | pl.Array)]
     if "item_id" not in table.columns or (len(lists) != 1 if lists else not numbers):
         found = ", ".join(f"{name} {kind}" for name, kind in table.schema.items())
-        raise SchemaError(f"`item_id` and one column of lists, or columns of floats, in {path}", found=found, do="Mend it.")
+        raise SchemaError(
+            f"`item_id` and one column of lists, or columns of floats, in {path}", found=found, do="Mend it."
+        )
     ids = table["item_id"].cast(pl.String).to_list()
     if lists:
         columns = table[lists[0]].cast(pl.List(pl.Float32))
         lengths = columns.list.len().unique().to_list()
         if len(lengths) != 1 or not lengths[0]:
-            raise DataError(f"lists of one length in {path}", found=f"lengths {sorted(map(str, lengths))[:5]}", do="Mend them.")
+            raise DataError(
+                f"lists of one length in {path}", found=f"lengths {sorted(map(str, lengths))[:5]}", do="Mend them."
+            )
         values = columns.explode().to_numpy().reshape(len(ids), lengths[0])
     else:
         values = table.select(pl.col(numbers).cast(pl.Float32)).to_numpy()

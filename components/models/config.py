@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from components.errors import ConfigError, IntegrityError
-from components.features.encoding import Encoding
+from components.features.encoding import UNKNOWN, Encoding
 from components.params import EncoderParams, NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
@@ -102,6 +102,12 @@ class SequenceConfig:
             )
         cells = tuple((int(resolution), int(size)) for resolution, size in record["cells"])
         vectors = tuple((str(name), int(width)) for name, width in record["vectors"])
+        if not UNKNOWN < record["trained"] <= record["items"] or any(width < 1 for _, width in vectors):
+            raise IntegrityError(
+                "items that were trained among all, and vectors of one number or more",
+                found=f"{record['trained']!r:.20} of {record['items']!r:.20} items, vectors {vectors!r:.80}",
+                do="Train the model again.",
+            )
         return cls(**{**record, "cells": cells, "vectors": vectors, "inputs": tuple(record["inputs"])})
 
 

@@ -44,7 +44,7 @@ class Content(nn.Module):
         IntegrityError
             One is longer than 1, or not finite.
         """
-        for part in self.vectors.split(self.widths, dim=1):
+        for part in torch.split(self.vectors, self.widths, dim=1):
             length = torch.linalg.vector_norm(part, dim=1)
             if not bool((length <= _LONGEST).all()):  # NaN is not
                 raise IntegrityError(
@@ -58,7 +58,7 @@ class Content(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(…, m) vectors of all sources side by side → (…, d)."""
-        parts = vectors.split(self.widths, dim=-1)
+        parts = torch.split(vectors, self.widths, dim=-1)
         unknown = torch.stack([(part == 0).all(-1) for part in parts], dim=-1)  # (…, sources)
         projected: Tensor = self.project(vectors) + unknown.to(self.absent.dtype) @ self.absent
         return projected

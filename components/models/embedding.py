@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.errors import IntegrityError
+from components.features.encoding import UNKNOWN
 from components.models.config import SequenceConfig
 from components.models.content import Content
 from components.models.dropout import Dropout
+from components.models.heads import RESERVED
 from components.models.tokens import Tokens
 
-RESERVED = 2  # codes 0 and 1 (padding, unknown) are never answers
-UNKNOWN = 1
 _CLOCK = {"hour": 24, "weekday": 7, "holiday": 2}
 
 

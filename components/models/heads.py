@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
-from components.models.embedding import RESERVED as RESERVED
+
+RESERVED = 2  # codes 0 and 1 (padding, unknown) are never answers
 
 
 def item_operands(states: Tensor, table: Tensor, temperature: float | None) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,9 @@ class VectorUseParams(Section):
     """Vectors of `features.vectors` that are a part of each item, projected."""
 
     sources: list[str]  # names; none: an item is its id (and category) alone
-    drop: float = Field(ge=0, lt=1)  # share of the items whose id training hides in a step, so that vectors answer alone
+    drop: float = Field(
+        ge=0, lt=1
+    )  # share of the items whose id training hides in a step, so that vectors answer alone
 
 
 class NetworkParams(Section):

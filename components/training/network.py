@@ -252,12 +252,12 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     if model.item.bias is not None:
         seen = np.asarray(corpus.store["item"])[corpus.trained]
         count = np.bincount(seen, minlength=config.items)[RESERVED : config.trained] + 1.0
-        share = torch.from_numpy(np.log(count / count.sum())).float()
+        popular = torch.from_numpy(np.log(count / count.sum())).float()
         with torch.no_grad():
             if content is not None and content.logit is not None:  # where nothing else is known: that of the mean item
-                content.logit.bias.fill_(float(share.mean()))
-                share = share - share.mean()
-            model.item.bias.copy_(share)
+                content.logit.bias.fill_(float(popular.mean()))
+                popular = popular - popular.mean()
+            model.item.bias.copy_(popular)
     if model.item.distance is not None:
         places = (
             np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)
