@@ -7,9 +7,9 @@ DIR holds the folders of the data sets (`foursquare-nyc`, `online-retail`). The 
 comes last. A tenth of the items of the training window is drawn (by the seed of the params) and every training event of
 these is taken out; they stay in the item table, and their later events in the later windows. Items that first come after
 training are not in the table: it is as it was then. All networks share seed, configuration and epochs;
-`benchmarks/configs/cold_*.yaml` says how they differ. The whole table is ranked, cold items among warm ones. Differences
-are paired by user. `--models` may name counters and baselines as well: they rank a cold item once somebody has touched
-it, or (`content`) by its words.
+`benchmarks/configs/cold_*.yaml` says how they differ. The whole table is ranked, cold items among warm ones, and
+differences are paired by user. `--models` may name counters and baselines as well: they rank a cold item once somebody
+has touched it, or (`content`) by its words.
 """
 
 from __future__ import annotations

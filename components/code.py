@@ -12,7 +12,7 @@ _LEARNERS = (*_BASE, "features", "evaluation", "memory", "models", "baselines", 
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
     "validate": (*_BASE, "events", "validate.py"),
-    "features": (*_BASE, "events/contract.py", "features"),
+    "features": (*_BASE, "events/contract.py", "language", "knowledge", "features"),
     "train": (*_LEARNERS, "training", "train.py"),
     "blend": (*_LEARNERS, "training", "blend.py"),
     "evaluate": (*_LEARNERS, "training", "observers", "events/simulator", "evaluate.py"),

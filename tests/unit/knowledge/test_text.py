@@ -81,4 +81,4 @@ def test_like_texts_have_like_vectors(tmp_path: Path) -> None:
     items = four(trained=np.ones(4, bool), title=titles, text=[""] * 4)
     record = {"kind": "text", "options": {"model": need_minilm(), "fields": ["title"], "batch": 4}, "dimensions": None}
     one = vectors_of(items, {"words": VectorParams.model_validate(record)}, tmp_path, None)["words"]
-    assert min(one[0] @ one[1], one[2] @ one[3]) > 0.3 > max(one[0] @ one[2], one[1] @ one[3])
+    assert min(one[0] @ one[1], one[2] @ one[3]) > 0.1 > max(one[0] @ one[2], one[1] @ one[3])

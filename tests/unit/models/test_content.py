@@ -63,7 +63,7 @@ def test_an_item_is_its_id_and_its_vectors_and_a_cold_one_its_vectors_alone() ->
 
 
 def test_training_hides_a_share_of_the_ids_wherever_they_stand() -> None:
-    table = table_of(cold_store(), vectors={"sources": ["one"], "drop": 0.5}, inputs=["item"])
+    table = table_of(cold_store(), vectors=SOURCES, inputs=["item"])
     table.content.absent.data.zero_()
     torch.manual_seed(1)
     table.train().draw()
