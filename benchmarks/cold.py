@@ -4,12 +4,12 @@
     OMP_NUM_THREADS=1 python -m benchmarks.cold retail --data DIR [--json OUT]
 
 DIR holds the folders of the data sets (`foursquare-nyc`, `online-retail`). The log is split in time, the test window
-comes last. A tenth of the items of the training window is drawn (by the seed of the params) and every training event of
-these is taken out; they stay in the item table, and their later events in the later windows. Items that first come after
+comes last. A tenth of the items of the training window is drawn (by the seed of the params), and their training events
+are taken out; they stay in the item table, and their later events in the later windows. Items that first come after
 training are not in the table: it is as it was then. All networks share seed, configuration and epochs;
 `benchmarks/configs/cold_*.yaml` says how they differ. The whole table is ranked, cold items among warm ones, and
 differences are paired by user. `--models` may name counters and baselines as well: they rank a cold item once somebody
-has touched it, or (`content`) by its words.
+has touched it, or (`content`) by its words. What is done is kept beside the JSON, and not done again.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
 from components.evaluation.significance import Bootstrap, paired_difference
-from components.evaluation.summary import data_record
+from components.evaluation.summary import data_digest, data_record
 from components.features.build import frame_to_store
 from components.features.store import WINDOWS, Store
 from components.features.windows import Split, edges, window_of
-from components.files import write_json
+from components.files import digest_of, read_json, replace_folder, write_json
 from components.params import Params
 from components.predictor import NoTracker, Window
 
@@ -126,15 +126,33 @@ def judged(name: str, store: Store, params: Params) -> tuple[Judgement, float, f
     return found, round(spent, 1), max(tuned, default=float("nan"))
 
 
+def kept(name: str, store: Store, params: Params, folder: Path | None) -> tuple[Judgement, float, float]:
+    """As `judged`, from `folder` where it was done before with the same data, params and code."""
+    if folder is None:
+        return judged(name, store, params)
+    entry = params.training.models.get(name)
+    plain = params.model_dump(mode="json") | {"events": None}
+    plain["training"] |= {"models": None if entry is None else entry.model_dump(mode="json")}
+    key = digest_of([data_digest(store), code_digest(CODE["train"]), plain, name])
+    part = folder / f"{name}-{key[:16]}"
+    if not (part / "done.json").is_file():
+        found, seconds, tuned = judged(name, store, params)
+        with replace_folder(part) as out:
+            found.save(out / "judgement.parquet")
+            write_json(out / "done.json", {"train_cpu_s": seconds, "tune": None if np.isnan(tuned) else tuned})
+    done = read_json(part / "done.json")
+    return Judgement.load(part / "judgement.parquet"), done["train_cpu_s"], done["tune"] or float("nan")
+
+
 def run(log: str, options: Options, names: Sequence[str], out: Path | None) -> Record:
     """All models, one after another; the JSON is written after each."""
     params, events, items, users = load_log(options, logging.info)
     if items is None:
         raise SystemExit(f"{log} has no item table")
     held = held_out(events, items, params)
-    cache = None if out is None else out.with_name(out.name + ".parts")
+    parts_of = None if out is None else out.with_name(out.name + ".parts")
     begin = time.process_time()
-    store = frame_to_store(held.events, held.items, users, params, Split("temporal"), cache)
+    store = frame_to_store(held.events, held.items, users, params, Split("temporal"), parts_of)
     logging.info("features %.0f s of CPU; %d items cold", time.process_time() - begin, store.encoding.cold)
     data = data_record(store)
     record: Record = {
@@ -147,7 +165,7 @@ def run(log: str, options: Options, names: Sequence[str], out: Path | None) -> R
     }
     base: Judgement | None = None
     for name in names:
-        found, seconds, tuned = judged(name, store, params)
+        found, seconds, tuned = kept(name, store, params, parts_of)
         row = {"model": name, "log": log, "train_cpu_s": seconds} | estimates(found, store, params, base)
         base = found if base is None else base
         record["rows"].append(row)

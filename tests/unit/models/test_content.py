@@ -15,7 +15,8 @@ from components.models.config import SequenceConfig, config_of
 from components.models.embedding import ItemTable
 from components.predictor import Window
 from components.training.network import NetworkPredictor
-from tests.networks import fitted, network_params, predictor, queries_of
+from components.training.tune import Judge
+from tests.networks import HIDDEN, fitted, network_params, predictor, queries_of
 from tests.toy import toy_store
 
 COLD = 4
@@ -152,3 +153,17 @@ def test_a_configuration_that_cannot_be_is_refused(changes: dict[str, Any]) -> N
     record = config(cold_store(), vectors=SOURCES).to_json()
     with pytest.raises((IntegrityError, ValueError)):
         SequenceConfig.from_json({**record, **changes})
+
+
+def test_answers_that_are_never_given_make_no_model_shy() -> None:
+    one = trained(cold_store(), vectors={"sources": [], "drop": 0.0}, inputs=["item"])
+    shy = fitted(cold_store(), predictor("gru", loop={"epochs": 1, "calibration": "temperature"}, inputs=["item"]))
+    assert not one.temperatures
+    assert shy.temperatures["item"] < 5  # 10, the hottest, if an impossible answer could be made likelier
+
+
+@pytest.mark.parametrize("unseen", ["miss", "dropped"])
+def test_the_tune_window_asks_for_cold_items_unless_they_are_dropped(unseen: str) -> None:
+    store = cold_store()
+    judge = Judge.of(Window(store, "tune"), replace(HIDDEN, unseen=unseen), "ndcg@10", 1000, 1)
+    assert (judge.item >= 22 - COLD).any() == (unseen == "miss")
