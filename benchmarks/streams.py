@@ -10,7 +10,8 @@ are the sums of `time_since_last_event`, which published figures use (Taobao's t
 The files give train, dev and test; dev chooses the weights, test is asked once, one step ahead of every event but the
 first of a sequence, which published figures leave out. Log-likelihood is per event, time (per unit of the file) plus
 type; sequences end where they were cut, so no open interval is scored (the files give no end). Beside the model:
-constants, and the last type again.
+constants, and the last type again. `--model blend` mixes the parts of `training.blend`, recurrent encoders of one
+size, by weights that the later half of dev chooses; its earlier half stops their training.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ from components.features.store import Store
 from components.features.windows import Split
 from components.files import write_json
 from components.params import Params
-from components.predictor import NoTracker, Window
+from components.predictor import NoTracker, Predictor, Window
+from components.ranking.stage import blend_of
 
+RECURRENT = ("gru", "lstm", "cnn_rnn", "rnn")
 _CONFIG = Path(__file__).parent / "configs" / "streams.yaml"
 
 
@@ -72,7 +75,7 @@ def constants(store: Store, unit_s: float) -> dict[str, float]:
     }
 
 
-def run(folder: Path, config: Path, seeds: int, unit_s: float) -> dict[str, Any]:
+def run(folder: Path, config: Path, seeds: int, unit_s: float, model: str) -> dict[str, Any]:
     """Train per seed and ask the test file."""
     options = Options(
         source="marked_streams",
@@ -80,21 +83,41 @@ def run(folder: Path, config: Path, seeds: int, unit_s: float) -> dict[str, Any]
         valid=folder / "dev.jsonl.gz",
         test=folder / "test.jsonl.gz",
         params=config,
+        models=RECURRENT,
     )
     clock = {"events": {"source": {"options": {"unit_s": unit_s, "times": "time_since_last_event"}}}}
     params, events, items, users = load_log(options, logging.info, clock)
     protocol = Protocol.of(params.evaluation, "temporal")
     store = frame_to_store(events, items, users, params, Split("temporal"))
-    rows = [_row(store, params, protocol, params.workspace.seed + seed, unit_s) for seed in range(seeds)]
+    rows = [_row(model, store, params, protocol, params.workspace.seed + seed, unit_s) for seed in range(seeds)]
     names = [name for name in rows[0] if name not in ("seed", "train_seconds", "events")]
     mean = {name: float(np.mean([row[name] for row in rows])) for name in names}
-    return {"data": folder.name, "unit_s": unit_s, "constants": constants(store, unit_s), "mean": mean, "rows": rows}
+    return {
+        "data": folder.name,
+        "model": model,
+        "unit_s": unit_s,
+        "constants": constants(store, unit_s),
+        "mean": mean,
+        "rows": rows,
+    }
 
 
-def _row(store: Store, params: Params, protocol: Protocol, seed: int, unit_s: float) -> dict[str, Any]:
+def _fitted(model: str, store: Store, params: Params, protocol: Protocol) -> Predictor:
+    """One network, or the blend of several."""
+    if model != "blend":
+        predictor = learners.build(model, params)
+        predictor.fit(Window(store, "train"), Window(store, "tune"), NoTracker())
+        return predictor
+    parts = {name: _fitted(name, store, params, protocol) for name in params.training.blend.parts}
+    blend = blend_of("blend", parts, params, protocol)
+    blend.fit_weights(Window(store, "blend"))
+    return blend
+
+
+def _row(model: str, store: Store, params: Params, protocol: Protocol, seed: int, unit_s: float) -> dict[str, Any]:
     seeded = params.model_copy(update={"workspace": params.workspace.model_copy(update={"seed": seed})})
-    predictor, begin = learners.build("gru", seeded), time.process_time()
-    predictor.fit(Window(store, "train"), Window(store, "tune"), NoTracker())
+    begin = time.process_time()
+    predictor = _fitted(model, store, seeded, protocol)
     spent = round(time.process_time() - begin, 1)
     found = judge(predictor, Window(store, "test"), protocol, max_queries=params.evaluation.max_queries, seed=0)
     row = {"seed": seed, "train_seconds": spent, **figures(found, unit_s)}
@@ -108,11 +131,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of train, dev and test.jsonl.gz")
     parser.add_argument("--unit-s", type=float, required=True)
     parser.add_argument("--config", type=Path, default=_CONFIG)
+    parser.add_argument("--model", default="gru", help="a network of the config, or blend")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    record = run(arguments.data, arguments.config, arguments.seeds, arguments.unit_s)
+    record = run(arguments.data, arguments.config, arguments.seeds, arguments.unit_s, arguments.model)
     for name in ("constants", "mean"):
         logging.info("%s: %s", name, "  ".join(f"{key} {value:.4f}" for key, value in record[name].items()))
     if arguments.json:

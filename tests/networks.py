@@ -64,6 +64,7 @@ def loop_params(**changes: Any) -> TrainParams:
     record = {
         "epochs": 2,
         "patience": 5,
+        "finish_epochs": 0,
         "choose_by": "primary",
         "tokens_per_batch": 256,
         "crops": "rolling",

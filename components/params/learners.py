@@ -93,3 +93,12 @@ class TrainingParams(Section):
     def mixed(self) -> dict[str, BlendParams | RankerParams]:
         """What is made of other learners, by name: the blend where it has parts, and the rankers."""
         return {**({"blend": self.blend} if self.blend.parts else {}), **self.rankers}
+
+    def finished(self, name: str) -> bool:
+        """Whether the model of that name learns from the tune window after that has chosen its weights."""
+        model = self.models.get(name)
+        return (
+            model is not None
+            and model.kind == "network"
+            and bool(model.overrides.get("finish_epochs", self.loop.finish_epochs))
+        )

@@ -84,6 +84,7 @@ class TrainParams(Section):
 
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)  # evaluations without a better score on the tune window
+    finish_epochs: int = Field(ge=0)  # over training and tune window together, after the choice; 0: none
     choose_by: Literal["primary", "log_likelihood"]  # that score: evaluation.primary, or the likelihood of all heads
     tokens_per_batch: int = Field(ge=1)
     crops: Literal["last", "chunks", "rolling"]  # of long users: the end; all; all, recut each epoch

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.errors import DataError
+from components.errors import ConfigError, DataError
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
 from components.files import replace_folder
@@ -49,10 +49,23 @@ def fit_blends(root: Path, params: Params) -> str:
 
 
 def blend_of(name: str, parts: dict[str, Predictor], params: Params, protocol: Protocol) -> BlendPredictor:
-    """The blend, or the ranker of that name, over fitted parts; itself unfitted."""
+    """The blend, or the ranker of that name, over fitted parts; itself unfitted.
+
+    Raises
+    ------
+    ConfigError
+        The ranker would learn from answers that one of its networks has learned by heart.
+    """
     if name not in params.training.rankers:
         return BlendPredictor(parts, params.training.blend, protocol, name)
     ranker = params.training.rankers[name]
+    finished = [part for part in parts if params.training.finished(part)]
+    if ranker.since == "tune" and finished:
+        raise ConfigError(
+            f"`training.rankers.{name}.since: blend`, for `{finished[0]}` learns the tune window by its finish_epochs",
+            found="tune",
+            do="Set it so, or let the network not finish.",
+        )
     return RankerPredictor(parts, ranker, protocol, params.memory.max_history, params.workspace.seed, name)
 
 

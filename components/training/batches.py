@@ -8,7 +8,7 @@ row behind the user's last training event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,7 +50,7 @@ class Corpus:
 
     Parameters
     ----------
-    window : the training window
+    window : what is learned from
     config : of the model that will read it
     crops : which stretches of users longer than L an epoch has: the last; all, cut from the end; all, cut anew
         each epoch
@@ -58,6 +58,7 @@ class Corpus:
     seed : of the order of batches and of the cuts
     open_intervals : whether silence until the end of training is an answer to the time head
     targets : events that are answers: all of the window, or those that follow another of the same session
+    also : windows right behind `window` that are learned from as well
 
     Raises
     ------
@@ -74,11 +75,12 @@ class Corpus:
         seed: int,
         open_intervals: bool = True,
         targets: Answered = "all",
+        also: Sequence[str] = (),
     ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
         store = window.store
-        self.trained = np.asarray(store["window"]) == WINDOWS[window.name]  # (N,)
+        self.trained = np.isin(np.asarray(store["window"]), [WINDOWS[name] for name in (window.name, *also)])  # (N,)
         rows = np.flatnonzero(self.trained)
         self.answered = self.trained if targets == "all" else self.trained & _follows(store)
         if not np.any(np.asarray(store["item"])[self.answered] > 1):

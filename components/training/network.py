@@ -31,6 +31,7 @@ from components.training.batches import Corpus
 from components.training.calibrate import calibrate, calibrated, checked
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
+from components.training.finish import finish
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Trainer
 from components.training.successors import count_successors
@@ -127,6 +128,11 @@ class NetworkPredictor:
             self.temperatures, row = calibrate(model, judge, self.precision)
             self.curves.append({"step": float(trainer.state.step), "epoch": self.curves[-1]["epoch"], **row})
             tracker.log(row, trainer.state.step)
+        if loop.finish_epochs:
+            crops = (loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
+            whole = Corpus(train, config, *crops, also=(tune.name,))
+            checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
+            finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
         self._use(model, encoding_digests(encoding))
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
