@@ -47,14 +47,14 @@ SHARE = 0.1
 Record = dict[str, Any]
 
 
-def options_of(log: str, data: Path) -> Options:
+def options_of(log: str, data: Path, config: Path) -> Options:
     """Where a log lies and what is asked of it."""
     found = {
         "nyc": ("foursquare", data / "foursquare-nyc" / "train.csv.gz"),
         "retail": ("online_retail", data / "online-retail"),
     }
     source, path = found[log]
-    return Options(source=source, path=path, params=CONFIGS / f"cold_{log}.yaml")
+    return Options(source=source, path=path, params=config)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def estimates(judgement: Judgement, store: Store, params: Params, base: Judgemen
     return found
 
 
-def judged(name: str, store: Store, params: Params) -> tuple[Judgement, float, float]:
+def judged(name: str, store: Store, params: Params, window: str) -> tuple[Judgement, float, float]:
     """A model fitted and asked: judgement, CPU seconds of fitting, and the best score of the tune window."""
     protocol = Protocol.of(params.evaluation)
     predictor, begin = learners.build(name, params), time.process_time()
@@ -121,22 +121,22 @@ def judged(name: str, store: Store, params: Params) -> tuple[Judgement, float, f
     spent = time.process_time() - begin
     key = f"tune_{params.evaluation.primary}"
     tuned = [row[key] for row in getattr(predictor, "curves", []) if key in row]
-    seed, test = params.workspace.seed, Window(store, "test", protocol.history)
-    found = judge(predictor, test, protocol, max_queries=params.evaluation.max_queries, seed=seed)
+    seed, asked = params.workspace.seed, Window(store, window, protocol.history)
+    found = judge(predictor, asked, protocol, max_queries=params.evaluation.max_queries, seed=seed)
     return found, round(spent, 1), max(tuned, default=float("nan"))
 
 
-def kept(name: str, store: Store, params: Params, folder: Path | None) -> tuple[Judgement, float, float]:
+def kept(name: str, store: Store, params: Params, window: str, folder: Path | None) -> tuple[Judgement, float, float]:
     """As `judged`, from `folder` where it was done before with the same data, params and code."""
     if folder is None:
-        return judged(name, store, params)
+        return judged(name, store, params, window)
     entry = params.training.models.get(name)
     plain = params.model_dump(mode="json") | {"events": None}
     plain["training"] |= {"models": None if entry is None else entry.model_dump(mode="json")}
-    key = digest_of([data_digest(store), code_digest(CODE["train"]), plain, name])
+    key = digest_of([data_digest(store), code_digest(CODE["train"]), plain, name, window])
     part = folder / f"{name}-{key[:16]}"
     if not (part / "done.json").is_file():
-        found, seconds, tuned = judged(name, store, params)
+        found, seconds, tuned = judged(name, store, params, window)
         with replace_folder(part) as out:
             found.save(out / "judgement.parquet")
             write_json(out / "done.json", {"train_cpu_s": seconds, "tune": None if np.isnan(tuned) else tuned})
@@ -144,7 +144,7 @@ def kept(name: str, store: Store, params: Params, folder: Path | None) -> tuple[
     return Judgement.load(part / "judgement.parquet"), done["train_cpu_s"], done["tune"] or float("nan")
 
 
-def run(log: str, options: Options, names: Sequence[str], out: Path | None) -> Record:
+def run(log: str, options: Options, names: Sequence[str], window: str, out: Path | None) -> Record:
     """All models, one after another; the JSON is written after each."""
     params, events, items, users = load_log(options, logging.info)
     if items is None:
@@ -157,15 +157,16 @@ def run(log: str, options: Options, names: Sequence[str], out: Path | None) -> R
     data = data_record(store)
     record: Record = {
         "log": log,
+        "window": window,
         "protocol": Protocol.of(params.evaluation).record(),
         "data": {name: data[name] for name in ("digest", "users", "items", "events")},
         "held_out": {"share": SHARE, "items": len(held.cold), "training_events": held.removed},
         "rows": [],
-        "made_by": {"config": f"cold_{log}.yaml", "code": code_digest(CODE["train"])},
+        "made_by": {"config": options.params.name if options.params else None, "code": code_digest(CODE["train"])},
     }
     base: Judgement | None = None
     for name in names:
-        found, seconds, tuned = kept(name, store, params, parts_of)
+        found, seconds, tuned = kept(name, store, params, window, parts_of)
         row = {"model": name, "log": log, "train_cpu_s": seconds} | estimates(found, store, params, base)
         base = found if base is None else base
         record["rows"].append(row)
@@ -186,10 +187,13 @@ def main() -> None:
     parser.add_argument(
         "--models", default="none,words", metavar="A,B", help="the first is what others are compared with"
     )
+    parser.add_argument("--window", default="test", choices=("tune", "test"), help="tune: to choose by")
+    parser.add_argument("--config", type=Path, help="default: configs/cold_LOG.yaml")
     parser.add_argument("--json", type=Path)
     said = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run(said.log, options_of(said.log, said.data), said.models.split(","), said.json)
+    options = options_of(said.log, said.data, said.config or CONFIGS / f"cold_{said.log}.yaml")
+    run(said.log, options, said.models.split(","), said.window, said.json)
 
 
 if __name__ == "__main__":
