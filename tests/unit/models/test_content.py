@@ -167,3 +167,12 @@ def test_the_tune_window_asks_for_cold_items_unless_they_are_dropped(unseen: str
     store = cold_store()
     judge = Judge.of(Window(store, "tune"), replace(HIDDEN, unseen=unseen), "ndcg@10", 1000, 1)
     assert (judge.item >= 22 - COLD).any() == (unseen == "miss")
+
+
+@pytest.mark.parametrize("changes", [{}, {"item_bias": True, "distance": True, "copy_heads": 2}])
+def test_items_met_too_seldom_are_read_and_not_learned_as_answers(changes: dict[str, Any]) -> None:
+    store = cold_store()
+    rare = replace(store, columns={**store.columns, "item": toy_store(n_items=20)["item"]})  # their events are back
+    one = trained(rare, vectors=SOURCES, **changes)
+    assert np.isfinite([row["loss_item"] for row in one.curves if "loss_item" in row]).all()
+    assert np.isfinite(one.score(queries_of(rare, one, n=8)).item[:, 2:]).all()
