@@ -62,3 +62,10 @@ def change_config(folder: Path, **changes: Any) -> None:
     """Lay changes over a model's config.json."""
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def lm(folder: Path | str, **options: Any) -> dict[str, Any]:
+    """An entry `encoder` of a network's params that reads with the model of a folder."""
+    template = " {gap} {weekday} {hour} {action} {title} {category}"
+    found = {"model": str(folder), "layers": 2, "template": template, "tokens": 16, "tuning": "lora", "rank": 2}
+    return {"kind": "lm", "options": found | {"alpha": 4, "targets": "auto", "learning_rate": 0.003} | options}

@@ -30,6 +30,7 @@ _FOREIGN = {"auto_map", "architectures", "transformers_version", "dtype", "torch
 _FOREIGN |= {"id2label", "label2id", "attn_implementation"}
 #: Families whose positions begin behind that of the padding.
 _OFFSET = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
+_PLAIN: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _UNBOUNDED = 1 << 15  # tokens, where a model has no largest position
 
 
@@ -73,12 +74,6 @@ class Pretrained:
             return []
         found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return found
-
-    @property
-    def first(self) -> int:
-        """Id of the token that begins a sequence; where a model has none, of the one that ends it."""
-        known = (self.tokenizer.cls_token_id, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
-        return next((int(one) for one in known if one is not None), 0)
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], batch: int) -> NDArray[np.float32]:
@@ -124,41 +119,31 @@ class Pretrained:
         return torch.nn.functional.normalize(total / mask.sum(1, keepdim=True), dim=1)
 
 
-def load_pretrained(name: str) -> Pretrained:
+def load_pretrained(name: str, layers: int | None = None) -> Pretrained:
     """The model and tokenizer that `name` names, ready to read.
 
     Parameters
     ----------
     name : a folder, `package:NAME/FOLDER` or `hub:OWNER/NAME[@REVISION]` (see `folders.locate`); only the last
         ever leaves this machine
+    layers : the first so many are kept, at most; None: all
 
     Raises
     ------
     ConfigError
         The extra is not installed, there is no such model, or its files are not safetensors and plain configuration.
     """
-    transformers = _engine()
-    folder = locate(name)
-    plain: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    with _quietly(transformers):
-        try:
-            config = transformers.AutoConfig.from_pretrained(folder, **plain)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **plain)
-            module, told = transformers.AutoModel.from_pretrained(
-                folder,
-                config=config,
-                use_safetensors=True,
-                dtype=torch.float32,
-                attn_implementation="sdpa",
-                output_loading_info=True,
-                **plain,
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
-            raise ConfigError(
-                f"a language model that transformers reads without running code of its own, at {folder}",
-                found=f"{type(error).__name__}: {error!s:.300}",
-                do="Name a BERT- or GPT-like model with config.json, tokenizer files and safetensors.",
-            ) from error
+    transformers, folder, config, tokenizer = _read(name, layers)
+    with _quietly(transformers), _refusing(folder):
+        module, told = transformers.AutoModel.from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+            **_PLAIN,
+        )
     missing = sorted(key for key in told["missing_keys"] if not key.startswith(_UNREAD))
     if missing:
         raise ConfigError(
@@ -167,6 +152,32 @@ def load_pretrained(name: str) -> Pretrained:
             do="Bring the model's own files there.",
         )
     return Pretrained(name, folder, module.eval(), tokenizer, _architecture(config))
+
+
+def describe(name: str, layers: int) -> dict[str, Any]:
+    """What fixes the shape of a model, without its weights: a plain JSON record.
+
+    Parameters
+    ----------
+    name, layers : as for `load_pretrained`
+
+    Returns
+    -------
+    dict
+        `architecture`, `digest` of the files, and `first`, the id of the token that begins a sequence.
+
+    Raises
+    ------
+    ConfigError
+        See `load_pretrained`.
+    """
+    _, folder, config, tokenizer = _read(name, layers)
+    return {"architecture": _architecture(config), "digest": digest_of_model(folder), "first": _first(tokenizer)}
+
+
+def installed() -> None:
+    """Raise ConfigError where the extra `text` is not installed."""
+    _engine()
 
 
 def bare(architecture: Mapping[str, Any]) -> nn.Module:
@@ -206,6 +217,35 @@ def room_of(architecture: Mapping[str, Any]) -> int:
     keys = ("max_position_embeddings", "n_positions")
     largest = next((int(architecture[key]) for key in keys if architecture.get(key)), _UNBOUNDED)
     return largest - _OFFSET.get(str(architecture.get("model_type")), 0)
+
+
+def _read(name: str, layers: int | None) -> tuple[Any, Path, Any, Any]:
+    """transformers, and a model's folder, configuration and tokenizer."""
+    transformers = _engine()
+    folder = locate(name)
+    with _quietly(transformers), _refusing(folder):
+        config = transformers.AutoConfig.from_pretrained(folder, **_PLAIN)
+        config.num_hidden_layers = min(config.num_hidden_layers, layers or config.num_hidden_layers)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_PLAIN)
+    return transformers, folder, config, tokenizer
+
+
+def _first(tokenizer: Any) -> int:
+    known = (tokenizer.cls_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
+    return next((int(one) for one in known if one is not None), 0)
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    """Turn what transformers says of a folder into one clear message."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
+        raise ConfigError(
+            f"a language model that transformers reads without running code of its own, at {folder}",
+            found=f"{type(error).__name__}: {error!s:.300}",
+            do="Name a BERT- or GPT-like model with config.json, tokenizer files and safetensors.",
+        ) from error
 
 
 def _architecture(config: Any) -> dict[str, Any]:

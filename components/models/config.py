@@ -11,6 +11,9 @@ from typing import Any
 
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import UNKNOWN, Encoding
+from components.language.folders import digest_of_model, locate
+from components.language.pretrained import describe, room_of
+from components.language.wording import pieces
 from components.params import EncoderParams, NetworkParams
 
 INPUTS = ("item", "action", "numbers", "clock", "cells", "device", "category", "position")
@@ -45,6 +48,8 @@ class SequenceConfig:
     vectors : (name, width) of what is known of the items besides events
     vector_drop : share of the items whose id training hides in a step
     temperature : of the cosine item head; None: dot product
+    language : of the encoder lm: `architecture`, `digest` and `first` of its language model
+        (`components.language.pretrained.describe`), and `timed`, whether its texts tell when; else None
     """
 
     items: int
@@ -72,6 +77,7 @@ class SequenceConfig:
     vectors: tuple[tuple[str, int], ...]
     vector_drop: float
     temperature: float | None
+    language: Mapping[str, Any] | None
 
     @property
     def reads_points(self) -> bool:
@@ -84,6 +90,14 @@ class SequenceConfig:
         """Share of the events that training hides, for an encoder that sees both sides of them; None: it is causal."""
         value = self.options.get("mask_share")
         return None if value is None else float(value)
+
+    @property
+    def told_columns(self) -> tuple[str, ...]:
+        """Codes that the texts of events depend on, beside those that are inputs."""
+        if self.language is None:
+            return ()
+        found = pieces(str(self.options["template"]), bool(self.language["timed"]))
+        return tuple(dict.fromkeys(piece.column for piece in found if piece.column != "gap"))
 
     def to_json(self) -> dict[str, Any]:
         """Plain record for `config.json`."""
@@ -158,6 +172,44 @@ def _check_vectors(params: NetworkParams, there: Mapping[str, int]) -> None:
         )
 
 
+def _language(params: NetworkParams, timed: bool) -> dict[str, Any] | None:
+    """What `SequenceConfig.language` says of the model that an encoder lm names."""
+    if params.encoder.kind != "lm":
+        return None
+    options = params.encoder.options
+    model, template, layers, tokens = (options.get(name) for name in ("model", "template", "layers", "tokens"))
+    sound = all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in (layers, tokens))
+    if not isinstance(model, str) or not isinstance(template, str) or not sound:
+        raise ConfigError(
+            "options model, template, layers and tokens of the encoder lm",
+            found=f"{options}",
+            do="Mend `encoder.options` in params.yaml.",
+        )
+    pieces(template, timed)
+    found = describe(model, int(layers or 0)) | {"timed": timed}
+    room, longest = room_of(found["architecture"]), 1 + params.max_history * int(tokens or 0)
+    if longest > room:
+        raise ConfigError(
+            f"histories that `{model}` can read whole: at most {room} tokens",
+            found=f"max_history {params.max_history} × {tokens} tokens of an event",
+            do="Lower `max_history`, or `tokens` of `encoder.options`, in params.yaml.",
+        )
+    return found
+
+
+def language_digest(params: NetworkParams) -> str | None:
+    """Digest of the language model that an encoder lm would read now; None for another encoder.
+
+    Raises
+    ------
+    ConfigError
+        There is no such model.
+    """
+    if params.encoder.kind != "lm":
+        return None
+    return digest_of_model(locate(str(params.encoder.options.get("model"))))
+
+
 def config_of(params: NetworkParams, encoding: Encoding, vectors: Mapping[str, int] | None = None) -> SequenceConfig:
     """Shape of the model that `params` asks for on data with this encoding.
 
@@ -173,8 +225,9 @@ def config_of(params: NetworkParams, encoding: Encoding, vectors: Mapping[str, i
     Raises
     ------
     ConfigError
-        An input or a head that does not exist, nothing to predict, vectors that the data lacks, or an encoder that
-        needs times or places that the log does not have.
+        An input or a head that does not exist, nothing to predict, vectors that the data lacks, an encoder that needs
+        times or places that the log does not have, or a language model that is not there or cannot read histories of
+        that length.
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
@@ -226,4 +279,5 @@ def config_of(params: NetworkParams, encoding: Encoding, vectors: Mapping[str, i
         vectors=tuple((name, (vectors or {})[name]) for name in params.vectors.sources),
         vector_drop=params.vectors.drop if params.vectors.sources else 0.0,
         temperature=params.temperature,
+        language=_language(params, timed),
     )

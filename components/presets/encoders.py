@@ -33,7 +33,8 @@ def with_encoders(record: Record, names: Iterable[str], events: pl.DataFrame) ->
     Returns
     -------
     dict
-        A new record; each added entry is that of `gru` or `transformer` but for the encoder and what that cannot have.
+        A new record; each added entry is that of `gru` or `transformer` but for the encoder and what that cannot have
+        or bear.
 
     Raises
     ------
@@ -46,11 +47,12 @@ def with_encoders(record: Record, names: Iterable[str], events: pl.DataFrame) ->
     if record["features"]["cells"] and "latitude" in events.columns and events["latitude"].count():
         ground.add("place")
     wanted = [name for name in names if name in families and name not in taken]
-    added = {name: _entry(name, families[name], models, ground) for name in wanted}
+    loop = record["training"]["loop"]
+    added = {name: _entry(name, families[name], models, loop, ground) for name in wanted}
     return merged(record, {"training": {"models": added}})
 
 
-def _entry(name: str, family: Record, models: Record, ground: set[str]) -> Record:
+def _entry(name: str, family: Record, models: Record, loop: Record, ground: set[str]) -> Record:
     base = models[family["like"]]
     if not base["network"]:
         raise ConfigError(
@@ -60,7 +62,13 @@ def _entry(name: str, family: Record, models: Record, ground: set[str]) -> Recor
         )
     off = {name: _OFF[name] for name in family["without"] if name in base["network"]}
     network = merged(base["network"], off) | {"encoder": _cut(family["encoder"], ground)}
-    return dict(base) | {"network": network}
+    overrides = dict(base["overrides"])
+    for knob, most in family.get("most", {}).items():
+        if knob in network:
+            network[knob] = min(network[knob], most)
+        else:
+            overrides[knob] = min(overrides.get(knob, loop[knob]), most)
+    return dict(base) | {"network": network, "overrides": overrides}
 
 
 def _cut(encoder: Record, ground: set[str]) -> Record:

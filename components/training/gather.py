@@ -55,7 +55,7 @@ def input_columns(config: SequenceConfig) -> tuple[str, ...]:
     names += [name for name in ("action", "device") if name in config.inputs]
     names += ["hour", "weekday", "holiday"] if "clock" in config.inputs else []
     names += [f"cell_{resolution}" for resolution, _ in config.cells] if "cells" in config.inputs else []
-    return tuple(names)
+    return tuple(dict.fromkeys([*names, *config.told_columns]))
 
 
 def event_rows(slices: Slices) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from components.errors import TrainingError
 from components.evaluation.judge import training_counts
 from components.files import fault
+from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED
 from components.models.sampled import ItemSampler
 from components.models.sequence import SequenceModel
@@ -151,7 +152,7 @@ class Trainer:
         torch.manual_seed(int(np.random.SeedSequence([self.seed, state.step]).generate_state(1, np.uint64)[0] >> 1))
         rate = learning_rate(self.loop.optimiser, state.step, (state.epoch + state.at / steps) / self.loop.epochs)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         batch = self.augmentation.batch(slices, state.epoch, state.at)
         total, losses = self._loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
@@ -259,13 +260,20 @@ def _optimiser_state(optimiser: torch.optim.Optimizer, found: Mapping[str, Tenso
 
 
 def make_optimiser(model: torch.nn.Module, params: OptimiserParams) -> RowAdamW:
-    """AdamW, fused; weight decay on matrices alone, never on biases and norms."""
-    matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
-    vectors = [weight for weight in model.parameters() if weight.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": params.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+    """AdamW, fused; weight decay on matrices alone, never on biases and norms.
+
+    Pretrained weights have a learning rate of their own, a fixed share of that of the others at every step; those that
+    are not to learn are left out.
+    """
+    readers = [part for part in model.modules() if isinstance(part, LanguageEncoder)]
+    shares = {id(w): one.learning_rate / params.learning_rate for one in readers for w in one.language.parameters()}
+    groups = []
+    for share in dict.fromkeys([1.0, *shares.values()]):
+        weights = [w for w in model.parameters() if w.requires_grad and shares.get(id(w), 1.0) == share]
+        matrices, vectors = [w for w in weights if w.ndim >= 2], [w for w in weights if w.ndim < 2]
+        groups.append({"params": matrices, "weight_decay": params.weight_decay, "share": share})
+        if vectors or share == 1.0:
+            groups.append({"params": vectors, "weight_decay": 0.0, "share": share})
     return RowAdamW(groups, lr=params.learning_rate, betas=params.betas, fused=True)
 
 

@@ -21,7 +21,9 @@ from components.features.encoding import Encoding
 from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.files import digest_of, read_json, write_json
+from components.language.pretrained import installed
 from components.models.config import SequenceConfig, config_of
+from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED
 from components.models.sequence import Answers, SequenceModel
 from components.models.weights import check_like, load_tensors, save_tensors
@@ -133,6 +135,8 @@ class NetworkPredictor:
             whole = Corpus(train, config, *crops, also=(tune.name,))
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
             finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
+        if isinstance(model.encoder, LanguageEncoder):
+            model.encoder.settle()
         self._use(model, encoding_digests(encoding))
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
@@ -196,6 +200,8 @@ class NetworkPredictor:
         ------
         IntegrityError, UnsafeFileError
             A file is not what `save` wrote.
+        ConfigError
+            It reads with a language model, and the extra for these is not installed.
         """
         record = read_json(folder / "config.json")
         if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("kind") != "network":
@@ -211,20 +217,36 @@ class NetworkPredictor:
             found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
             found.temperatures = checked(record["temperatures"])
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
-            with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
-                model = SequenceModel(config)
         except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise IntegrityError(
                 f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
             ) from error
-        tensors = load_tensors(folder / "weights.safetensors")
-        check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
-        model.load_state_dict(tensors, assign=True)
-        model.embedding.table.check()
-        if model.item.transitions is not None:
-            model.item.transitions.check()
-        found._use(model.to(found.precision.device), encoding)
+        found._use(_loaded(config, folder).to(found.precision.device), encoding)
         return found
+
+
+def _loaded(config: SequenceConfig, folder: Path) -> SequenceModel:
+    """The model of a configuration and weights that a file brought, each believed only after a look."""
+    if config.language is not None:
+        installed()
+    try:
+        with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
+            model = SequenceModel(config)
+    except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise IntegrityError(
+            f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
+        ) from error
+    tensors = load_tensors(folder / "weights.safetensors")
+    check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.materialise()
+    model.load_state_dict(tensors, assign=True)
+    model.embedding.table.check()
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.texts.check()
+    if model.item.transitions is not None:
+        model.item.transitions.check()
+    return model
 
 
 def _check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
@@ -250,6 +272,8 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     """A model with fresh weights: drawn from the seed, its time head started at the training window's gaps."""
     torch.manual_seed(seed)
     model = SequenceModel(config)
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.begin(encoding)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
     content = model.embedding.table.content
     if content is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from components.features.store import Store
 from components.files import digest_of, replace_folder, sha256_tree, write_json, write_text
+from components.models.config import language_digest
 from components.params import Params
 from components.predictor import Predictor, Tracker, Window
 from components.training.curves import curves_csv
@@ -34,6 +35,7 @@ def train(root: Path, params: Params, model_name: str, tracker: Tracker) -> None
     inputs = {
         "features": sha256_tree(workspace.features),
         "network": predictor.network.model_dump(),
+        "language": language_digest(predictor.network),
         "loop": predictor.loop.model_dump(),
         "protocol": predictor.protocol.record(),
         "primary": predictor.primary,

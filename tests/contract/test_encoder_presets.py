@@ -86,6 +86,22 @@ def test_an_entry_is_like_the_one_it_names_but_for_the_encoder() -> None:
     assert (plain.width, plain.copy_heads, plain.item_bias, plain.distance) == (24, 0, False, False)
 
 
+def test_an_entry_bears_no_more_than_it_can() -> None:
+    changes = {
+        "training": {
+            "loop": {"tokens_per_batch": 4096},
+            "models": {"transformer": {"overrides": {"epochs": 3}, "network": {"max_history": 200}}},
+        }
+    }
+    entry = params_for(log(), changes).training.models["lm"]
+    assert entry.network is not None
+    assert (entry.network.max_history, entry.overrides) == (32, {"epochs": 3, "tokens_per_batch": 512})
+    small = {"training": {"loop": {"tokens_per_batch": 64}, "models": {"transformer": {"network": {"max_history": 8}}}}}
+    entry = params_for(log(), small).training.models["lm"]
+    assert entry.network is not None
+    assert (entry.network.max_history, entry.overrides["tokens_per_batch"]) == (8, 64)
+
+
 def test_what_the_params_describe_stands() -> None:
     own = {"training": {"models": {"rnn": preset("default")["training"]["models"]["gru"]}}}
     params = params_for(log(), own)
@@ -99,10 +115,13 @@ def test_an_entry_needs_a_network_to_be_like() -> None:
         with_encoders(record, ["lstm"], log())
 
 
-def test_the_entry_that_the_docs_show_is_valid_in_a_workspace() -> None:
-    page = (ROOT / "docs" / "params.md").read_text().partition("## Another encoder")[2]
-    shown = page.partition("```yaml\n")[2].partition("```")[0]
-    before, heading, after = (ROOT / "params.yaml").read_text().partition("  baselines:\n")
-    params = parse_params(yaml.safe_load(before + shown + heading + after), "docs")
-    assert network(params, "hstu").encoder.model_dump() == read("encoders")["hstu"]["encoder"]
-    assert network(params, "hstu").width == network(params, "gru").width
+@pytest.mark.parametrize(
+    ("page", "heading", "name"), [("params.md", "## Another encoder", "hstu"), ("language.md", "# ", "lm")]
+)
+def test_the_entry_that_the_docs_show_is_valid_in_a_workspace(page: str, heading: str, name: str) -> None:
+    text = (ROOT / "docs" / page).read_text().partition(heading)[2]
+    shown = text.partition("```yaml\n")[2].partition("```")[0]
+    before, baselines, after = (ROOT / "params.yaml").read_text().partition("  baselines:\n")
+    params = parse_params(yaml.safe_load(before + shown + baselines + after), "docs")
+    assert network(params, name).encoder.model_dump() == read("encoders")[name]["encoder"]
+    assert network(params, name).width == network(params, "gru").width

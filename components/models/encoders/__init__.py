@@ -16,6 +16,7 @@ from components.models.config import SequenceConfig
 from components.models.encoders.bert import BERTEncoder
 from components.models.encoders.cnn_rnn import CNNRNNEncoder
 from components.models.encoders.hstu import HSTUEncoder
+from components.models.encoders.language import LanguageEncoder
 from components.models.encoders.recurrent import GRUEncoder, LSTMEncoder, RNNEncoder
 from components.models.encoders.seq2seq import Seq2SeqEncoder
 from components.models.encoders.st_lstm import STLSTMEncoder
@@ -31,6 +32,7 @@ ENCODERS: Mapping[str, type[nn.Module]] = {
     "hstu": HSTUEncoder,
     "bert": BERTEncoder,
     "seq2seq": Seq2SeqEncoder,
+    "lm": LanguageEncoder,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from components.errors import ConfigError
@@ -45,6 +46,20 @@ def choice(config: SequenceConfig, name: str, among: Sequence[str]) -> str:
             f"the option {name} of the encoder {config.encoder} among {', '.join(among)}", found=f"{value!r}", do=_MEND
         )
     return str(value)
+
+
+def rate(config: SequenceConfig, name: str) -> float:
+    """Value of an option that is a learning rate, above 0.
+
+    Raises
+    ------
+    ConfigError
+        It is missing, no number, or not above 0.
+    """
+    value = config.options.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ConfigError(f"the option {name} of the encoder {config.encoder} above 0", found=f"{value!r}", do=_MEND)
+    return float(value)
 
 
 def share(config: SequenceConfig, name: str) -> float:

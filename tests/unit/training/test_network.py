@@ -14,7 +14,6 @@ from components.errors import ConfigError, IntegrityError, TrainingError
 from components.evaluation.judge import judge
 from components.files import sha256_tree
 from components.models.config import config_of
-from components.models.encoders import ENCODERS
 from components.params import load_params
 from components.predictor import NoTracker, Predictor, Queries, Window
 from components.training.batches import Corpus
@@ -24,6 +23,7 @@ from components.training.tune import Judge
 from tests.networks import (
     GIVEN,
     HIDDEN,
+    OPTIONS,
     fitted,
     ndcg,
     network_params,
@@ -37,7 +37,7 @@ from tests.toy import MONDAY_S, toy_store
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", OPTIONS)
 def test_order_is_learned_and_popularity_beaten(kind: str) -> None:
     store = toy_store(n_users=60)
     epochs = 30 if kind == "bert" else 8  # it is asked three events in ten
@@ -145,7 +145,7 @@ def test_open_intervals_make_silence_likelier() -> None:
     assert silent(with_survival) > silent(without) + 0.005
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", OPTIONS)
 def test_the_request_clock_is_used_where_it_matters(kind: str) -> None:
     """What comes next depends on the hour alone: only a model that is told the time can know it."""
     store = toy_store(n_users=60, pattern="random")
@@ -203,7 +203,7 @@ def test_the_place_of_a_request_is_not_read_and_cannot_be_asked_for() -> None:
         network_params(query_place=True)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", OPTIONS)
 def test_answers_are_distributions_and_rows_are_independent(kind: str) -> None:
     store = toy_store()
     one = fitted(store, predictor(kind))
@@ -302,7 +302,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     torch.random.set_rng_state(before)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", OPTIONS)
 def test_what_was_saved_answers_the_same(kind: str, tmp_path: Path) -> None:
     store = toy_store()
     one = fitted(store, predictor(kind, GIVEN))
