@@ -14,8 +14,9 @@ CODE = {
     "validate": (*_BASE, "events", "validate.py"),
     "features": (*_BASE, "events/contract.py", "language", "knowledge", "features"),
     "train": (*_LEARNERS, "training", "train.py"),
-    "blend": (*_LEARNERS, "training", "blend.py"),
-    "evaluate": (*_LEARNERS, "training", "observers", "events/simulator", "evaluate.py"),
+    "compress": (*_LEARNERS, "training", "compression", "compress.py"),
+    "blend": (*_LEARNERS, "training", "compression", "blend.py"),
+    "evaluate": (*_LEARNERS, "training", "compression", "observers", "events/simulator", "evaluate.py"),
 }
 
 

@@ -28,7 +28,7 @@ def build(name: str, params: Params) -> Predictor:
 
     Parameters
     ----------
-    name : a candidate model of `training.models` or `training.rankers`, `memory`, `blend`, a counter of
+    name : a candidate model of `training.models`, `.compressed` or `.rankers`, `memory`, `blend`, a counter of
         `memory.components` or an entry of `training.baselines` (both are baselines), or one's own
         `package.module:Class`, which is called with the params
     params : of the workspace
@@ -43,6 +43,10 @@ def build(name: str, params: Params) -> Predictor:
         from components.training.network import NetworkPredictor  # torch takes seconds
 
         return NetworkPredictor.of(name, params)
+    if name in params.training.compressed:
+        from components.compression.predictor import CompressedPredictor
+
+        return CompressedPredictor.of(name, params)
     if entry is not None or name == "memory":
         asker = judges_asker(Protocol.of(params.evaluation))
         return MemoryPredictor(params.memory, asker, name)
@@ -57,7 +61,10 @@ def build(name: str, params: Params) -> Predictor:
     if _OWN.fullmatch(name):
         return own(name, params)
     known = sorted(
-        {*training.models, *training.rankers, *params.memory.components, *training.baselines, "memory", "blend"}
+        {
+            *(*training.models, *training.compressed, *training.rankers, *params.memory.components),
+            *(*training.baselines, "memory", "blend"),
+        }
     )
     raise ConfigError(
         f"a learner among {', '.join(known)}, or one's own `package.module:Class`", found=f"{name!r}", do="Mend it."

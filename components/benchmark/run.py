@@ -90,7 +90,8 @@ def _made_by(options: Options, params: Params, code: str) -> dict[str, Any]:
 def _names(options: Options, params: Params, store: Store, say: Say) -> list[str]:
     """Who is run: baselines, then the models that were asked for, then the blend of those, if it can be fitted."""
     training = params.training
-    wanted = list(options.models) if options.models is not None else [*training.models, "blend", *training.rankers]
+    every = [*training.models, *training.compressed, "blend", *training.rankers]
+    wanted = list(options.models) if options.models is not None else every
     window = len(Window(store, "blend").targets) > 0
     for name in [name for name in wanted if name == "blend" or name in training.rankers]:
         if not window or not _parts(name, params):
@@ -132,7 +133,8 @@ class _Run:
         if name in training.rankers and training.rankers[name].method == "trees":
             return True
         parts, models = _parts(name, self.params) or [name], training.models
-        return any(part in models and models[part].kind == "network" for part in parts) or ":" in name
+        networks = {part for part, one in models.items() if one.kind == "network"} | set(training.compressed)
+        return any(part in networks for part in parts) or ":" in name
 
     def _folder(self, name: str, seed: int) -> Path:
         key = digest_of(

@@ -8,6 +8,7 @@ Never looks at another event: everything between events is the encoder's.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from components.features.encoding import UNKNOWN
 from components.models.config import SequenceConfig
 from components.models.content import Content
 from components.models.dropout import Dropout
-from components.models.heads import RESERVED
+from components.models.heads import RESERVED, item_operands
 from components.models.tokens import Tokens
 
 _CLOCK = {"hour": 24, "weekday": 7, "holiday": 2}
@@ -112,6 +113,13 @@ class ItemTable(nn.Module):
         own = bias if self.kept is None else bias * self.kept[RESERVED:, 0]
         told: Tensor = self.content.logit(self.content.vectors[RESERVED:count])[:, 0]
         return F.pad(own, (0, count - self.trained)) + told
+
+    def product(
+        self, states: Tensor, temperature: float | None, vectors: Tensor | None = None
+    ) -> Callable[[slice], Tensor]:
+        """Rows of (n, d) states → (m, rows - 2) logits of `vectors` (`all` or `learned`); see `item_operands`."""
+        left, right = item_operands(states, self.all() if vectors is None else vectors, temperature)
+        return lambda part: left[part] @ right.T
 
 
 class EventEmbedding(nn.Module):

@@ -10,6 +10,7 @@ to point at. Ideas: mixture of softmaxes; CopyNet's gate. Never sees an answer w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,7 @@ from components.models.sampled import ItemSampler, sampled_item_loss
 from components.models.tokens import Tokens
 from components.models.transitions import TransitionHead
 
+_LEAST = 1e-12  # a chance whose logarithm is finite
 _NEVER = -1e4  # log of no probability, finite so that its gradient is 0 and not NaN
 
 
@@ -44,19 +46,19 @@ class _Logits:
     """Logits of a softmax, made for the rows that are asked: called with a slice it gives (m, V - 2)."""
 
     states: Tensor
-    left: Tensor
-    right: Tensor
+    product: Callable[[slice], Tensor]
     bias: Tensor | None
     here: Tensor
     distance: DistanceBias | None
+    columns: int
 
     def __call__(self, part: slice) -> Tensor:
-        logits = self.left[part] @ self.right.T
+        logits = self.product(part)
         if self.bias is not None:
             logits = logits + self.bias
         if self.distance is None:
             return logits
-        return logits + self.distance(self.states[part], self.here[part], len(self.right))
+        return logits + self.distance(self.states[part], self.here[part], self.columns)
 
 
 class ItemHead(nn.Module):
@@ -154,6 +156,33 @@ class ItemHead(nn.Module):
             one.add_to(pointed, weight)
         return torch.logaddexp(base + gate[:, :, 0].reshape(-1, 1), pointed[:, RESERVED:].log_())
 
+    def rows(
+        self, asked: Asked, read: Read, table: ItemTable, target: Tensor, keep: Tensor
+    ) -> Callable[[slice], Tensor]:
+        """Rows → (m, V - 2) log-probabilities, or logits, of the questions at the flat places `keep` (n,).
+
+        What a model learns whole answers from (`models.taught`). `target` (B, T) as in `loss`.
+        """
+        states = asked.states.flatten(0, 1)[keep]
+        vectors = table.learned() if self.training else table.all()
+        base = self._base(states, self._here(asked, read)[keep], table, vectors)
+        if self.gate is None:
+            return base
+        pointers = self._pointers(asked, read, table, target if self.training else None)
+        gate = self._gate(asked, pointers).flatten(0, 1)[keep]  # (n, 1 + P)
+        weights = torch.split(gate[:, 1:], [one.log_share.shape[1] for one in pointers], dim=1)
+        told = [one.at(keep) for one in pointers]  # (n, P, m) codes and log-shares of each
+
+        def mixed(part: slice) -> Tensor:
+            own = torch.log_softmax(base(part).float(), 1) + gate[part, :1]
+            pointed = own.new_zeros(len(own), self.items)
+            for (code, share), weight in zip(told, weights, strict=True):
+                chance = (weight[part, :, None] + share[part]).exp().flatten(1)  # (m, P·m)
+                pointed = pointed.scatter_add(1, code[part].flatten(1), chance)
+            return (own.exp() + pointed[:, RESERVED : len(vectors)] + _LEAST).log()
+
+        return mixed
+
     def _operands(self, states: Tensor, table: ItemTable, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Factors of the logits without distances; the bias of each item is one more column."""
         left, right = item_operands(states, vectors, self.temperature)
@@ -163,9 +192,9 @@ class ItemHead(nn.Module):
         return torch.cat([left, torch.ones_like(left[:, :1])], dim=1), torch.cat([right, bias[:, None]], dim=1)
 
     def _base(self, states: Tensor, here: Tensor, table: ItemTable, vectors: Tensor) -> _Logits:
-        left, right = item_operands(states, vectors, self.temperature)
+        product = table.product(states, self.temperature, vectors)
         bias = None if self.bias is None else table.logits(self.bias, len(vectors))
-        return _Logits(states, left, right, bias, here, self.distance)
+        return _Logits(states, product, bias, here, self.distance, len(vectors) - RESERVED)
 
     def _here(self, asked: Asked, read: Read) -> Tensor:
         """(B·T, 3) place of the last visible event of each question; empty where nothing asks for it."""

@@ -59,6 +59,12 @@ class Pointers:
         """(B, T, P) whether there is anything to point at."""
         return torch.isfinite(self.log_share).any(3).permute(0, 2, 1)
 
+    def at(self, place: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, P, m) codes and log-shares of the questions at the flat places (n,)."""
+        B, P, T, m = self.log_share.shape
+        code = self.code.expand(B, P, T, m).transpose(1, 2).reshape(B * T, P, m)
+        return code[place], self.log_share.transpose(1, 2).reshape(B * T, P, m)[place]
+
     def add_to(self, found: Tensor, log_weight: Tensor) -> None:
         """Add the probabilities of the mixture with log-weights (B, T, P) to `found` (B·T, V), by code."""
         weighted = (log_weight.transpose(1, 2)[..., None] + self.log_share).exp()  # (B, P, T, m)

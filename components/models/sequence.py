@@ -29,6 +29,7 @@ from components.models.pointers import Asked
 from components.models.query import RequestConditioning
 from components.models.rotation import RotationConditioning
 from components.models.sampled import ItemSampler, sampled_item_loss
+from components.models.taught import Taught, class_loss, item_loss, time_loss
 from components.models.tokens import Request, Tokens, spread, spread_request
 
 
@@ -116,11 +117,13 @@ class SequenceModel(nn.Module):
         dtype: torch.dtype,
         sampler: ItemSampler | None = None,
         softmax_weight: float = 0.0,
+        taught: Taught | None = None,
     ) -> Mapping[str, Tensor]:
         """Summed loss (nats) of each head over the targets that it knows.
 
         `dtype` is that of the item logits' products, `smoothing` of the item's labels; with a `sampler` the item's
-        loss is against drawn items, without either. `softmax_weight`: see `ItemHead.loss`.
+        loss is against drawn items, without either. `softmax_weight`: see `ItemHead.loss`. `taught`: what another
+        model answers to the same targets, learned beside them.
         """
         self.embedding.table.draw()
         writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
@@ -147,7 +150,29 @@ class SequenceModel(nn.Module):
         if writer is not None and history is not None:
             later = later_steps(writer, self.embedding, history, targets.at, targets.item, targets.log_gap)
             found |= self._with_later(found, later, len(targets.at), smoothing, dtype)
-        return found
+        return found if taught is None else found | self._taught(found, read, states, asked, targets, taught)
+
+    def _taught(
+        self,
+        found: Mapping[str, Tensor],
+        read: Read,
+        states: Tensor,
+        asked: Tensor,
+        targets: Targets,
+        taught: Taught,
+    ) -> dict[str, Tensor]:
+        """Losses of the heads that the teacher has too, its answers among them."""
+        question, item = self.questions(read, asked, targets)
+        rows = self.item.rows(question, read, self.embedding.table, item, targets.at)
+        losses = {"item": item_loss(rows, len(targets.at), self.config.items - RESERVED, taught)}
+        for name, chances in taught.classes.items():
+            if name in found:
+                losses[name] = class_loss(getattr(self, name)(asked), chances, taught.temperature)
+        joined = {name: taught.joined(found[name], loss) for name, loss in losses.items()}
+        if self.time is not None and taught.time is not None:
+            loss = time_loss(self.time(states), taught.time) / taught.temperature**2  # it is not softened
+            joined["time"] = taught.joined(found["time"], loss)
+        return joined
 
     def _with_later(
         self, found: Mapping[str, Tensor], later: Later, n: int, smoothing: float, dtype: torch.dtype
@@ -183,14 +208,17 @@ class SequenceModel(nn.Module):
             return sampled_item_loss(asked, self.embedding.table, targets.item, sampler, self.config.temperature)
         if self.item.plain:
             return self._softmax_loss(asked, targets.item, smoothing, dtype)
+        question, item = self.questions(read, asked, targets)
+        return self.item.loss(question, read, self.embedding.table, item, sampler, dtype, softmax_weight)
+
+    @staticmethod
+    def questions(read: Read, asked: Tensor, targets: Targets) -> tuple[Asked, Tensor]:
+        """The n questions back in their histories, and the (B, L) codes of their answers."""
         B, L = read.tokens.mask.shape
         states = spread(asked, targets.at, B * L).view(B, L, -1)
         request = None if targets.request is None else spread_request(targets.request, targets.at, B * L)
         at = torch.arange(L, device=states.device).expand(B, L)
-        item = spread(targets.item, targets.at, B * L).view(B, L)
-        return self.item.loss(
-            Asked(states, at, request), read, self.embedding.table, item, sampler, dtype, softmax_weight
-        )
+        return Asked(states, at, request), spread(targets.item, targets.at, B * L).view(B, L)
 
     def answer_step(self, states: Tensor, request: Request | None) -> Answers:
         """Answers from (n, d) states alone: steps of a list, behind which no history stands."""

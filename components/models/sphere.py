@@ -14,6 +14,8 @@ EARTH_KM = 6371.0
 
 def chords(one: Tensor, other: Tensor) -> Tensor:
     """(…, T, 3), (…, L, 3) → (…, T, L) straight distances on the unit sphere."""
+    if torch.compiler.is_exporting():  # other runtimes have no cdist
+        return (one.unsqueeze(-2) - other.unsqueeze(-3)).square().sum(-1).sqrt()
     return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist")
 
 

@@ -7,10 +7,14 @@ Plain records of tensors; never reads a store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+
+#: What an encoder keeps of B histories of one length between two events, by names of its own.
+Carried = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,34 @@ class Request:
     minute_of_day: Tensor
     log_gap: Tensor
     known: Tensor
+
+
+def joined(a: Tokens, b: Tokens) -> Tokens:
+    """(B, L) tokens, none of them padded, with the (B, M) tokens that follow: (B, L + M), counted back from the end."""
+
+    def both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+        return None if one is None or other is None else torch.cat([one, other], dim=1)
+
+    codes = {name: torch.cat([code, b.codes[name]], dim=1) for name, code in a.codes.items()}
+    time_s, mask = torch.cat([a.time_s, b.time_s], dim=1), torch.cat([a.mask, b.mask], dim=1)
+    numbers, point = both(a.numbers, b.numbers), both(a.point, b.point)
+    return Tokens(codes, numbers, time_s, point, _back(mask), mask, a.begins, None)
+
+
+def newest(tokens: Tokens, left_out: int) -> Tokens:
+    """Tokens without the oldest `left_out` of each row; with the start token gone, they begin no history."""
+    if not left_out:
+        return tokens
+    whole = vars(tokens).items()
+    cut: dict[str, Any] = {name: one[:, left_out:] for name, one in whole if isinstance(one, Tensor) and one.ndim > 1}
+    cut["codes"] = {name: code[:, left_out:] for name, code in tokens.codes.items()}
+    return replace(tokens, **cut, begins=torch.zeros_like(tokens.begins))
+
+
+def _back(mask: Tensor) -> Tensor:
+    """(B, L) steps back from the last token."""
+    back = torch.arange(mask.shape[1] - 1, -1, -1, device=mask.device)
+    return back.expand(mask.shape)
 
 
 def spread(values: Tensor, at: Tensor, size: int) -> Tensor:

@@ -4,6 +4,7 @@ DVC hashes the file, so a default that lived here could change results without c
 Secrets and addresses of servers are never here: they come from the environment (`components.workspace.Settings`).
 """
 
+from components.params.compression import CompressedParams, DistilParams, PruneParams
 from components.params.data import (
     EventParams,
     FeatureParams,
@@ -48,6 +49,8 @@ __all__ = [
     "BlendParams",
     "CandidateParams",
     "ComponentParams",
+    "CompressedParams",
+    "DistilParams",
     "EncoderParams",
     "EvaluationParams",
     "EventParams",
@@ -64,6 +67,7 @@ __all__ = [
     "OptimiserParams",
     "Params",
     "PolicyParams",
+    "PruneParams",
     "RankerParams",
     "RegionParams",
     "RuleParams",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.params.compression import CompressedParams
 from components.params.network import ModelParams, TrainParams
 from components.params.section import Section
 
@@ -85,6 +86,7 @@ class BaselineParams(Section):
 class TrainingParams(Section):
     loop: TrainParams
     models: dict[str, ModelParams]
+    compressed: dict[str, CompressedParams]
     baselines: dict[str, BaselineParams]
     blend: BlendParams
     rankers: dict[str, RankerParams]

@@ -78,9 +78,16 @@ def check_agreement(params: Params) -> None:
     Raises
     ------
     ConfigError
-        A network is trained for another `target_time` than it is judged by, the service keeps less history than a
-        model reads, or ties are shuffled outside a benchmark.
+        Two models have one name, a network is trained for another `target_time` than it is judged by, the service
+        keeps less history than a model reads, or ties are shuffled outside a benchmark.
     """
+    twice = sorted(set(params.training.compressed) & {*params.training.models, *params.training.mixed})
+    if twice:
+        raise ConfigError(
+            "a name of its own for every model of training",
+            found=f"`{twice[0]}` under training.compressed and elsewhere",
+            do="Rename one.",
+        )
     asked = params.evaluation.target_time
     for name, model in params.training.models.items():
         if model.network is not None and model.network.target_time != asked:

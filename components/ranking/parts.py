@@ -28,12 +28,19 @@ def _network(folder: Path) -> Predictor:
     return NetworkPredictor.load(folder)
 
 
+def _compressed(folder: Path) -> Predictor:
+    from components.compression.predictor import CompressedPredictor
+
+    return CompressedPredictor.load(folder)
+
+
 #: Kinds that a blend may be made of.
 KINDS: Mapping[str, Load] = {
     "memory": MemoryPredictor.load,
     "counter": CounterPredictor.load,
     "baseline": load_baseline,
     "network": _network,
+    "compressed": _compressed,
 }
 
 

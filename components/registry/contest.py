@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from components import learners
 from components.code import CODE, code_digest
-from components.errors import DataError, IntegrityError
+from components.errors import ConfigError, DataError, IntegrityError
 from components.evaluation.calibration import item_reliability
 from components.evaluation.groups import groups_of
 from components.evaluation.judge import judge, teach
@@ -59,18 +59,28 @@ class Contestant:
     folder: Path
 
 
-def candidates(root: Path, params: Params) -> list[Contestant]:
-    """The candidate models of a workspace: all of `training.models`, and what is made of them and may be promoted.
+def candidates(root: Path, params: Params, only: str | None = None) -> list[Contestant]:
+    """The candidate models of a workspace: all of `training.models`, and what of all that is made of them may be
+    promoted.
+
+    `only` leaves the one of that name.
 
     Raises
     ------
+    ConfigError
+        No candidate has that name.
     DataError
         One of them was not trained.
     """
     workspace = Workspace(root)
     found = [Contestant(name, workspace.model(name)) for name in params.training.models]
-    mixed = params.training.mixed
+    compressed, mixed = params.training.compressed, params.training.mixed
+    found += [Contestant(name, workspace.model(name)) for name, one in compressed.items() if one.candidate]
     found += [Contestant(name, workspace.blends / name) for name, one in mixed.items() if one.candidate]
+    if only is not None and only not in {one.name for one in found}:
+        names = ", ".join(one.name for one in found)
+        raise ConfigError(f"a candidate model of {names}", found=f"`{only}`", do="Name one that may be promoted.")
+    found = [one for one in found if only in (None, one.name)]
     for one in found:
         if not one.folder.is_dir():
             raise DataError(f"the trained model {one.name}", found=f"nothing at {one.folder}", do="Run its stage.")

@@ -33,7 +33,8 @@ def log_runs(root: Path, params: Params) -> list[str]:
 def training(root: Path, params: Params, one: contest.Contestant) -> runs.StageRun:
     """What the training of one candidate model has to tell; `key` names it in MLflow."""
     workspace = Workspace(root)
-    described = (params.training.models.get(one.name) or params.training.mixed[one.name]).model_dump()
+    plain = {**params.training.models, **params.training.compressed}
+    described = (plain.get(one.name) or params.training.mixed[one.name]).model_dump()
     timing = workspace.timings / f"{one.name}.json"
     seconds = read_json(timing) if timing.is_file() else {}
     machine = {"cpus": psutil.cpu_count(), "memory_gb": round(psutil.virtual_memory().total / 1e9, 1)}

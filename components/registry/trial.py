@@ -38,14 +38,20 @@ KEEP = 5
 _KINDS = {
     "memory": "A mixture of counts that move with every event.",
     "network": "A sequence model: a network over the user's history.",
+    "compressed": "A sequence model made smaller or faster out of another.",
     "blend": "A mixture of the memory and sequence models.",
     "trees": "Trees that rank what the memory, sequence models and others propose.",
     "gate": "A mixture of counts and models, weighed by what the question is like.",
 }
 
 
-def run_gate(root: Path, params: Params) -> Decision:
+def run_gate(root: Path, params: Params, challenger: str | None = None) -> Decision:
     """Choose the challenger, pack it, and judge it against the champion on the promotion window.
+
+    Parameters
+    ----------
+    root, params : of the workspace
+    challenger : a candidate model by its name, for one that is not the best but smaller or faster; None: the best
 
     Returns
     -------
@@ -56,7 +62,7 @@ def run_gate(root: Path, params: Params) -> Decision:
     begin = time.monotonic()
     store = Store.load(Workspace(root).features)
     entries = promotions.history(root)
-    chosen, values = contest.choose(root, contest.candidates(root, params), store, params)
+    chosen, values = contest.choose(root, contest.candidates(root, params, challenger), store, params)
     logger.info("challenger: %s", chosen.name)
     run_id = runs.find(root, params.workspace.name, results.training(root, params, chosen).key)
     manifest = pack(root, params, store, chosen, run_id)
@@ -107,6 +113,8 @@ def pack(root: Path, params: Params, store: Store, one: contest.Contestant, run_
 
 def _kind(name: str, params: Params) -> str:
     models, rankers = params.training.models, params.training.rankers
+    if name in params.training.compressed:
+        return "compressed"
     return models[name].kind if name in models else rankers[name].method if name in rankers else "blend"
 
 

@@ -22,7 +22,8 @@ from components.files import fault
 from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED
 from components.models.sampled import ItemSampler
-from components.models.sequence import SequenceModel
+from components.models.sequence import SequenceModel, Targets
+from components.models.taught import Taught
 from components.models.weights import check_like
 from components.params import OptimiserParams, TrainParams
 from components.predictor import Tracker
@@ -71,6 +72,12 @@ class Chooser(Protocol):
     def score(self, model: SequenceModel, precision: Precision) -> float: ...
 
 
+class Teacher(Protocol):
+    """What a model learns from beside what happened: another's answers to a batch's targets, on the model's device."""
+
+    def __call__(self, slices: Slices, targets: Targets) -> Taught: ...
+
+
 class Trainer:
     """Trains one model on one corpus.
 
@@ -84,6 +91,7 @@ class Trainer:
     seed : of dropout
     tracker : is told of the curves
     checkpoints : where to save and resume; None: nowhere
+    teacher : whose answers are learned as well; None: nobody's
     """
 
     def __init__(
@@ -96,8 +104,9 @@ class Trainer:
         seed: int,
         tracker: Tracker,
         checkpoints: Checkpoints | None,
+        teacher: Teacher | None = None,
     ) -> None:
-        self.model, self.corpus, self.judge, self.loop = model, corpus, judge, loop
+        self.model, self.corpus, self.judge, self.loop, self.teacher = model, corpus, judge, loop, teacher
         self.precision, self.seed, self.tracker, self.checkpoints = precision, seed, tracker, checkpoints
         self.state = State()
         self.weighing = LossWeights(model.config.heads, loop.loss_weights).to(precision.device)
@@ -154,7 +163,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         batch = self.augmentation.batch(slices, state.epoch, state.at)
-        total, losses = self._loss(batch)
+        total, losses = self._loss(batch, slices)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = clip_gradients(self.model.parameters(), self.loop.optimiser.clip_norm)
@@ -172,11 +181,12 @@ class Trainer:
         state.at += 1
         return batch
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch, slices: Slices) -> tuple[Tensor, Tensor]:
         """The loss that is minimised, and the detached sums of each head."""
         self.model.train()
         tokens = on_device(batch.tokens, self.precision.device)
         targets = on_device(batch.targets, self.precision.device)
+        taught = None if self.teacher is None else self.teacher(slices, targets)
         with self.precision.autocast():
             found = self.model.losses(
                 tokens,
@@ -185,6 +195,7 @@ class Trainer:
                 self.precision.logits,
                 self.sampler,
                 self.loop.item_loss.softmax_weight,
+                taught,
             )
         losses = torch.stack([found[head] for head in self.heads])  # (heads,)
         count = losses.new_tensor([float(batch.count[head]) for head in self.heads])

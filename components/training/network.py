@@ -6,10 +6,10 @@ with the encoding that the model was trained on. Its weights do not move between
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import torch
@@ -35,15 +35,21 @@ from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.finish import finish
 from components.training.likelihood import Likelihood
-from components.training.loop import Chooser, Trainer
+from components.training.loop import Chooser, Teacher, Trainer
 from components.training.successors import count_successors
 from components.training.tune import Judge, answers, blocks
 
 _FORMAT = 4
+#: The store of the training window, the model's shape and its loop → the teacher of its batches.
+TeacherOf = Callable[[Store, SequenceConfig, TrainParams], Teacher]
 
 
 class NetworkPredictor:
     """A sequence model that can be fitted and asked.
+
+    Attributes
+    ----------
+    KIND : what `config.json` calls it
 
     Parameters
     ----------
@@ -54,6 +60,8 @@ class NetworkPredictor:
     seed : of weights, order and dropout
     checkpoints : folder to save to and resume from; None: nowhere
     """
+
+    KIND: ClassVar[str] = "network"
 
     def __init__(
         self,
@@ -69,6 +77,8 @@ class NetworkPredictor:
         self.protocol, self.primary, self.checkpoints = protocol, primary, checkpoints
         self.curves: list[dict[str, float]] = []
         self.temperatures: dict[str, float] = {}  # of item and action; 1 where none stands
+        self.teachers: TeacherOf | None = None  # whose answers are learned as well
+        self.begun: SequenceModel | None = None  # weights that training goes on from; None: fresh ones
         self.precision = choose(loop.device, loop.precision)
         self.capabilities: frozenset[Capability] = _capabilities(network.heads)
         self._model: SequenceModel | None = None
@@ -89,7 +99,7 @@ class NetworkPredictor:
             raise ConfigError(
                 f"a network `{name}` under training.models", found="none", do="Name one that params.yaml describes."
             )
-        loop = _overridden(params.training.loop, entry.overrides, name)
+        loop = overridden(params.training.loop, entry.overrides, name)
         protocol = Protocol.of(params.evaluation)
         return cls(name, entry.network, loop, protocol, params.evaluation.primary, params.workspace.seed + seed_offset)
 
@@ -109,8 +119,8 @@ class NetworkPredictor:
             Nothing to learn from, or the loss became NaN.
         """
         encoding = train.store.encoding
-        vectors = train.store.vectors
-        config = config_of(self.network, encoding, {name: one.shape[1] for name, one in vectors.items()})
+        vectors = {name: one.shape[1] for name, one in train.store.vectors.items()}
+        config = config_of(self.network, encoding, vectors) if self.begun is None else self.begun.config
         loop, device = self.loop, self.precision.device
         corpus = Corpus(train, config, loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
         _check_item_loss(config, loop)
@@ -121,9 +131,10 @@ class NetworkPredictor:
                 Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
             )
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            model = initial_model(config, encoding, corpus, self.seed).to(device)
+            model = (self.begun or initial_model(config, encoding, corpus, self.seed)).to(device)
+            teacher = None if self.teachers is None else self.teachers(train.store, model.config, loop)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints)
-            trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints)
+            trainer = Trainer(model, corpus, chooser, loop, self.precision, self.seed, tracker, checkpoints, teacher)
             self.curves = trainer.fit()
         self.temperatures = {}
         if loop.calibration == "temperature" and len(judge):
@@ -138,6 +149,16 @@ class NetworkPredictor:
         if isinstance(model.encoder, LanguageEncoder):
             model.encoder.settle()
         self._use(model, encoding_digests(encoding))
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has weights."""
+        return self._model is not None
+
+    def adopt(self, model: SequenceModel, encoding: dict[str, str], temperatures: dict[str, float]) -> None:
+        """Take over weights that were made elsewhere, with the digests of the encoding that they were made with."""
+        self.temperatures = dict(temperatures)
+        self._use(model.to(self.precision.device), encoding)
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
         self._model, self._encoding, self._checked = model.eval(), encoding, None
@@ -176,10 +197,24 @@ class NetworkPredictor:
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors` and `config.json`; the same model gives the same bytes."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_tensors(folder / "weights.safetensors", self.model.state_dict())
-        record: dict[str, Any] = {
+        self.write_weights(folder / "weights.safetensors")
+        write_json(folder / "config.json", self.record())
+
+    def write_weights(self, path: Path) -> None:
+        """Write the weights."""
+        save_tensors(path, self.model.state_dict())
+
+    def read_weights(self, path: Path, model: SequenceModel, record: dict[str, Any]) -> SequenceModel:
+        """Fill a model that is shapes alone (device meta) with the weights of a file, after every check of them."""
+        tensors = load_tensors(path)
+        check_like(tensors, model.state_dict(), str(path))
+        return filled(model, tensors)
+
+    def record(self) -> dict[str, Any]:
+        """What `config.json` holds."""
+        return {
             "format": _FORMAT,
-            "kind": "network",
+            "kind": self.KIND,
             "name": self.name,
             "seed": self.seed,
             "model": self.model.config.to_json(),
@@ -190,7 +225,6 @@ class NetworkPredictor:
             "encoding": self._encoding,
             "temperatures": self.temperatures,
         }
-        write_json(folder / "config.json", record)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -204,9 +238,9 @@ class NetworkPredictor:
             It reads with a language model, and the extra for these is not installed.
         """
         record = read_json(folder / "config.json")
-        if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("kind") != "network":
+        if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("kind") != cls.KIND:
             raise IntegrityError(
-                f"a network's config.json in {folder}",
+                f"a {cls.KIND}'s config.json in {folder}",
                 found=f"format {record.get('format') if isinstance(record, dict) else record!r}",
                 do="Train the model again, or load it with the version that wrote it.",
             )
@@ -221,31 +255,34 @@ class NetworkPredictor:
             raise IntegrityError(
                 f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
             ) from error
-        found._use(_loaded(config, folder).to(found.precision.device), encoding)
+        model = found.read_weights(folder / "weights.safetensors", _shape(config, folder), record)
+        model.embedding.table.check()
+        if isinstance(model.encoder, LanguageEncoder):
+            model.encoder.texts.check()
+        if model.item.transitions is not None:
+            model.item.transitions.check()
+        found._use(model.to(found.precision.device), encoding)
         return found
 
 
-def _loaded(config: SequenceConfig, folder: Path) -> SequenceModel:
-    """The model of a configuration and weights that a file brought, each believed only after a look."""
+def _shape(config: SequenceConfig, folder: Path) -> SequenceModel:
+    """The model of a configuration that a file brought, as shapes alone: nothing is allocated on the word of a file."""
     if config.language is not None:
         installed()
     try:
-        with torch.device("meta"):  # shapes alone: nothing is allocated on the word of a file
-            model = SequenceModel(config)
+        with torch.device("meta"):
+            return SequenceModel(config)
     except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise IntegrityError(
             f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
         ) from error
-    tensors = load_tensors(folder / "weights.safetensors")
-    check_like(tensors, model.state_dict(), str(folder / "weights.safetensors"))
+
+
+def filled(model: SequenceModel, tensors: Mapping[str, torch.Tensor]) -> SequenceModel:
+    """A model that is shapes alone, with weights that were checked."""
     if isinstance(model.encoder, LanguageEncoder):
         model.encoder.materialise()
     model.load_state_dict(tensors, assign=True)
-    model.embedding.table.check()
-    if isinstance(model.encoder, LanguageEncoder):
-        model.encoder.texts.check()
-    if model.item.transitions is not None:
-        model.item.transitions.check()
     return model
 
 
@@ -315,7 +352,14 @@ def encoding_digests(encoding: Encoding) -> dict[str, str]:
     return {**dict(sorted(found.items())), "scales": digest_of(scales)}
 
 
-def _overridden(loop: TrainParams, overrides: dict[str, Any], name: str) -> TrainParams:
+def overridden(loop: TrainParams, overrides: dict[str, Any], name: str) -> TrainParams:
+    """The loop with what one model has otherwise.
+
+    Raises
+    ------
+    ConfigError
+        An override is not one of its knobs.
+    """
     record = loop.model_dump()
     unknown = sorted(set(overrides) - set(record))
     if unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import benchmark, doctor, explain, init, pipeline, promotion, run, serve, ui
+from flows.cli import benchmark, compress, doctor, explain, init, pipeline, promotion, run, serve, ui
 
 app = typer.Typer(
     name="chronotope",
@@ -20,12 +20,14 @@ app.command()(pipeline.ingest)
 app.command()(pipeline.validate)
 app.command()(pipeline.features)
 app.command()(pipeline.train)
+app.command()(compress.compress)
 app.command()(pipeline.evaluate)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.command()(serve.serve)
 app.command()(explain.explain)
+app.command()(compress.export)
 app.command()(ui.ui)
 app.command()(benchmark.benchmark)
 app.command()(doctor.doctor)

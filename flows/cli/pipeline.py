@@ -100,7 +100,7 @@ def features(workspace: WorkspaceOption = Path(), force: ForceOption = False, as
 
 def train(
     model: Annotated[
-        str | None, typer.Argument(help="A name under training.models; all of them when left out.")
+        str | None, typer.Argument(help="A name under training.models or .compressed; all when left out.")
     ] = None,
     workspace: WorkspaceOption = Path(),
     force: ForceOption = False,
@@ -110,12 +110,14 @@ def train(
 
     Example: `chronotope train transformer`
     """
-    models = load_params(enter(workspace) / "params.yaml").training.models
-    if model is not None and model not in models:
+    training = load_params(enter(workspace) / "params.yaml").training
+    every = {name: f"train@{name}" for name in training.models}
+    every |= {name: f"compress@{name}" for name in training.compressed}
+    if model is not None and model not in every:
         raise ConfigError(
-            f"one of {', '.join(models)}", found=f"the model {model!r}", do="Add it to training.models in params.yaml."
+            f"one of {', '.join(every)}", found=f"the model {model!r}", do="Add it to training.models in params.yaml."
         )
-    names = [f"train@{name}" for name in ([model] if model else models)]
+    names = [every[model]] if model else list(every.values())
     _stage(workspace, names if model else [*names, "blend"], force, as_json)
 
 

@@ -21,6 +21,9 @@ def promote(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Take over the version that someone moved MLflow's champion alias to.")
     ] = False,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The challenger; the best candidate model when left out.")
+    ] = None,
     workspace: WorkspaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -41,7 +44,7 @@ def promote(
             show(taken.as_record(), as_json, lambda: console.print(f"Adopted {taken.model} as entry {taken.sequence}."))
             return
         log_runs(root, params)
-        decision = run_gate(root, params)
+        decision = run_gate(root, params, model)
         entry = registry.promote(root, params, decision) if decision.promote else None
     record = decision.as_record()
     show({"decision": record, "entry": entry and entry.as_record()}, as_json, lambda: print_decision(record))

@@ -19,14 +19,15 @@ LAYERS = [
     {"predictor"},
     {"memory", "models", "evaluation", "observers"},
     {"training", "baselines"},
-    {"ranking"},
+    {"compression"},
+    {"ranking", "export"},
     {"learners", "explanation"},
     {"registry"},
     {"serving", "presets"},
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
-EDGES = {"validate", "train", "blend", "evaluate"}
+EDGES = {"validate", "train", "compress", "blend", "evaluate"}
 #: Engines, and the only place that imports each.
 ENGINES = {
     "prefect": "flows/",
@@ -35,6 +36,8 @@ ENGINES = {
     "great_expectations": "components/events/expectations.py",
     "typer": "flows/cli/",
     "dvc": "flows/stages.py",
+    "onnx": "components/export/",
+    "onnxruntime": "components/export/",
     "captum": "components/explanation/gradients.py",
     "transformers": "components/language/",
     "peft": "components/language/",

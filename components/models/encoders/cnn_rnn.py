@@ -9,6 +9,7 @@ it: the sequence is padded on the left alone. Never reads times or places.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,7 +17,7 @@ from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
 from components.models.encoders.options import choice, positive_integers
 from components.models.encoders.recurrent import CELLS, Recurrence
-from components.models.tokens import Tokens
+from components.models.tokens import Carried, Tokens
 
 
 class CausalConvolution(nn.Module):
@@ -33,10 +34,14 @@ class CausalConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, d) → (B, L, d)."""
-        before = F.pad(self.norm(x).transpose(1, 2), (self.reach, 0))  # (B, d, kernel - 1 + L)
-        local = F.glu(self.convolution(before), dim=1).transpose(1, 2)  # (B, L, d)
+        return self.carry(x, x.new_zeros(len(x), self.reach, x.shape[2]))[0]
+
+    def carry(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, L, d) after the normed (B, kernel - 1, d) before it → (B, L, d), and what the next event sees of it."""
+        seen = torch.cat([before, self.norm(x)], dim=1)  # (B, kernel - 1 + L, d)
+        local = F.glu(self.convolution(seen.transpose(1, 2)), dim=1).transpose(1, 2)  # (B, L, d)
         result: Tensor = x + self.dropout(local)
-        return result
+        return result, seen[:, seen.shape[1] - self.reach :]
 
 
 class CNNRNNEncoder(nn.Module):
@@ -46,7 +51,7 @@ class CNNRNNEncoder(nn.Module):
         super().__init__()
         kernel, convolutions, layers = positive_integers(config, "kernel", "convolutions", "layers", others=("cell",))
         cell = choice(config, "cell", tuple(CELLS))
-        d = config.width
+        d, self.reach = config.width, kernel - 1
         self.local = nn.Sequential(*(CausalConvolution(d, kernel, config.dropout) for _ in range(convolutions)))
         self.recurrence = Recurrence(cell, d, layers, config.dropout)
 
@@ -54,3 +59,20 @@ class CNNRNNEncoder(nn.Module):
         """(B, L, d) → (B, L, d)."""
         states: Tensor = self.recurrence(self.local(events))
         return states
+
+    def carry(self, events: Tensor, tokens: Tokens) -> tuple[Tensor, Carried]:
+        """States of a history, and what the next event needs of it."""
+        empty = events.new_zeros(len(events), self.reach, events.shape[2])
+        nothing = {f"seen_{i}": empty for i in range(len(self.local))}
+        return self._carry(events, nothing, None)
+
+    def step(self, carried: Carried, event: Tensor, token: Tokens) -> tuple[Tensor, Carried]:
+        """(B, 1, d) the state after one more event."""
+        return self._carry(event, carried, {name: one for name, one in carried.items() if not name.startswith("seen")})
+
+    def _carry(self, x: Tensor, seen: Carried, before: Carried | None) -> tuple[Tensor, Carried]:
+        on: Carried = {}
+        for i, one in enumerate(self.local):
+            x, on[f"seen_{i}"] = one.carry(x, seen[f"seen_{i}"])  # type: ignore[operator]
+        states, rest = self.recurrence.carry(x, before)
+        return states, on | rest

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
 from components.models.encoders.options import choice, head_width, positive_integers
-from components.models.encoders.relative import BIASES, Pairs, RelativeBias, far_first, offsets, pairs_of
-from components.models.tokens import Tokens
+from components.models.encoders.relative import BIASES, Pairs, RelativeBias, moments, pairs_between, pairs_of
+from components.models.tokens import Carried, Tokens
 
 
 class HSTUBlock(nn.Module):
@@ -45,14 +45,32 @@ class HSTUBlock(nn.Module):
 
         `back` (L, L) is i - j, 0 at least; `weight` (L, L) is 1/n of what row i sees, 0 for what it must not.
         """
-        B, L, d = x.shape
+        u, v, q, k = self.parts(x)
+        return self._mixed(x, u, v, q, k, pairs, back, weight)
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(B, L, d) → u (B, L, d), and v, q, k (B, heads, L, d/heads)."""
+        B, L, _ = x.shape
         u, v, q, k = F.silu(self.uvqk(self.norm_in(x))).chunk(4, dim=-1)  # (B, L, d) each
-        v, q, k = (part.view(B, L, self.heads, -1).transpose(1, 2) for part in (v, q, k))  # (B, heads, L, d/heads)
+        v, q, k = (part.view(B, L, self.heads, -1).transpose(1, 2) for part in (v, q, k))
+        return u, v, q, k
+
+    def step(
+        self, x: Tensor, keys: Tensor, values: Tensor, pairs: Pairs, back: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One more place (B, 1, d) after t that are known by (B, heads, t, d/heads); `back` and `weight` (1, t + 1)."""
+        u, v, q, k = self.parts(x)
+        keys, values = torch.cat([keys, k], dim=2), torch.cat([values, v], dim=2)
+        return self._mixed(x, u, values, q, keys, pairs, back, weight), keys, values
+
+    def _mixed(
+        self, x: Tensor, u: Tensor, v: Tensor, q: Tensor, k: Tensor, pairs: Pairs, back: Tensor, weight: Tensor
+    ) -> Tensor:
         logits = q @ k.transpose(-1, -2) + self.position(back)[..., 0]  # (B, heads, L, L)
         bias = self.bias(pairs)
         if bias is not None:
             logits = logits + bias
-        mixed = ((F.silu(logits) * weight).to(v.dtype) @ v).transpose(1, 2).reshape(B, L, d)
+        mixed = ((F.silu(logits) * weight).to(v.dtype) @ v).transpose(1, 2).reshape(x.shape)
         result: Tensor = x + self.out(self.dropout(u * self.norm_out(mixed)))
         return result
 
@@ -74,10 +92,35 @@ class HSTUEncoder(nn.Module):
     def forward(self, events: Tensor, tokens: Tokens) -> Tensor:
         """(B, L, d) → (B, L, d)."""
         x, pairs, L = events, pairs_of(tokens, self.bias), events.shape[1]
-        back = offsets(L, self.largest - 1, x.device).clamp_min(0)
-        seen = torch.arange(1, L + 1, device=x.device, dtype=torch.float32)[:, None]  # tokens that row i sees
-        weight = (~far_first(L, x.device)).float() / seen  # (L, L)
+        back, weight = self._rows(torch.arange(L, device=x.device), L)
         for block in self.blocks:
             x = block(x, pairs, back, weight)
         states: Tensor = self.norm(x)
         return states
+
+    def carry(self, events: Tensor, tokens: Tokens) -> tuple[Tensor, Carried]:
+        """States of a history, and what the next event needs of it: keys and values of each block, times and places."""
+        x, pairs, on, L = events, pairs_of(tokens, self.bias), moments(tokens), events.shape[1]
+        back, weight = self._rows(torch.arange(L, device=x.device), L)
+        for i, block in enumerate(self.blocks):
+            _, on[f"values_{i}"], _, on[f"keys_{i}"] = block.parts(x)  # type: ignore[operator]
+            x = block(x, pairs, back, weight)
+        return self.norm(x), on
+
+    def step(self, carried: Carried, event: Tensor, token: Tokens) -> tuple[Tensor, Carried]:
+        """(B, 1, d) the state after one more event."""
+        on, x = moments(token, carried), event
+        L = on["time_s"].shape[1]
+        back, weight = self._rows(torch.tensor([L - 1], device=x.device), L)
+        pairs = pairs_between(token.time_s, token.point, on["time_s"], on.get("point"), self.bias)
+        for i, block in enumerate(self.blocks):
+            keys, values = carried[f"keys_{i}"], carried[f"values_{i}"]
+            x, on[f"keys_{i}"], on[f"values_{i}"] = block.step(x, keys, values, pairs, back, weight)  # type: ignore[operator]
+        return self.norm(x), on
+
+    def _rows(self, at: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """Of the rows at places (m,) among `length` columns: (m, length) i - j, 0 at least, and the weight 1/n."""
+        j = torch.arange(length, device=at.device)
+        back = at[:, None] - j
+        weight = (back >= 0).float() / (at[:, None] + 1).float()
+        return back.clamp(0, self.largest - 1), weight

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
 from components.models.encoders.options import positive_integers
-from components.models.tokens import Tokens
+from components.models.tokens import Carried, Tokens
 
 #: Name → module and number of gates (rows of its matrices, in blocks of d).
 CELLS: Mapping[str, tuple[Callable[..., nn.RNNBase], int]] = {
@@ -41,9 +41,17 @@ class Recurrence(nn.Module):
 
     def forward(self, events: Tensor) -> Tensor:
         """(B, L, d) → (B, L, d). Padding is on the right, so it cannot reach a real state."""
-        hidden, _ = self.cells(events)  # (B, L, d)
+        return self.carry(events, None)[0]
+
+    def carry(self, events: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+        """(B, L, d) events after what was carried so far → states, and what is carried on, (layers, B, d) each."""
+        before = None
+        if carried is not None:
+            before = (carried["hidden"], carried["cell"]) if "cell" in carried else carried["hidden"]
+        hidden, last = self.cells(events, before)  # (B, L, d)
         states: Tensor = self.norm(events + self.dropout(hidden))
-        return states
+        on = {"hidden": last[0], "cell": last[1]} if isinstance(last, tuple) else {"hidden": last}
+        return states, on
 
 
 class _RecurrentEncoder(nn.Module):
@@ -60,6 +68,14 @@ class _RecurrentEncoder(nn.Module):
         """(B, L, d) → (B, L, d)."""
         states: Tensor = self.recurrence(events)
         return states
+
+    def carry(self, events: Tensor, tokens: Tokens) -> tuple[Tensor, Carried]:
+        """States of a history, and what the next event needs of it."""
+        return self.recurrence.carry(events, None)
+
+    def step(self, carried: Carried, event: Tensor, token: Tokens) -> tuple[Tensor, Carried]:
+        """(B, 1, d) the state after one more event."""
+        return self.recurrence.carry(event, carried)
 
 
 class RNNEncoder(_RecurrentEncoder):

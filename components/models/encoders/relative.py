@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from components.models.sphere import chords, great_circle_km, located
-from components.models.tokens import Tokens
+from components.models.tokens import Carried, Tokens
 
 BIASES = ("none", "time", "space", "both")
 _TIMES = 72  # buckets of ln(seconds) / .301 (HSTU's width): the last begins after 60 years
@@ -24,19 +24,30 @@ _NEAR_KM = 0.1
 
 @dataclass(frozen=True)
 class Pairs:
-    """Buckets of each pair of tokens; None = not asked for. time, space : (B, L, L) int64, row i, column j."""
+    """Buckets of each pair of tokens; None = not asked for. time, space : (B, M, L) int64, row i, column j."""
 
     time: Tensor | None
     space: Tensor | None
 
 
 def pairs_of(tokens: Tokens, bias: str) -> Pairs:
-    """Buckets for a bias of BIASES."""
-    point = tokens.point
+    """Buckets of all tokens against all, for a bias of BIASES."""
+    return pairs_between(tokens.time_s, tokens.point, tokens.time_s, tokens.point, bias)
+
+
+def pairs_between(time_s: Tensor, point: Tensor | None, other_s: Tensor, other: Tensor | None, bias: str) -> Pairs:
+    """Buckets of (B, M) tokens, the rows, against (B, L) others, the columns."""
+    timed, placed = bias in ("time", "both"), bias in ("space", "both")
     return Pairs(
-        time=time_buckets(tokens.time_s[:, :, None] - tokens.time_s[:, None, :]) if bias in ("time", "both") else None,
-        space=space_buckets(point) if bias in ("space", "both") and point is not None else None,
+        time=time_buckets(time_s[:, :, None] - other_s[:, None, :]) if timed else None,
+        space=space_buckets(point, other) if placed and point is not None and other is not None else None,
     )
+
+
+def moments(tokens: Tokens, carried: Carried | None = None) -> Carried:
+    """Times and places of tokens, after those that were carried so far: what a bias asks of the columns."""
+    found = {"time_s": tokens.time_s} | ({} if tokens.point is None else {"point": tokens.point})
+    return {name: one if carried is None else torch.cat([carried[name], one], dim=1) for name, one in found.items()}
 
 
 def time_buckets(gap_s: Tensor) -> Tensor:
@@ -44,12 +55,11 @@ def time_buckets(gap_s: Tensor) -> Tensor:
     return (gap_s.abs().clamp_min(1).float().log() / _STEP).long().clamp_max(_TIMES - 1)
 
 
-def space_buckets(point: Tensor) -> Tensor:
-    """(B, L, 3) unit vectors → (B, L, L) int64 bucket of the distance in 0..39, 0 where a place is not known."""
-    octaves = torch.log2(1 + great_circle_km(chords(point, point)) / _NEAR_KM)
-    known = located(point)
+def space_buckets(point: Tensor, other: Tensor) -> Tensor:
+    """(B, M, 3), (B, L, 3) unit vectors → (B, M, L) int64 bucket of the distance, 0..39; 0 where a place is unknown."""
+    octaves = torch.log2(1 + great_circle_km(chords(point, other)) / _NEAR_KM)
     bucket = 1 + (2 * octaves).long().clamp_max(_DISTANCES - 2)
-    return torch.where(known[:, :, None] & known[:, None, :], bucket, 0)
+    return torch.where(located(point)[:, :, None] & located(other)[:, None, :], bucket, 0)
 
 
 class RelativeBias(nn.Module):

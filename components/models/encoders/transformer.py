@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
 from components.models.encoders.options import choice, head_width, positive_integers
-from components.models.encoders.relative import BIASES, RelativeBias, far_first, pairs_of
-from components.models.tokens import Tokens
+from components.models.encoders.relative import BIASES, RelativeBias, far_first, moments, pairs_between, pairs_of
+from components.models.tokens import Carried, Tokens
 
 
 class Block(nn.Module):
@@ -43,12 +44,29 @@ class Block(nn.Module):
         `added` (B, heads, L, L) is added to the logits, -inf where a row must not look; None is the causal mask alone,
         and the fused kernel.
         """
+        q, k, v = self.parts(x)
+        mask = None if added is None else added.to(q.dtype)
+        return self._grown(x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None))
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, d) → queries, keys and values (B, heads, L, d/heads)."""
         B, L, d = x.shape
         qkv = self.qkv(self.norm_attention(x)).view(B, L, 3, self.heads, d // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, L, d/heads) each
-        mask = None if added is None else added.to(q.dtype)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
-        mixed = self.out(mixed.transpose(1, 2).reshape(B, L, d))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
+
+    def step(self, x: Tensor, keys: Tensor, values: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """One more place (B, 1, d) after t that are known by (B, heads, t, d/heads) → its result, keys and values.
+
+        `added` (B, heads, 1, t + 1) is added to the logits.
+        """
+        q, k, v = self.parts(x)
+        keys, values = torch.cat([keys, k], dim=2), torch.cat([values, v], dim=2)
+        return self._grown(x, F.scaled_dot_product_attention(q, keys, values, attn_mask=added)), keys, values
+
+    def _grown(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """What the attention brought, then the feed-forward layer, each behind its gate."""
+        mixed = self.out(mixed.transpose(1, 2).reshape(x.shape))
         x = x + self.gate_attention(x).sigmoid() * self.dropout(mixed)
         active, linear = self.up(self.norm_feedforward(x)).chunk(2, dim=-1)  # (B, L, hidden) each
         grown = self.down(self.dropout(F.silu(active) * linear))
@@ -88,3 +106,22 @@ class TransformerEncoder(nn.Module):
             x = block(x, None if bias is None else bias.masked_fill(later, -math.inf))
         states: Tensor = self.norm(x)
         return states
+
+    def carry(self, events: Tensor, tokens: Tokens) -> tuple[Tensor, Carried]:
+        """States of a history, and what the next event needs of it: keys and values of each block, times and places."""
+        x, pairs, on = events, pairs_of(tokens, self.bias), moments(tokens)
+        later = far_first(x.shape[1], x.device)
+        for i, (block, relative) in enumerate(zip(self.blocks, self.biases, strict=True)):
+            _, on[f"keys_{i}"], on[f"values_{i}"] = block.parts(x)  # type: ignore[operator]
+            bias = relative(pairs)
+            x = block(x, None if bias is None else bias.masked_fill(later, -math.inf))
+        return self.norm(x), on
+
+    def step(self, carried: Carried, event: Tensor, token: Tokens) -> tuple[Tensor, Carried]:
+        """(B, 1, d) the state after one more event."""
+        on, x = moments(token, carried), event
+        pairs = pairs_between(token.time_s, token.point, on["time_s"], on.get("point"), self.bias)
+        for i, (block, relative) in enumerate(zip(self.blocks, self.biases, strict=True)):
+            keys, values = carried[f"keys_{i}"], carried[f"values_{i}"]
+            x, on[f"keys_{i}"], on[f"values_{i}"] = block.step(x, keys, values, relative(pairs))  # type: ignore[operator]
+        return self.norm(x), on
