@@ -65,7 +65,7 @@ class Column(Part):
     Attributes
     ----------
     key : a dotted path in the row; "@key" and "@value" are those of a mapping
-    form : a Python format, e.g. ",.0f", to which `scale` is applied before
+    form : a Python format, e.g. ",.0f", to which `scale` is applied before; or `estimate`, `gap`: with its interval
     over : a key of the mapping: the value is divided by that row's
     """
 

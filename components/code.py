@@ -12,7 +12,7 @@ _LEARNERS = (*_BASE, "features", "evaluation", "language", "memory", "models", "
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
     "validate": (*_BASE, "events", "validate.py"),
-    "features": (*_BASE, "events/contract.py", "features"),
+    "features": (*_BASE, "events/contract.py", "language", "knowledge", "features"),
     "train": (*_LEARNERS, "training", "train.py"),
     "compress": (*_LEARNERS, "training", "compression", "compress.py"),
     "blend": (*_LEARNERS, "training", "compression", "blend.py"),

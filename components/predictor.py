@@ -147,7 +147,8 @@ class Scores:
 
     Attributes
     ----------
-    item : (B, V) float32 log-probabilities over the catalogue (rows log-sum to 0; -inf for padding and unknown)
+    item : (B, V) float32 log-probabilities over the catalogue (rows log-sum to 0; -inf for padding, unknown, and cold
+        items of which the predictor knows nothing)
     action : (B, A) float32 probabilities over action codes
     time : time to the next event after the last visible one
     place : (B, cells) float32 probabilities over the codes of the finest cell resolution

@@ -46,6 +46,7 @@ def network_params(kind: str = "transformer", **changes: Any) -> NetworkParams:
         "transitions": {"lags": 0, "successors": 8},
         "item_bias": False,
         "distance": False,
+        "vectors": {"sources": [], "drop": 0.0},
         "temperature": None,
     }
     return NetworkParams.model_validate(record | changes)

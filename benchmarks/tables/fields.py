@@ -7,9 +7,11 @@ from typing import Any
 
 from benchmarks.suite import Column, Source, Table
 from benchmarks.tables.ranking import Stored
-from benchmarks.tables.text import NOTHING, markdown, part_of
+from benchmarks.tables.text import NOTHING, estimate, gap, markdown, part_of
 
 Record = dict[str, Any]
+#: Words for `form` that write a value with its interval.
+_WITH_INTERVAL = {"estimate": estimate, "gap": gap}
 
 
 def render(table: Table, stored: Stored, _sources: Mapping[str, Source]) -> list[str]:
@@ -78,6 +80,8 @@ def _cell(row: Record, column: Column, rows: list[Record]) -> str:
     value = part_of(row, column.key)
     if value is None:
         return NOTHING
+    if column.form in _WITH_INTERVAL:
+        return _WITH_INTERVAL[column.form](value)
     if column.over is not None:
         base = next((part_of(one, column.key) for one in rows if one.get("@key") == column.over), None)
         if not base:

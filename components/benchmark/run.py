@@ -59,7 +59,8 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
         events = shuffle_ties(events, params.workspace.seed)
     dropped = protocol.unseen == "dropped"
     division = Division(protocol.split, min_length=3 if dropped else 2, known_only=dropped)
-    store = frame_to_store(events, items, users, params, division)
+    beside = None if options.json is None else options.json.with_name(options.json.name + ".parts")
+    store = frame_to_store(events, items, users, params, division, beside)
     data = data_record(store)
     say(f"{data['events']:,} events, {data['users']:,} users, {data['items']:,} items, {data['ties']:.1%} ties")
     if not len(Window(store, "test").targets):
@@ -70,8 +71,7 @@ def benchmark(options: Options, say: Say = lambda _: None) -> BenchmarkResult:
         )
     names = _names(options, params, store, say)
     with tempfile.TemporaryDirectory(prefix="chronotope.") as temporary:
-        kept = Path(temporary) if options.json is None else options.json.with_name(options.json.name + ".parts")
-        run = _Run(store, params, protocol, kept, data["digest"], say)
+        run = _Run(store, params, protocol, beside or Path(temporary), data["digest"], say)
         rows = [run.row(name, options.seeds) for name in names]
     result = BenchmarkResult(protocol, data, rows, params, _made_by(options, params, run.code))
     if options.json is not None:

@@ -48,10 +48,12 @@ class Int8ItemTable(ItemTable):
             if len(rows) >= _SMALL:
                 self.code, self.scale = rounded(rows)
 
-    def product(self, states: Tensor, temperature: float | None) -> Callable[[slice], Tensor]:
+    def product(
+        self, states: Tensor, temperature: float | None, vectors: Tensor | None = None
+    ) -> Callable[[slice], Tensor]:
         """Rows of (n, d) states → (m, V - 2) item logits."""
         if self.code is None or states.device.type != "cpu" or states.shape[1] >= _WIDEST:
-            return super().product(states, temperature)
+            return super().product(states, temperature, vectors)
         items, scale = self.code, self.scale
         left = states.float() if temperature is None else F.normalize(states.float(), dim=1) / temperature
         code, size = rounded(left)

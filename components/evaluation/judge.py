@@ -158,7 +158,7 @@ def _ask(
     """Score one block and compare it with its answers; nothing of the answers reaches the predictor."""
     scores = predictor.score(queries)
     pairs = seen_pairs(queries)
-    out = _judge_items(scores, pairs, targets, protocol)
+    out = _judge_items(scores, pairs, targets, protocol, queries.store.encoding.n_trained)
     if scores.action is not None:
         out["action_p"] = np.asarray(scores.action, np.float32)
     if "time" in predictor.capabilities:
@@ -172,10 +172,11 @@ def _ask(
     return out
 
 
-def _judge_items(scores: Scores, pairs: Pairs, targets: Targets, protocol: Protocol) -> Columns:
+def _judge_items(scores: Scores, pairs: Pairs, targets: Targets, protocol: Protocol, trained: int) -> Columns:
     n, item = len(targets), targets.item
     query = np.repeat(np.arange(n), np.diff(targets.offsets))
-    known = item > UNKNOWN
+    cold = (item == UNKNOWN) | (item >= trained)
+    known = (item > UNKNOWN) & ~(cold & (protocol.unseen == "dropped"))
     ranks = np.full(len(item), np.nan if protocol.unseen == "dropped" else np.inf)
     ranks[item == PADDING] = np.nan
     log_p = np.full(len(item), np.nan)
@@ -186,15 +187,16 @@ def _judge_items(scores: Scores, pairs: Pairs, targets: Targets, protocol: Proto
     lists, value = top_items(scores.item, TOP, filtered)
     size = scores.item.shape[1]
     repeat = np.isin(query * size + item, pairs[0] * size + pairs[1]) & known
-    total = np.bincount(query[known], weights=log_p[known], minlength=n)
-    count = np.bincount(query[known], minlength=n)
+    told = known & ~cold  # whether a model has a word for a cold item is no matter of its calibration
+    total = np.bincount(query[told], weights=log_p[told], minlength=n)
+    count = np.bincount(query[told], minlength=n)
     return {
         "ranks": ranks.astype(np.float32),
         "log_p": np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32),
         "top": lists,
         "top_p": np.exp(value[:, 0]).astype(np.float32),
         "repeat": np.bincount(query, weights=repeat, minlength=n) > 0,
-        "cold_item": np.bincount(query, weights=item == UNKNOWN, minlength=n) > 0,
+        "cold_item": np.bincount(query, weights=cold, minlength=n) > 0,
     }
 
 
@@ -267,7 +269,7 @@ def _lists(values: NDArray, length: NDArray[np.integer]) -> pl.Series:
 
 def _about(window: Window, targets: Targets, all_targets: int, asked: int) -> dict[str, float | int]:
     store = window.store
-    items = targets.item
+    items, trained = targets.item, store.encoding.n_trained
     with_item = items[items != PADDING]
     return {
         "queries": len(targets),
@@ -275,5 +277,5 @@ def _about(window: Window, targets: Targets, all_targets: int, asked: int) -> di
         "targets_in_window": all_targets,
         "sampled": asked,
         "users_asked": len(np.unique(store.user[targets.row])),
-        "unseen_share": float(np.mean(with_item == UNKNOWN)) if len(with_item) else 0.0,
+        "unseen_share": float(np.mean((with_item == UNKNOWN) | (with_item >= trained))) if len(with_item) else 0.0,
     }

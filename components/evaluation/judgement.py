@@ -40,7 +40,8 @@ class Judgement:
     table : one row per query, in the order they were asked:
         `row` int64 (of the answer in the store), `user` int32, `time_s` int64 (of the answer), `target` list of
         int32 item codes, `ranks` list of float32 (inf = miss, NaN = not counted), `log_p` float32 (mean over the
-        answers), `top` list of int32, `top_p` float32, `hour` int8 local, `history` int32 visible events,
+        answers that training saw), `top` list of int32, `top_p` float32, `hour` int8 local, `history` int32 visible
+        events,
         `cold_user`, `cold_item`, `repeat` bool, `tier` int8 (0 head, 1 middle, 2 tail, -1 unknown);
         where the predictor can tell: `action` int8 and `action_p` list of float32; `gap_s` int64, `time_ll`,
         `time_pit`, `time_crps` float32 and `time_q` list of float32 (QUANTILES, seconds);

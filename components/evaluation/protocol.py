@@ -34,7 +34,8 @@ class Protocol:
     history : online: everything before the request is visible; train_only: events of the training window, and
         those of the answer's own session
     seen : filtered: items of the visible history are not ranked; kept: they are
-    unseen : miss: an answer that training never saw counts as a miss; dropped: it is not counted
+    unseen : miss: an answer that training never saw counts as a miss, unless its item has a code and a model ranks it
+        by what is known of it; dropped: it is not counted
     ties : source: the log's own order; shuffled: equal times were shuffled; basket: equal times are one answer
     """
 

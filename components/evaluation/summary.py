@@ -99,7 +99,7 @@ def record_of(
 
 
 def data_digest(store: Store) -> str:
-    """Digest of who did what, when and in which window; equal logs have equal digests."""
+    """Digest of who did what, when and in which window, and of the vectors of items; equal logs have equal digests."""
     digest = hashlib.sha256()
     for name in ("item", "action", "time_s", "window", "target"):
         digest.update(name.encode())
@@ -107,6 +107,9 @@ def data_digest(store: Store) -> str:
     digest.update(np.ascontiguousarray(store.offsets).tobytes())
     for ids in (store.users, store.encoding.vocabularies["item"].ids):
         digest.update("\n".join(str(one) for one in ids).encode())
+    for name, values in sorted(store.vectors.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 
 

@@ -84,7 +84,8 @@ def _size(record: Record) -> str:
     data = record["data"]
     sample = "" if data["sampled"] == data["targets_in_window"] else f", a sample of {data['targets_in_window']:,}"
     unseen = data["unseen_share"]
-    fate = "count as misses" if record["protocol"]["unseen"] == "miss" else "are left out"
+    fate = "count as misses where a model has no word for them"
+    fate = fate if record["protocol"]["unseen"] == "miss" else "are left out"
     cold = f" {unseen:.1%} of the answers were never seen in training and {fate}." if unseen > 0 else ""
     return (
         f"{data['queries']:,} questions of {data['users_asked']:,} users were asked{sample}, "

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.errors import DataError
-from components.features.catalogue import located_items
+from components.features.catalogue import described, located_items
+from components.features.encoding import Encoding
 from components.features.fit import Tally, gather_frame
 from components.features.kernel import pack_rows
 from components.features.pack import pack_raw
@@ -24,9 +27,11 @@ from components.features.raw import Raw, Reader, gather
 from components.features.store import WINDOWS, Store, StoreWriter
 from components.features.windows import Split, divide, edges, window_of
 from components.files import replace_folder
+from components.knowledge.kinds import vectors_of
 from components.params import Params
 
 _EVENTS, _ITEMS, _OUT = "data/validated/events.parquet", "data/catalogue/items.parquet", "data/features"
+_CACHE = ".chronotope/vectors"  # untracked: what is there can be made again
 #: Yields the whole log in parts of complete users, in the order of users; may be called again.
 _Parts = Callable[[], Iterable[Raw]]
 
@@ -62,12 +67,13 @@ def build(root: Path, params: Params) -> Store:
     with replace_folder(root / _OUT) as out:
         if n <= params.features.max_rows_in_memory:
             raw = gather(_reader(events), finest)
-            _write(lambda: [raw], raw.time_s, items, params, out)
+            _write(lambda: [raw], raw.time_s, items, params, out, root)
         else:
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=".buckets.") as spill:
                 files = _spill(events, Path(spill), params.features.max_rows_in_memory)
                 times = pl.scan_parquet(events).select(pl.col("timestamp").dt.epoch("s")).collect()["timestamp"]
-                _write(lambda: (gather(_reader(file), finest) for file in files), times.to_numpy(), items, params, out)
+                buckets = partial(map, lambda file: gather(_reader(file), finest), files)
+                _write(buckets, times.to_numpy(), items, params, out, root)
     return Store.load(root / _OUT, verify=False)
 
 
@@ -77,7 +83,9 @@ def _reader(file: Path) -> Reader:
     return lambda name: pl.read_parquet(file, columns=[name])[name] if name in schema else None
 
 
-def _write(parts: _Parts, time_s: NDArray[np.int64], items: pl.DataFrame | None, params: Params, out: Path) -> None:
+def _write(
+    parts: _Parts, time_s: NDArray[np.int64], items: pl.DataFrame | None, params: Params, out: Path, root: Path
+) -> None:
     """Fit on the training events of all parts, then pack part after part into `out`."""
     starts = edges(time_s, params.windows)
     n = len(time_s)
@@ -99,7 +107,13 @@ def _write(parts: _Parts, time_s: NDArray[np.int64], items: pl.DataFrame | None,
             pack_rows(raw, encoding, put)
             users.extend(raw.users)
             offsets.append(base + raw.offsets[1:])
-        writer.finish(users, np.concatenate(offsets))
+        writer.finish(users, np.concatenate(offsets), _vectors(encoding, params, root, root / _CACHE))
+
+
+def _vectors(encoding: Encoding, params: Params, root: Path, cache: Path | None) -> dict[str, NDArray[np.float32]]:
+    """What params know of the items besides events."""
+    sources = params.features.vectors
+    return vectors_of(described(encoding), sources, root, cache) if sources else {}
 
 
 def _spill(events: Path, folder: Path, rows: int) -> list[Path]:
@@ -120,6 +134,7 @@ def frame_to_store(
     users: pl.DataFrame | None,  # noqa: ARG001
     params: Params,
     protocol: Split | str,
+    cache: Path | None = None,
 ) -> Store:
     """Fit and pack a log that is in memory, under any split.
 
@@ -135,6 +150,9 @@ def frame_to_store(
     params : Params
     protocol : Split or str
         A name is that protocol with its usual settings.
+    cache : Path, optional
+        Folder that keeps vectors of texts from one call to the next. Files of vectors are looked for from the
+        current folder.
 
     Returns
     -------
@@ -151,4 +169,6 @@ def frame_to_store(
     train = window == WINDOWS["train"]
     tally = Tally(params, int(train.sum()), located_items(items))
     tally.add(raw, train)
-    return pack_raw(raw, tally.encoding(items), (window, target))
+    encoding = tally.encoding(items)
+    store = pack_raw(raw, encoding, (window, target))
+    return replace(store, vectors=_vectors(encoding, params, Path(), cache))

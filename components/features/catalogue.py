@@ -1,6 +1,6 @@
 """Attributes of the items of a vocabulary: from the item table, and places from training where it has none.
 
-Items that the table knows and training never saw are not here: no model has a code for them.
+Items that the table knows and training never saw are here where the vocabulary has them (`features.vocabulary`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from components.features.encoding import Catalogue, Vocabulary
+from components.features.encoding import UNKNOWN, Catalogue, Encoding, Vocabulary
 from components.features.place import E7
+from components.knowledge.described import Described
 
 #: Ids, and a table of `item` (index of the id), `latitude`, `longitude` (1e-7 degrees), `n` training events there.
 Places = tuple[Sequence[str], pl.DataFrame]
@@ -79,6 +80,24 @@ def catalogue_of(
         title=np.array(table["title"].fill_null("").to_list(), dtype=object),
         text=np.array(table["text"].fill_null("").to_list(), dtype=object),
         tags=np.array(table["tags"].list.join("\n").fill_null("").to_list(), dtype=object),
+    )
+
+
+def described(encoding: Encoding) -> Described:
+    """The V items of an encoding as plain columns; padding and unknown have nothing."""
+    catalogue, words = encoding.catalogue, encoding.vocabularies["category"]
+    code = np.arange(encoding.n_items)
+    real = code > UNKNOWN
+    known = catalogue.category > UNKNOWN
+    return Described(
+        ids=[str(name) for name in encoding.vocabularies["item"].ids],
+        trained=real & (code < encoding.n_trained),
+        title=[str(one or "") for one in catalogue.title],
+        category=[str(words.ids[one]) if there else "" for one, there in zip(catalogue.category, known, strict=True)],
+        text=[str(one or "") for one in catalogue.text],
+        tags=[str(one or "") for one in catalogue.tags],
+        latitude=catalogue.latitude,
+        longitude=catalogue.longitude,
     )
 
 

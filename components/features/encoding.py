@@ -96,18 +96,25 @@ class Encoding:
     """Vocabularies of item, action, device, category and cell_<r>; scales of the numbers; the catalogue.
 
     `settings` holds what must be equal offline and online: H3 resolutions, session gap, time zone, country,
-    the order of the numbers, time kind.
+    the order of the numbers, time kind. The last `cold` items of the vocabulary are those that the networks did not
+    train on: the item table knows them, and training lacked them or had too few of their events.
     """
 
     vocabularies: Mapping[str, Vocabulary]
     scales: Mapping[str, Scale]  # in the order of Store.numbers' columns
     catalogue: Catalogue
     settings: Mapping[str, object]
+    cold: int = 0
 
     @property
     def n_items(self) -> int:
         """Rows of the catalogue, padding and unknown included."""
         return len(self.vocabularies["item"])
+
+    @property
+    def n_trained(self) -> int:
+        """Codes below this are padding, unknown, and the items that networks train on."""
+        return self.n_items - self.cold
 
     def save(self, folder: Path) -> None:
         """Write `vocabulary.parquet`, `catalogue.parquet` and `encoding.json`."""
@@ -142,6 +149,7 @@ class Encoding:
                 "scales": scales,
                 "numbers": list(self.scales),
                 "kinds": sorted(self.vocabularies),
+                "cold": self.cold,
             },
         )
 
@@ -165,4 +173,5 @@ class Encoding:
                 **{name: np.array(items[name].to_list(), dtype=object) for name in ("title", "text", "tags")},
             ),
             settings=record["settings"],
+            cold=int(record.get("cold", 0)),  # artifacts of an older version have none
         )

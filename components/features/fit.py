@@ -7,7 +7,7 @@ and gives the same encoding. Nothing here reads an event outside the training wi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Set
 from typing import TypeVar
 
 import numpy as np
@@ -110,7 +110,9 @@ class Tally:
     def encoding(self, items: pl.DataFrame | None) -> Encoding:
         """The fitted encoding; `items` is the item table of the contract, or None."""
         least = self.params.features.min_item_events
-        item = Vocabulary.of(_ranked({name: n for name, n in self.items.items() if n >= least}))
+        trained = _ranked({name: n for name, n in self.items.items() if n >= least})
+        cold = self._cold(items, set(trained)) if self.params.features.vocabulary == "catalogue" else []
+        item = Vocabulary.of(trained + cold)
         cells: dict[str, Vocabulary] = {}
         finest = np.array([cell for cell in self.cells if cell], np.uint64)
         for resolution in self.settings["cells"]:  # type: ignore[attr-defined]
@@ -134,7 +136,13 @@ class Tally:
             scales=scales,
             catalogue=catalogue,
             settings=self.settings,
+            cold=len(cold),
         )
+
+    def _cold(self, items: pl.DataFrame | None, trained: Set[str]) -> list[str]:
+        """Items of the table that networks do not train on, by (−count, id)."""
+        names = [] if items is None else items["item_id"].drop_nulls().unique().to_list()
+        return _ranked({name: self.items.get(name, 0) for name in names if name not in trained})
 
 
 def fit_encoding(
@@ -156,7 +164,8 @@ def fit_encoding(
     -------
     Encoding
         Items with at least `min_item_events` training events, and cells and devices that training saw, by
-        (−count, id); actions in the order of params. Items that training never saw have no code of their own.
+        (−count, id); actions in the order of params. Items that training never saw have no code of their own, but
+        where `vocabulary: catalogue` gives those of the item table one, behind all others.
     """
     raw = gather_frame(events.filter(pl.Series(train)), max(params.features.cells, default=None))
     tally = Tally(params, len(raw), located_items(items))

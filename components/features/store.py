@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -63,6 +63,8 @@ class Store:
     numbers : (N, F) float32, filled and scaled by statistics of the training window
     missing : (N,) uint16, bit f set where numbers[:, f] was filled
     encoding : what the integers stand for, and the statistics
+    vectors : name → (V, m) float32 what is known of the items besides events, rows of length 1, 0 where nothing is;
+        only in a store that models learn from
     """
 
     users: NDArray[np.object_]
@@ -71,6 +73,7 @@ class Store:
     numbers: NDArray[np.float32]
     missing: NDArray[np.uint16]
     encoding: Encoding
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> NDArray[np.generic]:
         return self.columns[column]
@@ -92,7 +95,7 @@ class Store:
         """Write the store as .npy files that `load` maps; the folder appears whole or not at all."""
         with replace_folder(folder) as out, StoreWriter(out, self.n_events, self.encoding) as writer:
             writer.put(0, {**self.columns, "numbers": self.numbers, "missing": self.missing})
-            writer.finish(self.users.tolist(), self.offsets)
+            writer.finish(self.users.tolist(), self.offsets, self.vectors)
 
     @classmethod
     def load(cls, folder: Path, verify: bool = True, encoding: Encoding | None = None) -> Store:
@@ -115,6 +118,7 @@ class Store:
         try:
             digests, n = dict(record["files"]), int(record["events"])
             names = [str(name) for name in record["columns"]]
+            described = [str(name) for name in record.get("vectors", [])]  # an older artifact has none
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(
                 f"files, events and columns in {folder / 'store.json'}", found=repr(error), do=_AGAIN
@@ -134,6 +138,7 @@ class Store:
             numbers=numbers,
             missing=missing,
             encoding=encoding or Encoding.load(folder / "encoding"),
+            vectors={name: _map(folder / f"vectors_{name}.npy") for name in described},
         )
 
 
@@ -185,9 +190,13 @@ class StoreWriter:
                 done = os.pwrite(descriptor, data, at)
                 data, at = data[done:], at + done
 
-    def finish(self, users: list[str], offsets: NDArray[np.int64]) -> None:
-        """Write users, offsets, the encoding and, last, `store.json` with the digest of every file."""
+    def finish(
+        self, users: list[str], offsets: NDArray[np.int64], vectors: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> None:
+        """Write users, offsets, the encoding, vectors and, last, `store.json` with the digest of every file."""
         self.close()
+        for name, values in (vectors or {}).items():
+            np.save(self.folder / f"vectors_{name}.npy", np.asarray(values, np.float32), allow_pickle=False)
         np.save(self.folder / "offsets.npy", np.asarray(offsets, np.int64), allow_pickle=False)
         pl.DataFrame({"user_id": users}, schema={"user_id": pl.String}).write_parquet(self.folder / "users.parquet")
         self.encoding.save(self.folder / "encoding")
@@ -197,6 +206,7 @@ class StoreWriter:
                 "columns": sorted(layout(self.encoding)),
                 "events": self.n,
                 "users": len(users),
+                "vectors": sorted(vectors or {}),
                 "files": digests_of(self.folder),
             },
         )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from components.errors import ConfigError, IntegrityError
-from components.features.encoding import Encoding
+from components.features.encoding import UNKNOWN, Encoding
 from components.language.folders import digest_of_model, locate
 from components.language.pretrained import describe, room_of
 from components.language.wording import pieces
@@ -27,6 +27,7 @@ class SequenceConfig:
     Attributes
     ----------
     items, actions, devices, categories : sizes of the vocabularies, padding and unknown included
+    trained : item codes below this have weights of their own; those behind are answered by their vectors alone
     cells : (H3 resolution, size of its vocabulary), coarse first
     numbers : columns of Store.numbers
     encoder, options : a name of ENCODERS and its options
@@ -44,12 +45,15 @@ class SequenceConfig:
     successors : K, items that the transition head keeps for each item and lag
     item_bias : whether each item has a logit of its own
     distance : whether the item head knows how far each item is
+    vectors : (name, width) of what is known of the items besides events
+    vector_drop : share of the items whose id training hides in a step
     temperature : of the cosine item head; None: dot product
     language : of the encoder lm: `architecture`, `digest` and `first` of its language model
         (`components.language.pretrained.describe`), and `timed`, whether its texts tell when; else None
     """
 
     items: int
+    trained: int
     actions: int
     devices: int
     categories: int
@@ -70,6 +74,8 @@ class SequenceConfig:
     successors: int
     item_bias: bool
     distance: bool
+    vectors: tuple[tuple[str, int], ...]
+    vector_drop: float
     temperature: float | None
     language: Mapping[str, Any] | None
 
@@ -109,7 +115,14 @@ class SequenceConfig:
                 do="Train the model again, or load it with the version that wrote it.",
             )
         cells = tuple((int(resolution), int(size)) for resolution, size in record["cells"])
-        return cls(**{**record, "cells": cells, "inputs": tuple(record["inputs"])})
+        vectors = tuple((str(name), int(width)) for name, width in record["vectors"])
+        if not UNKNOWN < record["trained"] <= record["items"] or any(width < 1 for _, width in vectors):
+            raise IntegrityError(
+                "items that were trained among all, and vectors of one number or more",
+                found=f"{record['trained']!r:.20} of {record['items']!r:.20} items, vectors {vectors!r:.80}",
+                do="Train the model again.",
+            )
+        return cls(**{**record, "cells": cells, "vectors": vectors, "inputs": tuple(record["inputs"])})
 
 
 def grounds(options: Mapping[str, object]) -> frozenset[str]:
@@ -145,6 +158,17 @@ def _check_mixes(params: NetworkParams) -> None:
             "no transitions with the encoder bert, which answers for events that are hidden between others",
             found=f"transitions.lags {lags}",
             do="Set it to 0.",
+        )
+
+
+def _check_vectors(params: NetworkParams, there: Mapping[str, int]) -> None:
+    missing = [name for name in params.vectors.sources if name not in there]
+    twice = len(set(params.vectors.sources)) < len(params.vectors.sources)
+    if missing or twice:
+        raise ConfigError(
+            "`network.vectors.sources` that are in features.vectors, each once",
+            found=f"{params.vectors.sources}, where there are {sorted(there)}",
+            do="Describe them under features.vectors in params.yaml and run the features stage, or leave them out.",
         )
 
 
@@ -186,17 +210,24 @@ def language_digest(params: NetworkParams) -> str | None:
     return digest_of_model(locate(str(params.encoder.options.get("model"))))
 
 
-def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
+def config_of(params: NetworkParams, encoding: Encoding, vectors: Mapping[str, int] | None = None) -> SequenceConfig:
     """Shape of the model that `params` asks for on data with this encoding.
 
     Where a log has order but no time (`time_kind: ordinal`), inputs, heads and requests that need a clock are off;
     where it has no places, those that need cells are.
 
+    Parameters
+    ----------
+    params : of the network
+    encoding : of the data
+    vectors : widths of the vectors of items that the data has, by name
+
     Raises
     ------
     ConfigError
-        An input or a head that does not exist, nothing to predict, an encoder that needs times or places that the
-        log does not have, or a language model that is not there or cannot read histories of that length.
+        An input or a head that does not exist, nothing to predict, vectors that the data lacks, an encoder that needs
+        times or places that the log does not have, or a language model that is not there or cannot read histories of
+        that length.
     """
     unknown = sorted(set(params.inputs) - set(INPUTS)) + sorted(set(params.heads) - set(HEADS))
     lone = "category" in params.inputs and "item" not in params.inputs  # a category is read as a part of its item
@@ -211,6 +242,7 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
             do="Mend `training.models` in params.yaml.",
         )
     _check_mixes(params)
+    _check_vectors(params, vectors or {})
     timed = encoding.settings.get("time_kind") != "ordinal"
     sizes = {kind: len(vocabulary) for kind, vocabulary in encoding.vocabularies.items()}
     finest = sorted(int(kind.removeprefix("cell_")) for kind in sizes if kind.startswith("cell_"))
@@ -223,6 +255,7 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
     _check_grounds(params.encoder, timed, placed)
     return SequenceConfig(
         items=sizes["item"],
+        trained=encoding.n_trained,
         actions=sizes["action"],
         devices=sizes.get("device", 2),
         categories=sizes.get("category", 2),
@@ -243,6 +276,8 @@ def config_of(params: NetworkParams, encoding: Encoding) -> SequenceConfig:
         successors=params.transitions.successors,
         item_bias=params.item_bias,
         distance=placed and params.distance,
+        vectors=tuple((name, (vectors or {})[name]) for name in params.vectors.sources),
+        vector_drop=params.vectors.drop if params.vectors.sources else 0.0,
         temperature=params.temperature,
         language=_language(params, timed),
     )

@@ -31,8 +31,8 @@ class DistanceBias(nn.Module):
         nn.init.zeros_(self.strength.weight)
         nn.init.constant_(self.strength.bias, _START)
 
-    def forward(self, states: Tensor, here: Tensor) -> Tensor:
-        """(n, d), (n, 3) → (n, V - 2)."""
-        items = self.points[2:]
+    def forward(self, states: Tensor, here: Tensor, columns: int | None = None) -> Tensor:
+        """(n, d), (n, 3) → (n, columns): the first items of the catalogue, or all."""
+        items = self.points[2:] if columns is None else self.points[2 : columns + 2]
         km = EARTH_KM * chords(here, items) * (located(here)[:, None] & located(items))  # (n, V - 2)
         return -F.softplus(self.strength(states).float()) * torch.log1p(km / _SCALE_KM)

@@ -1,6 +1,7 @@
 """Events as vectors: the sum of what an event is (item, action, place, device, category), when, and how much.
 
-The item table (an id's own vector plus that of its category) is shared with the item head (tied weights).
+The item table (an id's own vector, plus that of its category, plus that of what is known of it) is shared with the item
+head (tied weights).
 Never looks at another event: everything between events is the encoder's.
 """
 
@@ -11,28 +12,48 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from components.errors import IntegrityError
+from components.features.encoding import UNKNOWN
 from components.models.config import SequenceConfig
+from components.models.content import Content
 from components.models.dropout import Dropout
-from components.models.heads import item_operands
+from components.models.heads import RESERVED, item_operands
 from components.models.tokens import Tokens
 
 _CLOCK = {"hour": 24, "weekday": 7, "holiday": 2}
 
 
 class ItemTable(nn.Module):
-    """Vectors of the catalogue: one per item and, when `category` is an input, one per category added to it."""
+    """Vectors of the catalogue: one per item and, when `category` is an input, one per category added to it.
+
+    An item that was not trained (its code is `trained` or more) has no vector of its own. With content it is answered
+    by that; without, it is read as unknown and never answered.
+    """
 
     category: Tensor
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
-        self.item = nn.Embedding(config.items, config.width, padding_idx=0)
+        self.items, self.trained = config.items, config.trained
+        self.item = nn.Embedding(config.trained, config.width, padding_idx=0)
         self.categories = (
             nn.Embedding(config.categories, config.width, padding_idx=0) if "category" in config.inputs else None
         )
         self.register_buffer("category", torch.zeros(config.items, dtype=torch.int32))  # code of each item's category
+        self.content = Content(config) if config.vectors else None
+        self.kept: Tensor | None = None  # (trained, 1) items whose id this step of training shows
+        self._answered: Tensor | None = None  # what `all` gave, while nothing is learned
+
+    def train(self, mode: bool = True) -> ItemTable:
+        """Turn training on or off; what was kept of other weights is forgotten."""
+        self.kept = self._answered = None
+        return super().train(mode)
+
+    def draw(self) -> None:
+        """Choose the items whose id the next step of training shows."""
+        self.kept = self.content.draw() if self.content is not None and self.content.drop and self.training else None
 
     def check(self) -> None:
         """Refuse categories that do not exist: a loaded table must not index beyond itself.
@@ -40,8 +61,10 @@ class ItemTable(nn.Module):
         Raises
         ------
         IntegrityError
-            A code is out of range.
+            A code is out of range, or a vector is no sound one.
         """
+        if self.content is not None:
+            self.content.check()
         size = self.categories.num_embeddings if self.categories is not None else (1 << 31) - 1
         if bool(((self.category < 0) | (self.category >= size)).any()):
             raise IntegrityError(
@@ -50,20 +73,52 @@ class ItemTable(nn.Module):
 
     def forward(self, item: Tensor) -> Tensor:
         """(…) codes → (…, d)."""
-        vector: Tensor = self.item(item)
+        known = item if self.trained == self.items else torch.where(item < self.trained, item, UNKNOWN)
+        vector: Tensor = self.item(known)
+        if self.content is not None:
+            shown = (item < self.trained)[..., None].to(vector.dtype)
+            vector = vector * (shown if self.kept is None else shown * self.kept[known])
+            vector = vector + self.content(self.content.vectors[item])
         if self.categories is not None:
             vector = vector + self.categories(self.category[item].long())
         return vector
 
-    def all(self) -> Tensor:
-        """(V, d) vectors of the whole catalogue."""
-        if self.categories is None:
-            return self.item.weight
-        return self.item.weight + self.categories(self.category.long())
+    def learned(self) -> Tensor:
+        """(trained, d) vectors of what training may answer with."""
+        return self._rows(self.trained)
 
-    def product(self, states: Tensor, temperature: float | None) -> Callable[[slice], Tensor]:
-        """Rows of (n, d) states → (m, V - 2) item logits; `temperature` as in `item_operands`."""
-        left, right = item_operands(states, self.all(), temperature)
+    def all(self) -> Tensor:
+        """(ranked, d) vectors of all items that can be answered: those of training, and with content every one."""
+        if self.content is None:
+            return self._rows(self.trained)
+        if self.training or torch.is_grad_enabled():
+            return self._rows(self.items)
+        if self._answered is None:
+            self._answered = self._rows(self.items)
+        return self._answered
+
+    def _rows(self, count: int) -> Tensor:
+        """(count, d) vectors of the first codes."""
+        rows = self.item.weight if self.kept is None else self.item.weight * self.kept
+        if self.content is not None:
+            rows = F.pad(rows, (0, 0, 0, count - self.trained)) + self.content(self.content.vectors[:count])
+        if self.categories is not None:
+            rows = rows + self.categories(self.category[:count].long())
+        return rows
+
+    def logits(self, bias: Tensor, count: int) -> Tensor:
+        """(trained - 2,) logits of the items' own → (count - 2,) with what their content adds; hidden with the id."""
+        if self.content is None or self.content.logit is None:
+            return bias
+        own = bias if self.kept is None else bias * self.kept[RESERVED:, 0]
+        told: Tensor = self.content.logit(self.content.vectors[RESERVED:count])[:, 0]
+        return F.pad(own, (0, count - self.trained)) + told
+
+    def product(
+        self, states: Tensor, temperature: float | None, vectors: Tensor | None = None
+    ) -> Callable[[slice], Tensor]:
+        """Rows of (n, d) states → (m, rows - 2) logits of `vectors` (`all` or `learned`); see `item_operands`."""
+        left, right = item_operands(states, self.all() if vectors is None else vectors, temperature)
         return lambda part: left[part] @ right.T
 
 

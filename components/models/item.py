@@ -50,12 +50,15 @@ class _Logits:
     bias: Tensor | None
     here: Tensor
     distance: DistanceBias | None
+    columns: int
 
     def __call__(self, part: slice) -> Tensor:
         logits = self.product(part)
         if self.bias is not None:
             logits = logits + self.bias
-        return logits if self.distance is None else logits + self.distance(self.states[part], self.here[part])
+        if self.distance is None:
+            return logits
+        return logits + self.distance(self.states[part], self.here[part], self.columns)
 
 
 class ItemHead(nn.Module):
@@ -64,7 +67,7 @@ class ItemHead(nn.Module):
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
         self.temperature, self.items = config.temperature, config.items
-        self.bias = nn.Parameter(torch.zeros(config.items - RESERVED)) if config.item_bias else None
+        self.bias = nn.Parameter(torch.zeros(config.trained - RESERVED)) if config.item_bias else None
         self.distance = DistanceBias(config) if config.distance else None
         self.copy = CopyHead(config) if config.copy_heads else None
         self.gate: nn.Module | None = None
@@ -95,24 +98,25 @@ class ItemHead(nn.Module):
         ----------
         asked, read : T questions of each of B histories
         table : vectors of the catalogue
-        target : (B, T) codes; 0 and 1 are skipped
+        target : (B, T) codes; 0 and 1 are skipped, and what has no vector
         sampler : the softmax is estimated from drawn items, for a head without bias and distance; None: it is whole
         dtype : of the products with the catalogue, for a head without distance
         softmax_weight : of the softmax's own loss, added to that of a mixture
         """
         flat = target.flatten()
-        keep = torch.nonzero(flat > 1)[:, 0]
+        vectors = table.learned() if self.training else table.all()
+        keep = torch.nonzero((flat > 1) & (flat < len(vectors)))[:, 0]
         states, wanted = asked.states.flatten(0, 1)[keep], flat[keep]
         mixed = None if self.gate is None else self._mixed(asked, read, table, target, keep, softmax_weight)
         if sampler is not None:
             return sampled_item_loss(states, table, wanted, sampler, self.temperature, mixed)
         if not len(keep):
-            return (asked.states.sum() + table.all().sum()) * 0.0
+            return (asked.states.sum() + vectors.sum()) * 0.0
         if self.distance is None:
-            left, right = self._operands(states, table.all())
+            left, right = self._operands(states, table, vectors)
             return linear_cross_entropy(left, right, wanted - RESERVED, 0.0, dtype, mixed)
-        base = self._base(states, self._here(asked, read)[keep], table)
-        own = target_log_probability(base, wanted - RESERVED, self.items - RESERVED, torch.is_grad_enabled())
+        base = self._base(states, self._here(asked, read)[keep], table, vectors)
+        own = target_log_probability(base, wanted - RESERVED, len(vectors) - RESERVED, torch.is_grad_enabled())
         if mixed is None:
             return -own.sum()
         return -torch.logaddexp(mixed.gate + own, mixed.rest).sum() - softmax_weight * own.sum()
@@ -127,15 +131,21 @@ class ItemHead(nn.Module):
         pointed = pointed.permute(0, 2, 1).flatten(0, 1)[keep]  # (n, P)
         return Mixed(gate[:, 0], torch.logsumexp((gate[:, 1:] + pointed).clamp_min(_NEVER), 1), softmax_weight)
 
-    def softmax(self, states: Tensor, table: ItemTable) -> Tensor:
-        """(n, d) states without a history → (n, V - 2) log-probabilities of the softmax: nothing is pointed at."""
-        nowhere = states.new_zeros(len(states), 3)
-        return torch.log_softmax(self._base(states, nowhere, table)(slice(None)).float(), 1)
+    def softmax(self, states: Tensor, table: ItemTable, here: Tensor | None = None) -> Tensor:
+        """(n, d) states → (n, V - 2) log-probabilities of the softmax: nothing is pointed at.
+
+        `here` (n, 3) are places of the last events, where there is a history. What has no vector has no probability.
+        """
+        nowhere = states.new_zeros(len(states), 3) if here is None else here
+        vectors = table.all()
+        found = torch.log_softmax(self._base(states, nowhere, table, vectors)(slice(None)).float(), 1)
+        lacking = self.items - len(vectors)
+        return F.pad(found, (0, lacking), value=-torch.inf) if lacking else found
 
     def log_probabilities(self, asked: Asked, read: Read, table: ItemTable) -> Tensor:
         """(B·T, V - 2) log-probabilities; code k + 2 is column k."""
         states = asked.states.flatten(0, 1)
-        base = torch.log_softmax(self._base(states, self._here(asked, read), table)(slice(None)).float(), 1)
+        base = self.softmax(states, table, self._here(asked, read))
         if self.gate is None:
             return base
         pointers = self._pointers(asked, read, table, None)
@@ -154,7 +164,8 @@ class ItemHead(nn.Module):
         What a model learns whole answers from (`models.taught`). `target` (B, T) as in `loss`.
         """
         states = asked.states.flatten(0, 1)[keep]
-        base = self._base(states, self._here(asked, read)[keep], table)
+        vectors = table.learned() if self.training else table.all()
+        base = self._base(states, self._here(asked, read)[keep], table, vectors)
         if self.gate is None:
             return base
         pointers = self._pointers(asked, read, table, target if self.training else None)
@@ -168,19 +179,22 @@ class ItemHead(nn.Module):
             for (code, share), weight in zip(told, weights, strict=True):
                 chance = (weight[part, :, None] + share[part]).exp().flatten(1)  # (m, P·m)
                 pointed = pointed.scatter_add(1, code[part].flatten(1), chance)
-            return (own.exp() + pointed[:, RESERVED:] + _LEAST).log()
+            return (own.exp() + pointed[:, RESERVED : len(vectors)] + _LEAST).log()
 
         return mixed
 
-    def _operands(self, states: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    def _operands(self, states: Tensor, table: ItemTable, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Factors of the logits without distances; the bias of each item is one more column."""
-        left, right = item_operands(states, table, self.temperature)
+        left, right = item_operands(states, vectors, self.temperature)
         if self.bias is None:
             return left, right
-        return torch.cat([left, torch.ones_like(left[:, :1])], dim=1), torch.cat([right, self.bias[:, None]], dim=1)
+        bias = table.logits(self.bias, len(vectors))
+        return torch.cat([left, torch.ones_like(left[:, :1])], dim=1), torch.cat([right, bias[:, None]], dim=1)
 
-    def _base(self, states: Tensor, here: Tensor, table: ItemTable) -> _Logits:
-        return _Logits(states, table.product(states, self.temperature), self.bias, here, self.distance)
+    def _base(self, states: Tensor, here: Tensor, table: ItemTable, vectors: Tensor) -> _Logits:
+        product = table.product(states, self.temperature, vectors)
+        bias = None if self.bias is None else table.logits(self.bias, len(vectors))
+        return _Logits(states, product, bias, here, self.distance, len(vectors) - RESERVED)
 
     def _here(self, asked: Asked, read: Read) -> Tensor:
         """(B·T, 3) place of the last visible event of each question; empty where nothing asks for it."""

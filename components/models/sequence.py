@@ -125,6 +125,7 @@ class SequenceModel(nn.Module):
         loss is against drawn items, without either. `softmax_weight`: see `ItemHead.loss`. `taught`: what another
         model answers to the same targets, learned beside them.
         """
+        self.embedding.table.draw()
         writer = self.encoder if isinstance(self.encoder, Seq2SeqEncoder) else None
         events = self.embedding(tokens)
         history = None if writer is None else writer.history(events)
@@ -188,7 +189,8 @@ class SequenceModel(nn.Module):
 
     def _softmax_loss(self, states: Tensor, item: Tensor, smoothing: float, dtype: torch.dtype) -> Tensor:
         """Loss of (n, d) states at (n,) item codes where the item head is plain."""
-        left, right = item_operands(states, self.embedding.table.all(), self.config.temperature)
+        table = self.embedding.table
+        left, right = item_operands(states, table.learned() if self.training else table.all(), self.config.temperature)
         return linear_cross_entropy(left, right, item - RESERVED, smoothing, dtype)
 
     def _item_loss(

@@ -14,6 +14,7 @@ from components.params.data import (
     SimulationParams,
     SourceParams,
     ValidationParams,
+    VectorParams,
     WindowParams,
 )
 from components.params.judging import EvaluationParams, GateParams
@@ -37,6 +38,7 @@ from components.params.network import (
     OptimiserParams,
     TrainParams,
     TransitionParams,
+    VectorUseParams,
 )
 from components.params.search import (
     Choices,
@@ -108,6 +110,8 @@ __all__ = [
     "TreeParams",
     "UpdateParams",
     "ValidationParams",
+    "VectorParams",
+    "VectorUseParams",
     "WindowParams",
     "WorkspaceParams",
     "check_agreement",

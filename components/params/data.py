@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.params.section import Fraction, Section, Span
 
@@ -81,12 +82,29 @@ class NumberParams(Section):
     fill: FillParams
 
 
+class VectorParams(Section):
+    """Where vectors of the items come from; `options` are those of the kind."""
+
+    kind: str  # a name of components.knowledge.kinds.KINDS
+    options: dict[str, int | float | str | bool | list[str] | list[float] | None]
+    dimensions: int | None = Field(ge=1)  # principal directions that are kept; null: all
+
+
 class FeatureParams(Section):
     session_gap_s: int = Field(gt=0)
     cells: list[int]  # H3 resolutions, coarse first
     numbers: dict[str, NumberParams]  # gap_s, distance_km, speed_kmh, duration_s, value
     min_item_events: int = Field(ge=1)  # rarer items of the training window are unknown to the networks
+    vocabulary: Literal["trained", "catalogue"]  # catalogue: items of the item table that training lacks have codes too
+    vectors: dict[str, VectorParams]  # what is known of items besides events, by name
     max_rows_in_memory: int = Field(ge=1)  # above this the store is built bucket by bucket
+
+    @field_validator("vectors")
+    @classmethod
+    def _plain(cls, value: dict[str, VectorParams]) -> dict[str, VectorParams]:
+        if wrong := [name for name in value if not re.fullmatch(r"[a-z][a-z0-9_]*", name)]:
+            raise ValueError(f"a name of vectors is of small letters, digits and _, not {wrong[0]!r}")
+        return value
 
 
 class WindowParams(Section):

@@ -21,6 +21,15 @@ class TransitionParams(Section):
     successors: int = Field(ge=1, le=1000)  # kept for each item and lag
 
 
+class VectorUseParams(Section):
+    """Vectors of `features.vectors` that are a part of each item, projected."""
+
+    sources: list[str]  # names; none: an item is its id (and category) alone
+    drop: float = Field(
+        ge=0, lt=1
+    )  # share of the items whose id training hides in a step, so that vectors answer alone
+
+
 class NetworkParams(Section):
     """One sequence model."""
 
@@ -37,6 +46,7 @@ class NetworkParams(Section):
     transitions: TransitionParams
     item_bias: bool  # each item has a logit of its own, which begins at its popularity
     distance: bool  # the item head knows how far each item is from the user
+    vectors: VectorUseParams
     temperature: float | None = Field(gt=0)  # cosine of state and item, divided by this; null: their dot product
 
 

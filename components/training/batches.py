@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from components.errors import TrainingError
+from components.features.encoding import UNKNOWN
 from components.features.store import WINDOWS, Store
 from components.models.config import SequenceConfig
 from components.models.sequence import Targets
@@ -159,6 +160,7 @@ class Corpus:
         place = place[self.answered[row.ravel()[place]]]
         row = row.ravel()[place]
         item, action = _codes(store, "item", row), _codes(store, "action", row)
+        item = np.where(item < config.trained, item, UNKNOWN)  # others are no answers that can be learned
         cells, coarse = (
             _codes(store, f"cell_{config.cells[at][0]}", row) if head in config.heads else np.zeros_like(item)
             for head, at in (("place", -1), ("place_coarse", 0))

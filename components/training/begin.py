@@ -33,11 +33,19 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     if isinstance(model.encoder, LanguageEncoder):
         model.encoder.begin(encoding)
     model.embedding.table.category.copy_(torch.from_numpy(encoding.catalogue.category.astype(np.int32)))
+    content = model.embedding.table.content
+    if content is not None:
+        parts = [np.asarray(corpus.store.vectors[name], np.float32) for name, _ in config.vectors]
+        content.vectors.copy_(torch.from_numpy(np.concatenate(parts, axis=1)))
     if model.item.bias is not None:
         seen = np.asarray(corpus.store["item"])[corpus.trained]
-        count = np.bincount(seen, minlength=config.items)[RESERVED:] + 1.0
+        count = np.bincount(seen, minlength=config.items)[RESERVED : config.trained] + 1.0
+        popular = torch.from_numpy(np.log(count / count.sum())).float()
         with torch.no_grad():
-            model.item.bias.copy_(torch.from_numpy(np.log(count / count.sum())))
+            if content is not None and content.logit is not None:  # where nothing else is known: that of the mean item
+                content.logit.bias.fill_(float(popular.mean()))
+                popular = popular - popular.mean()
+            model.item.bias.copy_(popular)
     if model.item.distance is not None:
         places = (
             np.radians(np.asarray(of, np.float64)) for of in (encoding.catalogue.latitude, encoding.catalogue.longitude)

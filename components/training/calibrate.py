@@ -123,11 +123,18 @@ def calibrate(model: SequenceModel, judge: Judge, precision: Precision) -> tuple
             continue
         log_p = torch.cat(columns).float()
         target = torch.from_numpy(np.maximum(code - RESERVED, -1)).to(log_p.device)
+        target = _answerable(log_p, target)
         temperatures[head] = fit_temperature(log_p, target)
         row[f"temperature_{head}"] = temperatures[head]
         row[f"ece_{head}_before"] = _error(log_p, target, 1.0)
         row[f"ece_{head}_after"] = _error(log_p, target, temperatures[head])
     return temperatures, {name: value for name, value in row.items() if not math.isnan(value)}
+
+
+def _answerable(log_p: Tensor, target: Tensor) -> Tensor:
+    """(Q,) the targets; -1 where no temperature could make one likelier, for its item is never answered."""
+    own = log_p.gather(1, target.clamp_min(0)[:, None])[:, 0]
+    return torch.where(torch.isinf(own), -1, target)
 
 
 def _error(log_p: Tensor, target: Tensor, temperature: float) -> float:

@@ -112,7 +112,7 @@ class Trainer:
         self.weighing = LossWeights(model.config.heads, loop.loss_weights).to(precision.device)
         self.augmentation = Augmentation(corpus, loop.augment, seed)
         self.optimiser = make_optimiser(torch.nn.ModuleList([model, self.weighing]), loop.optimiser)
-        counts = training_counts(corpus.store)[RESERVED:]
+        counts = training_counts(corpus.store)[RESERVED : model.config.trained]
         self.sampler = ItemSampler.of(loop.item_loss, counts, precision.device)
         model.embedding.table.item.sparse = self.sampler is not None  # a step's gradient is that of the rows it read
         self.heads = tuple(model.config.heads)

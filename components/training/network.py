@@ -126,7 +126,8 @@ class NetworkPredictor:
             Nothing to learn from, or the loss became NaN.
         """
         encoding = train.store.encoding
-        config = config_of(self.network, encoding) if self.begun is None else self.begun.config
+        vectors = {name: one.shape[1] for name, one in train.store.vectors.items()}
+        config = config_of(self.network, encoding, vectors) if self.begun is None else self.begun.config
         loop, device = self.loop, self.precision.device
         only = None if self.replay is None else self.replay.rows(train.store, config.max_history, self.seed)
         crops = (loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from components.evaluation.judge import seen_pairs
 from components.evaluation.metrics import item_metric
 from components.evaluation.protocol import Protocol, make_queries, sample_users
+from components.features.encoding import UNKNOWN
 from components.models.heads import RESERVED
 from components.models.sequence import Answers, SequenceModel
 from components.predictor import Queries, Window
@@ -59,6 +60,8 @@ class Judge:
         nothing = np.empty(0, np.int64)
         pairs = seen_pairs(queries) if protocol.seen == "filtered" else (nothing, nothing)
         item = targets.item[targets.offsets[:-1]][order].astype(np.int64)
+        if protocol.unseen == "dropped":
+            item = np.where(item < window.store.encoding.n_trained, item, UNKNOWN)
         return cls(queries, item, targets.action[order], pairs, protocol.unseen == "miss", primary)
 
     def score(self, model: SequenceModel, precision: Precision) -> float:

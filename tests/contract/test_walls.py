@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"files", "params", "code"},
     {"workspace", "stage", "language"},
-    {"events"},
+    {"events", "knowledge"},
     {"features"},
     {"predictor"},
     {"memory", "models", "evaluation", "observers"},

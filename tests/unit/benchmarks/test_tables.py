@@ -271,6 +271,19 @@ def test_any_json_is_a_table() -> None:
     rows = [{"head": "item", "worse": -1.0}, {"head": "time", "worse": 1.0}, {"head": "item", "worse": -2.0}]
     (page,) = fields.render(grouped, holding(one={"rows": rows}), SOURCES)
     assert line(page, "item") == "| item | −1.5 | 2 |"
+    told = table(
+        kind="fields",
+        path="rows",
+        columns=[
+            "model",
+            {"title": "hr", "key": "hr@10", "form": "estimate"},
+            {"title": "Δ", "key": "d", "form": "gap"},
+        ],
+    )
+    rows = [{"model": "a", "hr@10": around(0.5)}, {"model": "b", "hr@10": around(0.6), "d": around(0.1)}]
+    (page,) = fields.render(told, holding(one={"rows": rows}), SOURCES)
+    assert line(page, "a") == "| a | .5000 (.490–.510) | – |"
+    assert line(page, "b") == "| b | .6000 (.590–.610) | **+.1000** (+.090 to +.110) |"
     single = table(
         kind="fields",
         columns=[

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.errors import DataError, SchemaError
+from components.errors import DataError, IntegrityError, SchemaError
 from components.features import kernel
 from components.features.build import build, frame_to_store
 from components.features.store import Store
 from components.files import sha256_tree
-from components.params import Params
+from components.params import Params, VectorParams
 from tests.unit.features.sample import log, params
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -93,3 +93,25 @@ def test_the_stage_is_one_line_and_one_exit_code(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_vectors_are_written_beside_the_columns_and_files_are_found_below_the_workspace(tmp_path: Path) -> None:
+    items = [f"item{i}" for i in range(30)] + ["fresh"]
+    vectors = {"kind": "file", "options": {"path": "data/catalogue/images.parquet"}, "dimensions": None}
+    changed = params(
+        features={"vocabulary": "catalogue", "vectors": {"image": VectorParams.model_validate(vectors)}},
+    )
+    root = workspace(tmp_path, log())
+    pl.DataFrame({"item_id": items}).write_parquet(root / "data/catalogue/items.parquet")
+    images = [[float(i), 1.0, float(i % 3)] for i in range(31)]
+    pl.DataFrame({"item_id": items, "image": images}).write_parquet(root / "data/catalogue/images.parquet")
+    build(root, changed)
+    store = Store.load(root / "data/features")
+    assert store.vectors["image"].shape == (store.encoding.n_items, 3)
+    assert store.encoding.vocabularies["item"].ids[-1] == "fresh"
+    assert np.allclose(np.linalg.norm(store.vectors["image"][2:], axis=1), 1.0, atol=1e-5)
+    assert not store.vectors["image"][:2].any()
+    path = root / "data/features/vectors_image.npy"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(IntegrityError):
+        Store.load(root / "data/features")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h3
 import numpy as np
 import polars as pl
@@ -124,3 +126,26 @@ def test_an_unknown_number_is_a_config_error() -> None:
 def test_a_missing_column_is_a_schema_error() -> None:
     with pytest.raises(SchemaError, match="timestamp"):
         fit_encoding(events(["a"]).drop("timestamp"), None, np.ones(1, bool), params())
+
+
+def test_items_of_the_table_that_training_lacks_stand_behind_all_others() -> None:
+    frame = events(["b", "b", "a", "z"])
+    items = pl.DataFrame({"item_id": ["y", "x", "a", "z"], "category": ["new", "new", "old", "new"]})
+    train = np.array([True, True, True, False])
+    kept = fit_encoding(frame, items, train, params())
+    assert (kept.n_items, kept.n_trained, kept.cold) == (4, 4, 0)
+    whole = fit_encoding(frame, items, train, params(features={"vocabulary": "catalogue"}))
+    assert whole.vocabularies["item"].ids[2:].tolist() == ["b", "a", "x", "y", "z"]
+    assert (whole.n_items, whole.n_trained, whole.cold) == (7, 4, 3)
+    words = whole.vocabularies["category"]
+    assert [words.ids[code] for code in whole.catalogue.category[4:]] == ["new"] * 3
+    rare = fit_encoding(frame, items, train, params(features={"vocabulary": "catalogue", "min_item_events": 2}))
+    assert rare.vocabularies["item"].ids[2:].tolist() == ["b", "a", "x", "y", "z"]
+    assert rare.cold == 4  # one that training met too seldom comes first of them
+
+
+def test_an_encoding_remembers_which_items_are_cold(tmp_path: Path) -> None:
+    items = pl.DataFrame({"item_id": ["x"]})
+    whole = fit_encoding(events(["a"]), items, np.ones(1, bool), params(features={"vocabulary": "catalogue"}))
+    whole.save(tmp_path)
+    assert Encoding.load(tmp_path).cold == whole.cold == 1
