@@ -28,7 +28,7 @@ from components.models.sequence import SequenceModel
 logger = logging.getLogger(__name__)
 #: Made from the log itself.
 _OWN = frozenset(
-    {"embedding.table.category", "item.distance.points"}
+    {"embedding.table.category", "embedding.table.content.vectors", "item.distance.points"}
     | {f"item.transitions.{name}" for name in ("successor", "count", "total")}
 )
 
@@ -149,12 +149,15 @@ def _rows(tensor: Tensor, found: Tensor, kind: str, ahead: int, mine: Encoding, 
     old = theirs.vocabularies[kind].code_of
     ids = [str(name) for name in mine.vocabularies[kind].ids[RESERVED:]]
     pairs = [(code, old[name]) for code, name in enumerate(ids, RESERVED) if name in old]
+    rows, theirs_rows = len(tensor) + ahead, len(found) + ahead  # items that nobody touched have an id and no row
+    pairs = [(here, there) for here, there in pairs if here < rows and there < theirs_rows]
+    known = len(pairs)
     if not ahead:  # padding and unknown have rows of their own
         pairs = [(0, 0), (1, 1), *pairs]
     if pairs:
         here, there = (torch.from_numpy(np.array(codes, np.int64) - ahead) for codes in zip(*pairs, strict=True))
         tensor[here.to(tensor.device)] = found[there].to(tensor.device)
-    return f"{sum(name in old for name in ids)} of {len(ids)} rows"
+    return f"{known} of {min(len(ids), rows - RESERVED)} rows"
 
 
 def _kinds(config: SequenceConfig) -> dict[str, tuple[str, int]]:
