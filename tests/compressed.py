@@ -34,7 +34,13 @@ def params_of(
         "small": network_params("gru", **{"width": 8, **(small or {})}),
     }
     record["training"]["models"] = {
-        name: {"kind": "network", "network": one.model_dump(mode="json"), "overrides": {}}
+        name: {
+            "kind": "network",
+            "seed": 0,
+            "start_from": None,
+            "network": one.model_dump(mode="json"),
+            "overrides": {},
+        }
         for name, one in shapes.items()
     }
     record["training"]["blend"] |= {"parts": [], "candidate": False}
