@@ -4,7 +4,7 @@ Rows are B histories of one length. A view holds at most `max_history` tokens; w
 and the rest is read anew (a state that has seen them cannot forget them), so that a state is always that of a full
 pass over the tokens in view: with `slide` 1 exactly what the judge sees, at the price of a full pass for each event of
 a long history; with more, cheaper, and of a view that is at times up to `slide` - 1 tokens shorter. A model whose
-positions count from the end (`position` among its inputs), and an encoder without a step (st_lstm, bert, seq2seq),
+positions count from the end (`position` among its inputs), and an encoder without a step (st_lstm, bert, seq2seq, lm),
 read anew for each event. Knows nothing of serving, and never trains.
 """
 

@@ -121,7 +121,7 @@ def test_an_entry_needs_a_network_to_be_like() -> None:
 def test_the_entry_that_the_docs_show_is_valid_in_a_workspace(page: str, heading: str, name: str) -> None:
     text = (ROOT / "docs" / page).read_text().partition(heading)[2]
     shown = text.partition("```yaml\n")[2].partition("```")[0]
-    before, baselines, after = (ROOT / "params.yaml").read_text().partition("  baselines:\n")
-    params = parse_params(yaml.safe_load(before + shown + baselines + after), "docs")
+    before, following, after = (ROOT / "params.yaml").read_text().partition("  compressed:")
+    params = parse_params(yaml.safe_load(before + shown + following + after), "docs")
     assert network(params, name).encoder.model_dump() == read("encoders")[name]["encoder"]
     assert network(params, name).width == network(params, "gru").width
