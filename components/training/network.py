@@ -6,10 +6,10 @@ with the encoding that the model was trained on. Its weights do not move between
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,11 +22,10 @@ from components.features.store import WINDOWS, Store
 from components.files import read_json, sha256_file, write_json
 from components.models.config import SequenceConfig, config_of
 from components.models.encoders.language import LanguageEncoder
-from components.models.heads import RESERVED
-from components.models.sequence import Answers, SequenceModel
+from components.models.sequence import SequenceModel
 from components.models.weights import check_like, load_tensors, save_tensors
 from components.params import NetworkParams, Params, TrainParams
-from components.predictor import Capability, Queries, Scores, TimeDistribution, Tracker, Window
+from components.predictor import Capability, Queries, Scores, Tracker, Window
 from components.training.batches import Corpus
 from components.training.begin import check_item_loss, encoding_digests, filled, initial_model, overridden, shape_of
 from components.training.calibrate import calibrate, calibrated, checked
@@ -36,6 +35,7 @@ from components.training.finish import finish
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
 from components.training.replay import Replay
+from components.training.scores import capabilities_of, scores_of
 from components.training.transfer import Origin, carry, encoding_of, network_in
 from components.training.tune import Judge, answers, blocks
 
@@ -84,7 +84,7 @@ class NetworkPredictor:
         self.origin: Origin | None = None  # the same, where it is at hand
         self.replay: Replay | None = None  # what is learned, where it is not all
         self.began_with: dict[str, Any] | None = None  # digest of the origin, and what was taken of each tensor
-        self.capabilities: frozenset[Capability] = _capabilities(network.heads)
+        self.capabilities: frozenset[Capability] = capabilities_of(network.heads)
         self._model: SequenceModel | None = None
         self._encoding: dict[str, str] = {}
         self._checked: Encoding | None = None
@@ -187,7 +187,7 @@ class NetworkPredictor:
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
         self._model, self._encoding, self._checked = model.eval(), encoding, None
-        self.capabilities = _capabilities(model.config.heads)  # less what the data has no ground for
+        self.capabilities = capabilities_of(model.config.heads)  # less what the data has no ground for
 
     def score(self, queries: Queries) -> Scores:
         """Answer B queries from the last `max_history` tokens of each.
@@ -203,7 +203,7 @@ class NetworkPredictor:
         ordered = queries[order]
         asked = (answers(model, ordered[part], self.precision) for part in blocks(ordered, model))
         parts = [calibrated(part, self.temperatures) for part in asked]
-        return _scores(parts, order, model.config)
+        return scores_of(parts, order, model.config)
 
     def _check(self, encoding: Encoding) -> None:
         if encoding is self._checked:
@@ -305,33 +305,3 @@ def origin_of(folder: Path, name: str) -> Origin:
     home = network_in(folder, name)
     network = NetworkPredictor.load(home)
     return network.as_origin(encoding_of(home), sha256_file(home / "weights.safetensors"))
-
-
-def _capabilities(heads: Iterable[str]) -> frozenset[Capability]:
-    names: tuple[Capability, ...] = get_args(Capability)
-    return frozenset(name for name in names if name in heads)
-
-
-def _scores(parts: list[Answers], order: NDArray[np.int64], config: SequenceConfig) -> Scores:
-    """Blocks of answers, back in the order of the queries, as arrays over all codes."""
-
-    def back(columns: list[torch.Tensor], fill: float | None) -> NDArray[np.float32]:
-        width = columns[0].shape[1] if columns else 0
-        ahead = 0 if fill is None else RESERVED
-        out = np.full((len(order), ahead + width), fill or 0.0, np.float32)
-        start = 0
-        for column in columns:
-            out[order[start : start + len(column)], ahead:] = column.float().cpu().numpy()
-            start += len(column)
-        return out
-
-    def probabilities(name: str) -> NDArray[np.float32] | None:
-        if name not in config.heads:
-            return None
-        return back([getattr(part, name).exp() for part in parts], 0.0)
-
-    time = None
-    if "time" in config.heads:
-        weight, mean, sigma = (back([part.time[i] for part in parts if part.time], None) for i in range(3))
-        time = TimeDistribution(np.exp(weight), mean, sigma)
-    return Scores(back([part.item for part in parts], -np.inf), probabilities("action"), time, probabilities("place"))

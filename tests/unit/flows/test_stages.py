@@ -182,8 +182,8 @@ def test_a_run_is_finished_until_the_lock_changes(toy: Path) -> None:
     ("file", "runs_again"),
     [
         ("events/days.py", {"validate"}),
-        ("features/store.py", {"features", "train", "blend", "evaluate"}),
-        ("params/network.py", {"validate", "features", "train", "blend", "evaluate"}),
+        ("features/store.py", {"features", "train", "compress", "blend", "evaluate"}),
+        ("params/network.py", {"validate", "features", "train", "compress", "blend", "evaluate"}),
         ("blend.py", {"blend"}),
         ("observers/ask.py", {"evaluate"}),
         ("train.py", {"train"}),
