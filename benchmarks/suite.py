@@ -85,7 +85,7 @@ class Table(Part):
     name : for the command line
     kind : what renders it
     result : file in benchmarks/results
-    against : a second one, which the table is compared with (ties)
+    against : a second one, which the table is compared with (ties) or shows as well (streams)
     command : lines that make the result, from the repository's root
     needs : folder below DATA that must be there
     by_hand : the commands are shown, and run by people alone

@@ -24,12 +24,17 @@ CONSTANTS = {
     "type_error_last_again_percent": ("the last type again", "type_error_percent"),
     "mae_constant_median": ("always the median gap", "mae_median"),
 }
+LABELS = {
+    "gru": "GRU with a log-normal mixture",
+    "blend": "GRU, LSTM and CNN-RNN, each with a log-normal mixture, blended",
+}
 
 
 def render(table: Table, stored: Stored, sources: Mapping[str, Source]) -> list[str]:
-    """Blocks of Markdown: the model with the range of its seeds, published recipes, and constants."""
+    """Blocks of Markdown: the models with the range of their seeds, published recipes, and constants."""
     record = stored(table.result)
-    rows = [] if record is None else [_own(record)]
+    found = [one for one in (record, stored(table.against) if table.against else None) if one is not None]
+    rows = [_own(one) for one in found]
     rows += [_published(one, sources) for one in table.published]
     for name, (label, figure) in CONSTANTS.items() if record is not None else ():
         value = record["constants"][name]
@@ -57,7 +62,8 @@ def _own(record: dict[str, Any]) -> list[str]:
         span = f" ({number(min(seeds), places)} to {number(max(seeds), places)})" if len(seeds) > 1 else ""
         cells.append(f"**{number(record['mean'][name], places)}**{span}")
     count = len(record["rows"])
-    return ["**GRU with a log-normal mixture**", f"this project, {count} seed{'s' if count > 1 else ''}", *cells]
+    label = LABELS[record.get("model", "gru")]  # older results are all of one GRU
+    return [f"**{label}**", f"this project, {count} seed{'s' if count > 1 else ''}", *cells]
 
 
 def _published(row: Published, sources: Mapping[str, Source]) -> list[str]:
