@@ -28,10 +28,10 @@ ui: $(VENV)/.installed ## Prefect's page on :4200 and MLflow's on :5000, on loop
 	@chronotope ui
 
 test: $(VENV)/.installed ## What CI runs: all but the slow tests (≤ 20 minutes on 2 cores)
-	@python -m pytest -n 2 --dist loadfile -m "not slow" -q
+	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile -m "not slow" -q
 
 test-all: $(VENV)/.installed ## Everything: the whole fault matrix, load, soak (≤ 80 minutes)
-	@python -m pytest -n 2 --dist loadfile -q
+	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile -q
 
 lint: $(VENV)/.installed ## ruff and mypy
 	@ruff check . && ruff format --check . && mypy
