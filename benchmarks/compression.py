@@ -35,6 +35,7 @@ from components.compression.predictor import CompressedPredictor
 from components.compression.stage import load_network
 from components.compression.table import Int8ItemTable
 from components.errors import IntegrityError
+from components.evaluation.judge import judge_by
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol, make_queries
 from components.evaluation.summary import data_digest
@@ -127,7 +128,7 @@ def ml100k(data: Path, kept: Path) -> Record:
                 parity[shown] = {"difference": written.difference, "tolerance": written.tolerance}
         for name, (one, size) in asked.items():
             cost = Cost(size, *milliseconds(one.score, queries))
-            found[name] = (compare.judged(one, window, params), cost)  # type: ignore[arg-type]
+            found[name] = (judge_by(params, one, window), cost)  # type: ignore[arg-type]
             log.info("%s: %s, %s", name, found[name][0].metric(params.evaluation.primary).mean(), cost)
     rows = compare.rows_of(found, ORIGINAL, params)
     taught = compare.rows_of({name: found[name] for name in ("gru", DISTILLED)}, "gru", params)

@@ -17,9 +17,8 @@ from typing import Any
 from components import learners
 from components.errors import ConfigError, DataError
 from components.evaluation.groups import groups_of
-from components.evaluation.judge import Also, judge
+from components.evaluation.judge import Also, judge_by
 from components.evaluation.judgement import Judgement
-from components.evaluation.protocol import Protocol
 from components.evaluation.report import render
 from components.evaluation.summary import Curves, Judged, Kind, record_of
 from components.evaluation.table import markdown
@@ -173,15 +172,7 @@ def _judge(
         if progress is not None:
             progress(predictor.name, done, total)
 
-    return judge(
-        predictor,
-        window,
-        Protocol.of(params.evaluation),
-        max_queries=params.evaluation.max_queries,
-        seed=params.workspace.seed,
-        progress=tell,
-        also=also,
-    )
+    return judge_by(params, predictor, window, progress=tell, also=also)
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

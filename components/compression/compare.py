@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.evaluation.judge import judge
+from components.evaluation.judge import judge_by
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol, make_queries
 from components.evaluation.significance import Bootstrap, paired_difference
@@ -72,17 +72,6 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def judged(predictor: Predictor, window: Window, params: Params) -> Judgement:
-    """A model's answers to a window, as the evaluate stage would judge them."""
-    return judge(
-        predictor,
-        window,
-        Protocol.of(params.evaluation),
-        max_queries=params.evaluation.max_queries,
-        seed=params.workspace.seed,
-    )
-
-
 def rows_of(found: Mapping[str, tuple[Judgement, Cost]], original: str, params: Params) -> list[Record]:
     """One row for each model: metric and cost, and the difference to the original with its interval.
 
@@ -137,7 +126,7 @@ def compare(root: Path, names: Sequence[str], params: Params, store: Any, load: 
         folder = Workspace(root).model(name)
         predictor = load(folder)
         cost = Cost(weight_bytes(folder), *milliseconds(predictor.score, queries))
-        found[name] = (judged(predictor, window, params), cost)
+        found[name] = (judge_by(params, predictor, window), cost)
     return {
         "window": "blend",
         "metric": params.evaluation.primary,

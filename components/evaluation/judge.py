@@ -21,6 +21,7 @@ from components.evaluation.protocol import Protocol, Targets, make_queries, samp
 from components.evaluation.ranks import rank_dense, top_items
 from components.features.encoding import PADDING, UNKNOWN
 from components.features.store import WINDOWS, Store
+from components.params import Params
 from components.predictor import Predictor, Queries, Scores, TimeDistribution, Window
 
 DAY_S = 86_400
@@ -92,6 +93,28 @@ def judge(
     table = _table(parts, targets, queries, store, tiers(store))
     about = _about(window, targets, len(window.targets), len(rows))
     return Judgement(predictor.name, window.name, protocol, store.encoding.n_items - 2, table, about)
+
+
+def judge_by(
+    params: Params,
+    predictor: Predictor,
+    window: Window,
+    *,
+    replay: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    also: Also | None = None,
+) -> Judgement:
+    """Judge by the rules, the sample and the seed of a workspace's params; the rest as `judge`."""
+    return judge(
+        predictor,
+        window,
+        Protocol.of(params.evaluation),
+        max_queries=params.evaluation.max_queries,
+        seed=params.workspace.seed,
+        replay=replay,
+        progress=progress,
+        also=also,
+    )
 
 
 def between(store: Store, name: str) -> NDArray[np.int64]:

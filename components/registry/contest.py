@@ -24,7 +24,7 @@ from components.code import CODE, code_digest
 from components.errors import ConfigError, DataError, IntegrityError
 from components.evaluation.calibration import item_reliability
 from components.evaluation.groups import groups_of
-from components.evaluation.judge import judge, teach
+from components.evaluation.judge import judge, judge_by, teach
 from components.evaluation.judgement import Judgement, same_queries
 from components.evaluation.metrics import coverage
 from components.evaluation.progress import spoken
@@ -207,15 +207,9 @@ def rescore(root: Path, params: Params, store: Store, champion: LoadedArtifact) 
     own = recode(pl.read_parquet(Workspace(root).validated / "events.parquet"), store, champion, params)
     if params.evaluation.history == "online":
         teach(champion.predictor, own, missed(own, champion))
-    judged = judge(
-        champion.predictor,
-        Window(own, PROMOTION, params.evaluation.history),
-        Protocol.of(params.evaluation),
-        max_queries=params.evaluation.max_queries,
-        seed=params.workspace.seed,
-        replay=False,
-        progress=spoken(logger.info, f"asking the champion {champion.name} again"),
-    )
+    window = Window(own, PROMOTION, params.evaluation.history)
+    progress = spoken(logger.info, f"asking the champion {champion.name} again")
+    judged = judge_by(params, champion.predictor, window, replay=False, progress=progress)
     return replace(judged, model=champion.name), own
 
 

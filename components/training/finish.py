@@ -6,6 +6,9 @@ nothing. Nothing is chosen here: how many epochs is a knob, to be settled on the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 
 from components.models.sequence import SequenceModel
@@ -27,6 +30,17 @@ class _NoChoice:
         return float("nan")
 
 
+@dataclass(frozen=True)
+class _Later:
+    """Tells a tracker of steps behind those that it knows."""
+
+    tracker: Tracker
+    behind: int
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        self.tracker.log(metrics, step + self.behind)
+
+
 def finish(
     model: SequenceModel,
     corpus: Corpus,
@@ -35,6 +49,7 @@ def finish(
     seed: int,
     tracker: Tracker,
     checkpoints: Checkpoints | None,
+    behind: int,
 ) -> list[dict[str, float]]:
     """Train `model` in place for `loop.finish_epochs` over `corpus`, at the loop's rate falling to nothing.
 
@@ -43,6 +58,7 @@ def finish(
     model : with its chosen weights
     corpus : of the training and the tune window
     loop, precision, seed, tracker, checkpoints : as of the training before it; another folder of checkpoints
+    behind : steps of that training, from which these are counted on
 
     Returns
     -------
@@ -54,4 +70,6 @@ def finish(
     falling = loop.optimiser.model_copy(update={"schedule": "cosine", "warmup_steps": 0})
     once = loop.model_copy(update={"epochs": loop.finish_epochs, "patience": loop.finish_epochs, "optimiser": falling})
     with torch.random.fork_rng(devices=[precision.device] if precision.device.type == "cuda" else []):
-        return Trainer(model, corpus, _NoChoice(), once, precision, seed, tracker, checkpoints).fit()
+        later = _Later(tracker, behind)
+        curves = Trainer(model, corpus, _NoChoice(), once, precision, seed, later, checkpoints).fit()
+    return [{**row, "step": row["step"] + behind} for row in curves]

@@ -157,7 +157,8 @@ class NetworkPredictor:
                 only |= np.asarray(tune.store["window"]) == WINDOWS[tune.name]
             whole = Corpus(train, config, *crops, also=(tune.name,), only=only)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
-            finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints)
+            done = trainer.state.step
+            self.curves += finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints, done)
         if isinstance(model.encoder, LanguageEncoder):
             model.encoder.settle()
         self._use(model, encoding_digests(encoding))

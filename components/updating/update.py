@@ -16,10 +16,9 @@ from typing import Any
 from components import learners
 from components.errors import NoUpdate
 from components.evaluation.groups import groups_of
-from components.evaluation.judge import judge
+from components.evaluation.judge import judge_by
 from components.evaluation.judgement import Judgement
 from components.evaluation.progress import spoken
-from components.evaluation.protocol import Protocol
 from components.evaluation.summary import Judged, record_of
 from components.features.store import Store
 from components.files import digest_of, read_json, replace_folder, sha256_file, sha256_tree, write_json
@@ -84,14 +83,9 @@ def update(root: Path, params: Params) -> Mapping[str, Any]:
 def _judged(model: Path, store: Store, root: Path, params: Params) -> tuple[Judgement, dict[str, Any]]:
     """How the saved update answers the promotion window, and the record that its card is written from."""
     predictor = learners.load(model)
-    found = judge(
-        predictor,
-        Window(store, contest.PROMOTION, params.evaluation.history),
-        Protocol.of(params.evaluation),
-        max_queries=params.evaluation.max_queries,
-        seed=params.workspace.seed,
-        progress=spoken(logger.info, f"asking the update of {predictor.name}"),
-    )
+    window = Window(store, contest.PROMOTION, params.evaluation.history)
+    progress = spoken(logger.info, f"asking the update of {predictor.name}")
+    found = judge_by(params, predictor, window, progress=progress)
     groups = groups_of(Workspace(root).catalogue, params.evaluation.groups, store)
     one = Judged(found, "model", None, getattr(predictor, "adds", None))
     least = params.gate.min_slice_queries

@@ -73,7 +73,7 @@ def metric_name(name: str) -> str:
     return re.sub(r"[^\w\-./ :]", "_", name.replace("@", "_at_"))
 
 
-def _born() -> dict[str, str]:
+def born() -> dict[str, str]:
     """Whose run this is: enough to tell later whether that process still lives."""
     pid = os.getpid()
     return {PID: str(pid), HOST: socket.gethostname(), BORN: str(psutil.Process(pid).create_time())}
@@ -111,14 +111,15 @@ def log_stage(root: Path, workspace: str, stage: StageRun) -> tuple[str, bool]:
         found = find_run(client, where, stage.key)
         if found is not None:
             return found, False
-        run_id = str(client.create_run(where, run_name=stage.name, tags={**stage.tags, **_born()}).info.run_id)
-        _log(client, run_id, stage)
+        run_id = str(client.create_run(where, run_name=stage.name, tags={**stage.tags, **born()}).info.run_id)
+        describe_run(client, run_id, stage)
         client.set_tag(run_id, KEY, stage.key)
         client.set_terminated(run_id, "FINISHED")
         return run_id, True
 
 
-def _log(client: MlflowClient, run_id: str, stage: StageRun) -> None:
+def describe_run(client: MlflowClient, run_id: str, stage: StageRun) -> None:
+    """Write what a stage tells into its run."""
     from mlflow.entities import Dataset, DatasetInput, Metric, Param
 
     now = int(time.time() * 1000)
@@ -189,8 +190,8 @@ class MlflowTracker:
         self._sent = time.monotonic()
         with connect(root) as client:
             where = experiment(client, root, workspace)
-            self.run_id = str(client.create_run(where, run_name=name, tags=_born()).info.run_id)
-            _log(client, self.run_id, StageRun(name, "", params=params))
+            self.run_id = str(client.create_run(where, run_name=name, tags=born()).info.run_id)
+            describe_run(client, self.run_id, StageRun(name, "", params=params))
             self._client = client
 
     def __enter__(self) -> Self:

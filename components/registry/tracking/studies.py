@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.registry.tracking.client import connect, experiment
-from components.registry.tracking.runs import KEY, StageRun, _born, _log
+from components.registry.tracking.runs import KEY, StageRun, born, describe_run
 
 #: Tag by which MLflow shows a run below another.
 PARENT = "mlflow.parentRunId"
@@ -23,12 +23,12 @@ def study_run(root: Path, workspace: str, name: str, key: str, params: Mapping[s
         if found:
             run_id = str(found[0].info.run_id)
             client.update_run(run_id, status="RUNNING")
-            for tag, value in _born().items():
+            for tag, value in born().items():
                 client.set_tag(run_id, tag, value)
         else:
-            tags = {"stage": "search", KEY: key, **_born()}
+            tags = {"stage": "search", KEY: key, **born()}
             run_id = str(client.create_run(where, run_name=name, tags=tags).info.run_id)
-            _log(client, run_id, StageRun(name, key, params=params))
+            describe_run(client, run_id, StageRun(name, key, params=params))
     status = "KILLED"
     try:
         yield run_id
@@ -41,4 +41,4 @@ def study_run(root: Path, workspace: str, name: str, key: str, params: Mapping[s
 def describe(root: Path, run_id: str, metrics: Mapping[str, float], files: list[Path]) -> None:
     """Add what a study found so far to its run."""
     with connect(root) as client:
-        _log(client, run_id, StageRun("", "", metrics=metrics, files=files))
+        describe_run(client, run_id, StageRun("", "", metrics=metrics, files=files))

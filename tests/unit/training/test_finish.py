@@ -30,6 +30,9 @@ def test_the_tune_window_is_learned_after_the_choice() -> None:
     of = [tune.score(one.model, one.precision) for one in (plain, finished)]
     assert of[1] > of[0]
     assert plain.curves == finished.curves[: len(plain.curves)], "the choice itself must not change"
+    steps = [row["step"] for row in finished.curves]
+    assert len(steps) > len(plain.curves)
+    assert steps == sorted(steps), "the last lesson's steps are counted on"
 
 
 def test_nothing_behind_the_tune_window_is_read() -> None:
