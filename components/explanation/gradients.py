@@ -74,7 +74,8 @@ def integrated_gradients(
     def log_p(events: Tensor, item: int) -> Tensor:
         """(1,) sum over B histories, given as vectors (B, L, d); each history's gradient is its own."""
         size = len(events)
-        read = _read(network, events, _repeated(tokens, size))
+        repeated = _repeated(tokens, size)
+        read = Read(repeated, events, model.encoder(events, repeated))
         moment = None if request is None else _repeated(request, size)
         states = model.conditioned(read.states[:, last], moment)
         asked = Asked(states[:, None], torch.full((size, 1), last, device=device), moment)
@@ -97,11 +98,6 @@ def integrated_gradients(
     token = np.flatnonzero(there[0])
     event = int(slices.first[0]) + token - 1
     return Gradients(event, np.stack(effects, axis=1)[token], np.array(change))
-
-
-def _read(network: NetworkPredictor, events: Tensor, tokens: Tokens) -> Read:
-    with network.precision.autocast():
-        return Read(tokens, events, network.model.encoder(events, tokens))
 
 
 def _blank(tokens: Tokens, there: Tensor) -> Tokens:

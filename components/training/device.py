@@ -1,8 +1,9 @@
 """Where to train and in which precision: chosen by what the machine has, never by what it is called.
 
-On CUDA everything runs in bfloat16 autocast. On a CPU whose cores multiply bfloat16 (AMX or AVX512-BF16) only the
-products with the catalogue do: the rest is too small to gain. Elsewhere float32. Never changes a result behind the
-user's back: what was chosen is said in the log.
+On CUDA training runs in bfloat16 autocast. On a CPU whose cores multiply bfloat16 (AMX or AVX512-BF16) only the
+products with the catalogue do: the rest is too small to gain. Elsewhere float32. Answers are float32 everywhere:
+bfloat16 cannot tell neighbours in a ranking apart. Never changes a result behind the user's back: what was chosen is
+said in the log.
 """
 
 from __future__ import annotations

@@ -80,15 +80,14 @@ def forecast(
         tokens = on_device(tokens_of(asked.store, slices, model.config), precision.device)
         request = query_request(asked, model.config)
         request = None if request is None else on_device(request, precision.device)
-        with precision.autocast():
-            history = encoder.history(model.embedding(tokens))
-            last = (tokens.mask.sum(1) - 1)[:, None]  # (B, 1)
-            lists = _Lists(model, encoder, history, last, tokens.mask, request)
-            codes, sums = lists.written(steps, beams, distinct)
-            at = order[part]
-            items[at], score[at] = codes.cpu().numpy(), sums.double().cpu().numpy()
-            if model.time is not None:
-                after[at] = np.cumsum(lists.gaps_s(codes), axis=1)
+        history = encoder.history(model.embedding(tokens))
+        last = (tokens.mask.sum(1) - 1)[:, None]  # (B, 1)
+        lists = _Lists(model, encoder, history, last, tokens.mask, request)
+        codes, sums = lists.written(steps, beams, distinct)
+        at = order[part]
+        items[at], score[at] = codes.cpu().numpy(), sums.double().cpu().numpy()
+        if model.time is not None:
+            after[at] = np.cumsum(lists.gaps_s(codes), axis=1)
     if span_s is not None:
         over = after > span_s
         items[over], after[over] = 0, np.nan

@@ -22,8 +22,8 @@ from components.predictor import Queries, Window
 from components.training.device import Precision
 from components.training.gather import on_device, query_request, query_slices, tokens_of
 
-_SCORES = {"cpu": 1 << 23, "cuda": 1 << 28}  # item scores held at once
-_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 19}
+_SCORES = {"cpu": 1 << 23, "cuda": 1 << 26}  # item scores held at once
+_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 17}
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,9 @@ def blocks(queries: Queries, model: SequenceModel) -> list[slice]:
 
 @torch.no_grad()
 def answers(model: SequenceModel, queries: Queries, precision: Precision) -> Answers:
-    """Answers to one block of queries, on the model's device; call it with the model in eval mode."""
+    """Answers to one block of queries, on the model's device and in float32; call it with the model in eval mode."""
     slices = query_slices(queries, model.config.max_history)
     tokens = on_device(tokens_of(queries.store, slices, model.config), precision.device)
     request = query_request(queries, model.config)
-    with precision.autocast():
-        last = torch.from_numpy(slices.length - 1).to(precision.device)
-        return model.answer(model.read(tokens), last, None if request is None else on_device(request, precision.device))
+    last = torch.from_numpy(slices.length - 1).to(precision.device)
+    return model.answer(model.read(tokens), last, None if request is None else on_device(request, precision.device))
