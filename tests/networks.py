@@ -26,7 +26,7 @@ OPTIONS: Mapping[str, dict[str, int | str | float]] = {
     "bert": {"layers": 1, "heads": 2, "feedforward": 2, "mask_share": 0.3},
     "seq2seq": {"layers": 1, "decoder_layers": 1, "heads": 2, "feedforward": 2, "horizon": 4},
 }
-OFF = {"mask": 0.0, "reorder_ties": False, "time_noise_s": 0.0, "place_noise_km": 0.0}
+OFF = {"mask": 0.0, "reorder_ties": False, "time_noise_s": 0.0, "place_noise_km": 0.0, "time_hidden": 0.0}
 HIDDEN = Protocol("temporal", "hidden", "online", "kept", "miss", "source")
 GIVEN = replace(HIDDEN, target_time="given")
 

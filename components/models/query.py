@@ -28,7 +28,6 @@ class RequestConditioning(nn.Module):
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__()
         d = config.width
-        self.rate = config.dropout
         self.hour, self.weekday = nn.Embedding(24, d), nn.Embedding(7, d)
         self.smooth = nn.Linear(2 * _WAVES + _GAP_KNOTS, d)
         self.unknown = nn.Parameter(torch.zeros(d))
@@ -59,10 +58,7 @@ class RequestConditioning(nn.Module):
         gap = torch.exp(-0.5 * ((request.log_gap[:, None] - knots) / width) ** 2)  # (n, knots)
         smooth = self.smooth(torch.cat([turns.sin(), turns.cos(), gap], dim=1))
         q = self.hour(request.hour) + self.weekday(request.weekday) + smooth  # (n, d)
-        known = request.known
-        if self.training and self.rate:  # so that the answer without a clock is trained as well
-            known = known & (torch.rand(known.shape, device=known.device) >= self.rate)
-        return torch.where(known[:, None], q, self.unknown.to(q.dtype))
+        return torch.where(request.known[:, None], q, self.unknown.to(q.dtype))
 
     def forward(self, states: Tensor, request: Request) -> Tensor:
         """(n, d) → (n, d)."""

@@ -37,7 +37,7 @@ class Phases(nn.Module):
 class RotationConditioning(nn.Module):
     """(n, d) states and a Request → (n, d) states, turned by the clock.
 
-    An unknown clock turns nothing; in training, a share of the requests (the rate of dropout) has none.
+    An unknown clock turns nothing.
     """
 
     def __init__(self, config: SequenceConfig) -> None:
@@ -48,7 +48,6 @@ class RotationConditioning(nn.Module):
                 found=f"{config.width}",
                 do="Mend `width` in params.yaml.",
             )
-        self.rate = config.dropout
         self.slot, self.day = Phases(config.width), Phases(config.width)
 
     def forward(self, states: Tensor, request: Request) -> Tensor:
@@ -57,10 +56,7 @@ class RotationConditioning(nn.Module):
         by_slot = rotated(states, self.slot(slot))
         by_day = rotated(states, self.day(request.weekday.float() / _DAYS))
         turned = _BY_SLOT * by_slot + (1 - _BY_SLOT) * by_day
-        known = request.known
-        if self.training and self.rate:
-            known = known & (torch.rand(known.shape, device=known.device) >= self.rate)
-        return torch.where(known[:, None], turned, states)
+        return torch.where(request.known[:, None], turned, states)
 
 
 def rotated(states: Tensor, phase: Tensor) -> Tensor:

@@ -68,6 +68,7 @@ class AugmentParams(Section):
     reorder_ties: bool  # events of one user and time are shuffled each epoch
     time_noise_s: float = Field(ge=0)  # deviation
     place_noise_km: float = Field(ge=0)  # deviation, north and east each
+    time_hidden: float = Fraction  # share of the requests without their time, where a model is given it
 
 
 class OptimiserParams(Section):

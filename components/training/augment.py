@@ -1,6 +1,7 @@
 """What training shows a model besides the log itself: hidden items, shuffled ties, times and places a little off.
 
-Only inputs change, but for ties: where several events have one time their order is nobody's truth, and answers are
+A share of the requests comes without its time, so that a model that is given it can answer without as well. Only
+inputs change, but for ties: where several events have one time their order is nobody's truth, and answers are
 shuffled with it. Everything is drawn from (seed, epoch, place in the epoch). Never touches what is judged or served.
 """
 
@@ -27,7 +28,7 @@ from components.training.gather import Slices, event_rows
 _MOVED = ("item", "action", "device", "latitude", "longitude")  # what an event is; when it came stays in its place
 _MOVED_NUMBERS = ("duration_s", "value")
 _KM_PER_DEGREE = 111.195
-_TIES, _NOISE = 2, 3  # what a generator draws, beside the order and the cuts of batches
+_TIES, _NOISE, _UNTOLD = 2, 3, 4  # what a generator draws, beside the order and the cuts of batches
 
 
 class Augmentation:
@@ -49,6 +50,11 @@ class Augmentation:
         if self.params.reorder_ties and epoch != self._epoch:
             self._shown, self._epoch = self._shuffled(epoch), epoch
         batch = self._shown.batch(slices)
+        request = batch.targets.request
+        if self.params.time_hidden and request is not None:
+            told = np.random.default_rng([self.seed, epoch, _UNTOLD, at]).random(len(request.known))
+            known = request.known & torch.from_numpy(told >= self.params.time_hidden)
+            batch = replace(batch, targets=replace(batch.targets, request=replace(request, known=known)))
         if not (self.params.mask or self.params.time_noise_s or self.params.place_noise_km):
             return batch
         rng = np.random.default_rng([self.seed, epoch, _NOISE, at])

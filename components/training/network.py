@@ -275,7 +275,9 @@ class NetworkPredictor:
             network = NetworkParams.model_validate(record["network"])
             loop = TrainParams.model_validate(record["loop"])
             protocol = Protocol(**record["protocol"])
-            found = cls(record["name"], network, loop, protocol, record["primary"], int(record["seed"]))
+            here = loop.model_copy(update={"device": "auto"}) if loop.device == "cuda" else loop  # it answers anywhere
+            found = cls(record["name"], network, here, protocol, record["primary"], int(record["seed"]))
+            found.loop = loop
             found.temperatures = checked(record["temperatures"])
             found.began_with = record.get("began_with")
             config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
