@@ -93,8 +93,9 @@ def _names(options: Options, params: Params, store: Store, say: Say) -> list[str
     every = [*training.models, *training.compressed, "blend", *training.ensembles, *training.rankers]
     wanted = list(options.models) if options.models is not None else every
     window = len(Window(store, "blend").targets) > 0
+    given = {name for name, one in training.ensembles.items() if not one.learned}
     for name in [name for name in wanted if name == "blend" or name in training.mixed]:
-        if not window or not _parts(name, params):
+        if not (window or name in given) or not _parts(name, params):
             wanted.remove(name)
             say(f"no {name}: the protocol leaves no window to fit it on")
     for name in wanted:

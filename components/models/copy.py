@@ -6,10 +6,11 @@ Each of H heads spreads its probability over the visible events with a known ite
 
 where k_j sees event j and the state before it (what came *after* a like moment is copied: induction), and the
 buckets f are how long ago, how many events ago, the distance of the hours of day and whether both are weekend days,
-the distance between the places, and whether the event, or the one before it, is of the item that was last. With
-these a head can become any of the habits that counters know (frequency, recency, hour, own transitions, near ones),
-and what no counter knows. Ideas: pointer networks (Vinyals et al. 2015), CopyNet / RepeatNet (Ren et al. 2019).
-Never reads an event behind t, and says nothing of items that the user has not met.
+the distance between the places, whether the event, or the one before it, is of the item that was last, and, where the
+time of the request is known, how unlike the pause before it is to the pause before the event. With these a head can
+become any of the habits that counters know (frequency, recency, hour, own transitions, near ones), and what no counter
+knows. Ideas: pointer networks (Vinyals et al. 2015), CopyNet / RepeatNet (Ren et al. 2019). Never reads an event
+behind t, and says nothing of items that the user has not met.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from components.models.config import SequenceConfig
 from components.models.pointers import Asked, Pointers
 from components.models.sphere import EARTH_KM, chords, located
-from components.models.tokens import Tokens
+from components.models.tokens import Request, Tokens
 
 _AGES = 32  # half powers of two of minutes: up to about 8 years
 _RANKS = 20  # half powers of two of events: up to about 700
-_HOURS = 2 * 13 + 1  # 0..12 hours apart, of like days or not; the last: no clock
+_HOURS = 2 * 13  # 0..12 hours apart, of unlike days or of like ones
+_PAUSES = 16  # powers of e^(1/2) of the ratio of two pauses: up to about 1,800
 _PLACES = 18  # half powers of two of distances from 50 m: up to about 10 km; then far, and unknown
 
 
@@ -45,6 +48,7 @@ class CopyHead(nn.Module):
         self.placed = bool(config.cells)
         self.age = nn.Embedding(_AGES, self.heads) if self.timed else None
         self.hour = nn.Embedding(_HOURS, self.heads) if self.clocked else None
+        self.pause = nn.Embedding(2 * _PAUSES, self.heads) if config.request_clock else None
         self.place = nn.Embedding(_PLACES, self.heads) if self.placed else None
         self.rank = nn.Embedding(_RANKS, self.heads)
         self.same = nn.Embedding(4, self.heads)
@@ -95,7 +99,10 @@ class CopyHead(nn.Module):
         bias: Tensor = self.rank(_bucket(steps + 1, _RANKS))
         previous = torch.cat([torch.zeros_like(item[:, :1]), item[:, :-1]], dim=1)
         last = item.gather(1, asked.at)[:, :, None]  # (B, T, 1)
-        bias = bias + self.same((item[:, None] == last).long() + 2 * (previous[:, None] == last).long())
+        follows = previous[:, None] == last  # (B, T, L)
+        bias = bias + self.same((item[:, None] == last).long() + 2 * follows.long())
+        if self.pause is not None and asked.request is not None:
+            bias = bias + self.pause(_pauses(asked, asked.request, tokens.time_s) + _PAUSES * follows)
         if self.age is not None:
             bias = bias + self.age(_bucket(self._age_min(asked, tokens) + 1, _AGES))
         if self.hour is not None:
@@ -131,6 +138,15 @@ class CopyHead(nn.Module):
 def _bucket(x: Tensor, size: int) -> Tensor:
     """Half powers of two of x ≥ 1, the last bucket open."""
     return (2 * torch.log2(x)).floor().clamp(0, size - 1).long()
+
+
+def _pauses(asked: Asked, request: Request, time_s: Tensor) -> Tensor:
+    """(B, T, L) bucket of how unlike the pause before event j is to the pause before the request; 0 where unknown."""
+    gap = torch.log1p((time_s[:, 1:] - time_s[:, :-1]).clamp_min(0).float())  # (B, L - 1)
+    apart = (request.log_gap.view(asked.at.shape)[:, :, None] - gap[:, None]).abs()  # (B, T, L - 1)
+    bucket = 1 + (2 * apart).long().clamp_max(_PAUSES - 2)
+    known = request.known.view(asked.at.shape)[:, :, None]
+    return F.pad(torch.where(known, bucket, 0), (1, 0))
 
 
 def _places(asked: Asked, point: Tensor) -> Tensor:

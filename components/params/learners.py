@@ -48,6 +48,11 @@ class EnsembleParams(Section):
     max_queries: int = Field(ge=50)  # evenly spread, that a stack is learned from
     candidate: bool  # whether it may be promoted
 
+    @property
+    def learned(self) -> bool:
+        """Whether the weights of items are learned on the blend window, and not given."""
+        return self.method == "stack"
+
 
 class CandidateParams(Section):
     """Items that a ranker looks at closely."""

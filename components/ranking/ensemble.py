@@ -82,11 +82,16 @@ class EnsemblePredictor(BlendPredictor):
     def fit_weights(self, window: Window) -> float:
         """What is learned of one window: nothing of items but for a stack; see `BlendPredictor.fit_weights`.
 
+        A window that holds nothing leaves all as it was given, but for a stack, which has nothing else.
+
         Returns
         -------
         float
-            Mean log-likelihood of the items of the window; of a mixture of the parts, where items are pooled.
+            Mean log-likelihood of the items of the window; of a mixture of the parts, where items are pooled; NaN
+            where the window holds nothing.
         """
+        if not self.ensemble.learned and not len(window.targets):
+            return float("nan")
         self._kept = []
         value = super().fit_weights(window)
         if self.ensemble.method == "average":

@@ -39,7 +39,7 @@ from components.training.scores import capabilities_of, scores_of
 from components.training.transfer import Origin, carry, encoding_of, network_in
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 4
+_FORMAT = 5
 #: The store of the training window, the model's shape and its loop → the teacher of its batches.
 TeacherOf = Callable[[Store, SequenceConfig, TrainParams], Teacher]
 

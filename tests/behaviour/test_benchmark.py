@@ -168,6 +168,27 @@ def test_every_split_runs_and_asks_what_it_should(options: Options, protocol: st
     assert all(row.judgements[0].metric("mrr").mean() > 0 for row in found.rows)
 
 
+def test_what_is_given_its_weights_needs_no_window_to_learn_them_on(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text(
+        QUICK
+        + """
+training:
+  blend: {parts: [memory, item_knn]}
+  ensembles:
+    together: &one {parts: [memory, item_knn], method: pool, weights: {memory: 3, item_knn: 1}, history_buckets: [0],
+      em_steps: 5, pull: 1.0, max_queries: 100, candidate: true}
+    learned: {<<: *one, method: stack}
+"""
+    )
+    said: list[str] = []
+    mixed = ("memory", "item_knn", "blend", "together", "learned")
+    alone = changed(options, protocol="leave_one_out", params=tmp_path / "mixed.yaml", models=mixed)
+    rows = [row.model for row in benchmark(alone, said.append).rows]
+    assert "together" in rows
+    assert {"blend", "learned"}.isdisjoint(rows)
+    assert sum("leaves no window" in line for line in said) == 2
+
+
 def test_a_protocol_that_finds_nothing_to_ask_says_so(options: Options, tmp_path: Path) -> None:
     (tmp_path / "short.yaml").write_text("features: {session_gap_s: 60}\n")
     with pytest.raises(DataError, match="to be predicted"):

@@ -19,7 +19,7 @@ from components.models.item import Read
 from components.models.losses import target_log_probability
 from components.models.pointers import Asked
 from components.models.sequence import SequenceModel
-from components.models.tokens import Tokens
+from components.models.tokens import Request, Tokens
 from components.training.gather import Slices, tokens_of
 from components.training.successors import count_successors
 from tests.networks import network_params
@@ -118,12 +118,11 @@ def test_what_comes_later_is_not_copied() -> None:
     )
 
 
-def _share(head: CopyHead, one: SequenceModel, seen: Tokens) -> Tensor:
+def _share(head: CopyHead, one: SequenceModel, seen: Tokens, request: Request | None = None) -> Tensor:
     read = Read(seen, torch.zeros(*seen.mask.shape, 16), torch.zeros(*seen.mask.shape, 16))
     last = seen.mask.sum(1, keepdim=True) - 1
-    return (
-        head(Asked(torch.zeros(len(last), 1, 16), last, None), read.states, read.events, seen).log_share[:, :, 0].exp()
-    )
+    asked = Asked(torch.zeros(len(last), 1, 16), last, request)
+    return head(asked, read.states, read.events, seen).log_share[:, :, 0].exp()
 
 
 def test_without_learning_a_head_counts_how_often() -> None:
@@ -144,6 +143,25 @@ def test_a_bias_makes_the_newest_likelier(table: str, favoured: int) -> None:
     seen = tokens(one, 9)
     seen = replace(seen, time_s=torch.arange(9)[None] * 3600, codes={**seen.codes, "item": torch.arange(9)[None] + 2})
     assert int(_share(one.item.copy, one, seen)[0, 0].argmax()) == favoured
+
+
+@pytest.mark.parametrize(("pause_s", "known", "favoured"), [(600, True, 2), (40_000, True, 4), (600, False, None)])
+def test_what_came_after_a_like_pause_can_be_favoured(pause_s: int, known: bool, favoured: int | None) -> None:
+    one = SequenceModel(config(copy_heads=1, target_time="given"))
+    assert one.item.copy is not None
+    assert one.item.copy.pause is not None
+    with torch.no_grad():
+        one.item.copy.pause.weight[len(one.item.copy.pause.weight) // 2 + 1] = 5.0  # alike, behind the same item
+    seen = replace(tokens(one, 6), time_s=torch.tensor([[0, 0, 660, 90_000, 126_000, 200_000]]))
+    seen = replace(seen, codes={**seen.codes, "item": torch.tensor([[0, 5, 6, 5, 7, 5]])})  # 5 → 6 soon, 5 → 7 later
+    clock = torch.tensor([0])
+    request = Request(clock, clock, clock.float(), torch.log1p(torch.tensor([float(pause_s)])), torch.tensor([known]))
+    share = _share(one.item.copy, one, seen, request)[0, 0].detach()
+    if favoured is None:
+        assert float(share[1:].max() - share[1:].min()) < 1e-6
+    else:
+        assert int(share.argmax()) == favoured
+        assert float(share[favoured]) > 0.9
 
 
 def test_near_events_differ_from_far_ones_within_a_kilometre() -> None:
