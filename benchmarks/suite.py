@@ -94,7 +94,6 @@ class Table(Part):
     group : for fields: rows alike in this are one, their numbers averaged
     published : what others report
     notes : shown below
-    until_paired : shown below as long as the result holds no paired differences
     otherwise : shown while there is no result: a file of benchmarks/sections, or plain text
     """
 
@@ -112,7 +111,6 @@ class Table(Part):
     group: str | None = None
     published: tuple[Published, ...] = ()
     notes: str = ""
-    until_paired: str = ""
     otherwise: str = ""
 
     def lines(self) -> list[str]:

@@ -29,8 +29,12 @@ def render(table: Table, stored: Stored, sources: Mapping[str, Source]) -> list[
     columns = [str(one) for one in table.columns] or list(METRICS)
     blocks = [_together(table, record, columns, sources)]
     if record is not None:
-        blocks += [_against_each_other(table, record), _seeds(table, record), protocol_line(record)]
-        blocks += [_unlike(table, record), "" if record.get("paired") else table.until_paired]
+        blocks += [
+            _against_each_other(table, record),
+            _seeds(table, record),
+            protocol_line(record),
+            _unlike(table, record),
+        ]
     return [*blocks, _remarks(table.published), _apart(table.published, columns, sources)]
 
 

@@ -1,6 +1,6 @@
 """Fits and judges the models of a benchmark one after another; what is done is kept beside the JSON.
 
-A kept part is named after everything that it depends on: the data, the protocol, the params and the code.
+A kept part is named after everything that it depends on: the data, the protocol, its params and the code.
 """
 
 from __future__ import annotations
@@ -109,6 +109,19 @@ def _parts(name: str, params: Params) -> list[str]:
     return mixed[name].parts if name in mixed else []
 
 
+def params_behind(params: Params, name: str) -> dict[str, Any]:
+    """The params that one learner's judgement rests on, as JSON: another learner beside it changes nothing."""
+    record = params.model_dump(mode="json")
+    training, names = record["training"], {name, *_parts(name, params)}
+    for section in ("baselines", "ensembles", "rankers", "compressed"):
+        training[section] = {one: entry for one, entry in training[section].items() if one in names}
+    if not training["compressed"]:  # what is compressed names its models in ways of its own
+        training["models"] = {one: entry for one, entry in training["models"].items() if one in names}
+    training["blend"] = training["blend"] if name == "blend" else None
+    sections = ("workspace", "events", "features", "windows", "memory", "evaluation", "training")
+    return {section: record[section] for section in sections}
+
+
 @dataclass(frozen=True)
 class _Run:
     """Fits and judges one model after another; what is done is kept below `kept`."""
@@ -138,9 +151,7 @@ class _Run:
         return any(part in networks for part in parts) or ":" in name
 
     def _folder(self, name: str, seed: int) -> Path:
-        key = digest_of(
-            [self.digest, self.code, self.protocol.record(), self.params.model_dump(mode="json"), name, seed]
-        )
+        key = digest_of([self.digest, self.code, self.protocol.record(), params_behind(self.params, name), name, seed])
         return self.kept / f"{name.replace(':', '.')}-{seed}-{key[:16]}"
 
     def _one(self, name: str, seed: int) -> tuple[Judgement, float]:

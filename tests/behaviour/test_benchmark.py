@@ -13,7 +13,9 @@ from rich.console import Console
 from components.benchmark import BenchmarkResult, Options, benchmark
 from components.benchmark import run as module
 from components.benchmark.__main__ import main
+from components.benchmark.load import load_log
 from components.benchmark.paired import ahead_of_baselines, difference
+from components.benchmark.run import params_behind
 from components.code import CODE, code_digest
 from components.errors import ConfigError, DataError
 from components.evaluation.significance import Bootstrap
@@ -129,6 +131,19 @@ def test_what_is_done_is_not_done_again(options: Options, monkeypatch: pytest.Mo
     with pytest.raises(TypeError):  # other rules: nothing of it may be taken from what is kept
         benchmark(changed(options, target_time="given"))
     assert built == ["popularity"]
+
+
+def test_a_learner_more_leaves_the_others_as_they_are(options: Options, tmp_path: Path) -> None:
+    log, *_ = load_log(options, lambda _: None)
+    (tmp_path / "more.yaml").write_text(
+        QUICK + "training: {models: {gru: {network: {width: 8}}}, rankers: {gate: {parts: [memory, item_knn]}}}\n"
+    )
+    more, *_ = load_log(changed(options, params=tmp_path / "more.yaml"), lambda _: None)
+    for name in ("memory", "markov", "item_knn", "transformer", "ranker", "blend"):
+        assert params_behind(more, name) == params_behind(log, name), name
+    for name in ("gru", "gate"):
+        assert params_behind(more, name) != params_behind(log, name), name
+    assert params_behind(more, "gate")["training"]["models"].keys() == {"memory"}
 
 
 def test_new_code_does_everything_again(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:

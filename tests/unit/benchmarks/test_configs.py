@@ -18,6 +18,7 @@ FORMATS = {
     "cold_nyc": "foursquare",
     "lm_nyc": "foursquare",
     "cold_retail": "online_retail",
+    "retail": "online_retail",
     "ml1m": "sequences",
     "ml100k": "recbole",
     "compression": "recbole",
