@@ -26,6 +26,7 @@ from components.predictor import NoTracker, Predictor, Queries, Window
 from components.ranking.candidates import choose
 from components.ranking.evidence import gather
 from components.ranking.features import features, of_query
+from components.ranking.forest import begun
 from components.ranking.ranker import RankerPredictor
 from components.ranking.stage import blend_of
 from tests.toy import toy_store
@@ -80,12 +81,13 @@ def report(store: Store, ranker: RankerPredictor, times: int) -> None:
     found = choose(evidence, mixture, looker.params)
     items = looker._items_of(store.encoding)
     table, forest = features(evidence, mixture, found, items), ranker._forest
+    own = mixture[found.query, found.item].astype(float)
     steps = {
         "a query described": lambda _: of_query(evidence.ask),
         "candidates": lambda _: choose(evidence, mixture, looker.params),
         "columns": lambda _: features(evidence, mixture, found, items),
         f"{len(forest.root)} trees": lambda _: forest.predict(table),
-        "probabilities": lambda _: ranker.spread.of(forest.predict(table), mixture.copy(), found),
+        "probabilities": lambda _: ranker.spread.of(begun(own) + forest.predict(table), mixture.copy(), found),
     }
     for name, work in steps.items():
         print(f"    {name:22}{measured(work, queries, times)}")

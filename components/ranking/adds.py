@@ -22,7 +22,7 @@ from components.params import RankerParams
 from components.ranking import kernel
 from components.ranking.evidence import part_of
 from components.ranking.features import MIXTURE, names
-from components.ranking.forest import Forest
+from components.ranking.forest import Forest, begun
 from components.ranking.gate import Gate
 from components.ranking.grow import grow
 from components.ranking.lessons import Lessons
@@ -96,14 +96,15 @@ class Ablation:
         older, columns = self._with(self.older, learners)
         newer, _ = self._with(self.newer, learners)
         text, _ = grow(older, newer, columns, self.params.trees, self.seed)
-        return _metric(newer, Forest.read(text, "an ablation").predict(newer.table))
+        return _metric(newer, begun(newer.own) + Forest.read(text, "an ablation").predict(newer.table))
 
     def _with(self, lessons: Lessons, learners: Sequence[str]) -> tuple[Lessons, list[str]]:
-        """The lessons with the columns of some learners, and a mixture of these alone."""
+        """The lessons with the columns of some learners, and a mixture of these alone; of none: all alike."""
         every = names(self.voices)
         place = {name: at for at, name in enumerate(every)}
         table = lessons.table.copy()
         known = np.array([part_of(voice) in learners for voice in self.voices])
+        mixture = np.ones(len(table))
         if known.any():
             said = [place[f"{voice}/p"] for voice in self.voices]
             described = table[:, len(kernel.HISTORY) : len(kernel.HISTORY) + len(kernel.QUERY)]
@@ -116,7 +117,8 @@ class Ablation:
         own = [*kernel.HISTORY, *(f"query/{name}" for name in kernel.QUERY)] if HISTORY in learners else []
         told = [voice for voice, one in zip(self.voices, known, strict=True) if one] + [MIXTURE] * bool(known.any())
         kept = [*own, *(f"{voice}/{kind}" for voice in told for kind in ("p", "relative"))]
-        return replace(lessons, table=np.ascontiguousarray(table[:, [place[name] for name in kept]])), kept
+        told_table = np.ascontiguousarray(table[:, [place[name] for name in kept]])
+        return replace(lessons, table=told_table, own=mixture), kept
 
 
 def _metric(lessons: Lessons, scores: Floats) -> Floats:

@@ -21,7 +21,16 @@ from components.ranking.compiled import compiled
 
 Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024
+_LEAST = 1e-9  # a chance whose logarithm is finite
 _NUMERIC = {0, 2}  # decision types: a number, never missing, whatever the default side
+
+
+def begun(own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) scores that trees add to: the log of what the mixture gives each candidate; they learn what it lacks.
+
+    Boosting from a model that is there, in place of a constant: Friedman, "Greedy function approximation" (2001).
+    """
+    return np.asarray(np.log(own + _LEAST))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Grows the ranker's trees with LightGBM: LambdaRank over the candidates of each query, stopped on later queries.
 
+They begin where the mixture ends (`forest.begun`): what it knows already needs no tree.
+
 The same rows give the same text, on any number of threads. Never here: what the columns mean, and walking the trees.
 
 Reference: Burges, "From RankNet to LambdaRank to LambdaMART" (MSR-TR-2010-82); research/spatiotemporal.md §2.6.
@@ -13,6 +15,7 @@ import numpy as np
 
 from components.errors import TrainingError
 from components.params import TreeParams
+from components.ranking.forest import begun
 from components.ranking.lessons import Lessons
 
 
@@ -58,8 +61,9 @@ def grow(learn: Lessons, stop: Lessons, names: Sequence[str], params: TreeParams
         "seed": seed,
         "verbose": -1,
     }
-    data = lightgbm.Dataset(learn.table, learn.right, group=learn.sizes, feature_name=list(names), params=settings)
-    later = lightgbm.Dataset(stop.table, stop.right, group=stop.sizes, reference=data, params=settings)
+    first, after = ({"group": one.sizes, "init_score": begun(one.own), "params": settings} for one in (learn, stop))
+    data = lightgbm.Dataset(learn.table, learn.right, feature_name=list(names), **first)
+    later = lightgbm.Dataset(stop.table, stop.right, reference=data, **after)
     curve: dict[str, dict[str, list[float]]] = {}
     trees = lightgbm.train(
         settings,

@@ -32,7 +32,7 @@ from components.ranking.adds import Ablation
 from components.ranking.blend import BlendPredictor, load_parts, name_of, torn
 from components.ranking.evidence import gather, voices
 from components.ranking.features import names, of_query
-from components.ranking.forest import Forest
+from components.ranking.forest import Forest, begun
 from components.ranking.gate import Gate, fit_gate
 from components.ranking.grow import grow
 from components.ranking.kernel import QUERY
@@ -42,6 +42,7 @@ from components.ranking.spread import Spread, fit_spread
 
 Table = NDArray[np.float32]
 TREES, ADDS = "ranker.txt", "adds.json"
+_FORMAT = 2  # trees add to the mixture
 
 
 class RankerPredictor(BlendPredictor):
@@ -141,7 +142,7 @@ class RankerPredictor(BlendPredictor):
         self.learned_until_s = int(np.asarray(window.store["time_s"])[older.row].max(initial=0))
         self._text, _ = grow(older, newer, names(voices(self.parts)), self.ranker.trees, self.seed)
         self._forest = Forest.read(self._text, TREES)
-        scores = self._forest.predict(newer.table)
+        scores = begun(newer.own) + self._forest.predict(newer.table)
         self.spread = fit_spread(newer, scores)
         self.adds = None
         if self.ranker.ablation:
@@ -170,7 +171,8 @@ class RankerPredictor(BlendPredictor):
         else:
             looked = self.looker.look(self.parts, queries)
             evidence = looked.evidence
-            item = self.spread.of(self._forest.predict(looked.table), looked.mixture, looked.candidates)
+            scores = begun(looked.own) + self._forest.predict(looked.table)
+            item = self.spread.of(scores, looked.mixture, looked.candidates)
         return self._with_heads(log_of(item), evidence.scores, queries)
 
     def save(self, folder: Path) -> None:
@@ -183,6 +185,7 @@ class RankerPredictor(BlendPredictor):
             write_json(folder / ADDS, self.adds)
         config = {
             "kind": "ranker",
+            "format": _FORMAT,
             "name": self.name,
             "parts": list(self.parts),
             "ranker": self.ranker.model_dump(),
@@ -206,6 +209,8 @@ class RankerPredictor(BlendPredictor):
             A file is missing, damaged, or contradicts another.
         """
         config = read_json(folder / "config.json")
+        if config.get("format") != _FORMAT:
+            raise torn(folder, f"format {config.get('format')!r:.20}, not {_FORMAT}")
         try:
             params, protocol = RankerParams.model_validate(config["ranker"]), Protocol(**config["protocol"])
             parts, length = load_parts(folder, config), int(config["max_history"])

@@ -18,6 +18,7 @@ from components.features.store import WINDOWS, Store
 from components.files import sha256_tree
 from components.memory.predictor import CounterPredictor
 from components.predictor import NoTracker, Predictor, Queries, Window
+from components.ranking.forest import Forest
 from components.ranking.ranker import TREES, RankerPredictor
 from tests.rankers import PARAMS, RULES, memory_of, ranker_of, ranker_params
 from tests.toy import toy_store
@@ -66,6 +67,16 @@ def test_the_test_window_is_never_read(log: Store, ranker: RankerPredictor) -> N
     assert other._text == ranker._text
     assert other.spread == ranker.spread
     assert other.looker.gate.record() == ranker.looker.gate.record()
+
+
+def test_trees_add_to_the_mixture(log: Store, ranker: RankerPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, _ = asked(log)
+    monkeypatch.setattr(ranker, "spread", replace(ranker.spread, score=1.0, mixture=0.0))
+    _, mixture = ranker.looker.weigh(ranker.parts, queries, items_only=True)
+    order = np.argsort(-mixture[:, 2:], axis=1)[:, :5]
+    assert (np.argsort(-ranker.score(queries).item[:, 2:], axis=1)[:, :5] != order).any()
+    monkeypatch.setattr(Forest, "predict", lambda self, table: np.zeros(len(table)))
+    np.testing.assert_array_equal(np.argsort(-ranker.score(queries).item[:, 2:], axis=1)[:, :5], order)
 
 
 def test_it_says_until_when_it_was_told_the_answers(log: Store, ranker: RankerPredictor) -> None:
@@ -158,7 +169,16 @@ def test_nothing_is_answered_before_it_was_fitted(log: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"parts": ["../memory"]}, {"parts": []}, {"ranker": {}}, {"gate": {}}, {"spread": {}}, {"seed": "x"}]
+    "change",
+    [
+        {"parts": ["../memory"]},
+        {"parts": []},
+        {"ranker": {}},
+        {"gate": {}},
+        {"spread": {}},
+        {"seed": "x"},
+        {"format": 1},
+    ],
 )
 def test_a_config_that_lies_is_refused(ranker: RankerPredictor, tmp_path: Path, change: dict[str, object]) -> None:
     ranker.save(tmp_path)
