@@ -110,13 +110,16 @@ def _parts(name: str, params: Params) -> list[str]:
 
 
 def params_behind(params: Params, name: str) -> dict[str, Any]:
-    """The params that one learner's judgement rests on, as JSON: another learner beside it changes nothing."""
+    """The params that one learner's judgement rests on, as JSON: another learner beside it changes nothing.
+
+    Of somebody's own predictor, and of what is compressed, nobody knows what they read: all params.
+    """
     record = params.model_dump(mode="json")
     training, names = record["training"], {name, *_parts(name, params)}
-    for section in ("baselines", "ensembles", "rankers", "compressed"):
+    if names & set(training["compressed"]) or any(":" in one for one in names):
+        return record
+    for section in ("models", "baselines", "ensembles", "rankers", "compressed"):
         training[section] = {one: entry for one, entry in training[section].items() if one in names}
-    if not training["compressed"]:  # what is compressed names its models in ways of its own
-        training["models"] = {one: entry for one, entry in training["models"].items() if one in names}
     training["blend"] = training["blend"] if name == "blend" else None
     sections = ("workspace", "events", "features", "windows", "memory", "evaluation", "training")
     return {section: record[section] for section in sections}

@@ -26,10 +26,10 @@ from components.models.pointers import Asked, Pointers
 from components.models.sphere import EARTH_KM, chords, located
 from components.models.tokens import Request, Tokens
 
-_AGES = 32  # half powers of two of minutes: up to about 8 years
+_AGES = 32  # half powers of two of minutes: up to a month; more of them gained nothing
 _RANKS = 20  # half powers of two of events: up to about 700
 _HOURS = 2 * 13  # 0..12 hours apart, of unlike days or of like ones
-_PAUSES = 16  # powers of e^(1/2) of the ratio of two pauses: up to about 1,800
+_PAUSES = 16  # half powers of e of the ratio of two pauses: up to about 1,100; the first: unknown
 _PLACES = 18  # half powers of two of distances from 50 m: up to about 10 km; then far, and unknown
 
 
@@ -141,7 +141,10 @@ def _bucket(x: Tensor, size: int) -> Tensor:
 
 
 def _pauses(asked: Asked, request: Request, time_s: Tensor) -> Tensor:
-    """(B, T, L) bucket of how unlike the pause before event j is to the pause before the request; 0 where unknown."""
+    """(B, T, L) bucket of how unlike the pause before event j is to the pause before the request; 0 where unknown.
+
+    The first event of a history came at once, as the time of the start token has it.
+    """
     gap = torch.log1p((time_s[:, 1:] - time_s[:, :-1]).clamp_min(0).float())  # (B, L - 1)
     apart = (request.log_gap.view(asked.at.shape)[:, :, None] - gap[:, None]).abs()  # (B, T, L - 1)
     bucket = 1 + (2 * apart).long().clamp_max(_PAUSES - 2)

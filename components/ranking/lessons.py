@@ -96,10 +96,9 @@ def lessons_of(
             rows = questions.row[block]
             looked = looker.look(living, questions.queries[block], items_only=True)
             found = _lessons(looked, np.asarray(window.store["item"][rows]), rows)
-            if done < edge:
-                older.append(found.of(_thinned(found, params.trees, rng)))
-            else:
-                newer.append(found)
+            early = np.repeat(np.isin(found.row, rows[: max(0, round(edge) - done)]), found.sizes)
+            older.append(found.of(early & _thinned(found, params.trees, rng)))
+            newer.append(found.of(~early))
             done += len(rows)
     return _joined(older), _joined(newer)
 

@@ -35,7 +35,7 @@ class Precision:
     logits: torch.dtype
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
-        """Context in which the model is called."""
+        """Context in which the model is trained."""
         if self.body == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=self.body)
@@ -59,6 +59,7 @@ def choose(device: Literal["auto", "cpu", "cuda"], precision: Literal["auto", "f
             "a CUDA device", found="none that torch can use", do="Set `training.loop.device: auto`, or install CUDA."
         )
     if cuda and device != "cpu":
+        torch.backends.cudnn.allow_tf32 = False  # of recurrences and convolutions: float32 is float32
         low = torch.float32 if precision == "float32" else torch.bfloat16
         return Precision(torch.device("cuda"), low, low)
     gains = precision == "bfloat16" or (precision == "auto" and cpu_multiplies_bfloat16())

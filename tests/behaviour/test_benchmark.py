@@ -144,6 +144,7 @@ def test_a_learner_more_leaves_the_others_as_they_are(options: Options, tmp_path
     for name in ("gru", "gate"):
         assert params_behind(more, name) != params_behind(log, name), name
     assert params_behind(more, "gate")["training"]["models"].keys() == {"memory"}
+    assert params_behind(more, "tests.own:Last") == more.model_dump(mode="json")
 
 
 def test_new_code_does_everything_again(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ from tests.networks import OFF, fitted, network_params, predictor, with_columns
 from tests.toy import toy_store
 
 
-def corpus(store: Store) -> Corpus:
-    config = config_of(network_params("gru"), store.encoding)
+def corpus(store: Store, target_time: str = "given") -> Corpus:
+    config = config_of(network_params("gru", target_time=target_time), store.encoding)
     return Corpus(Window(store, "train"), config, "chunks", 256, 0)
 
 
@@ -80,7 +80,8 @@ def test_off_the_weights_are_those_of_a_loop_without_it(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "changes", [{"mask": 0.3}, {"reorder_ties": True}, {"time_noise_s": 600.0}, {"place_noise_km": 1.0}]
+    "changes",
+    [{"mask": 0.3}, {"reorder_ties": True}, {"time_noise_s": 600.0}, {"place_noise_km": 1.0}, {"time_hidden": 0.3}],
 )
 def test_what_is_drawn_depends_on_seed_epoch_and_place_alone(changes: dict[str, object]) -> None:
     store = placed_store()
@@ -101,6 +102,24 @@ def test_a_share_of_the_items_is_hidden_and_nothing_else_changes() -> None:
         others = {name: code for name, code in shown.tokens.codes.items() if name != "item"}
         assert all(same(code, plain.tokens.codes[name]) for name, code in others.items())
     assert hidden / events == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_share_of_the_requests_comes_without_its_time_and_nothing_else_changes() -> None:
+    told = []
+    for plain, shown in augmented(toy_store(), time_hidden=0.3):
+        assert plain.targets.request is not None
+        assert shown.targets.request is not None
+        assert bool(plain.targets.request.known.all())
+        told += shown.targets.request.known.tolist()
+        request = replace(shown.targets.request, known=plain.targets.request.known)
+        assert same(plain, replace(shown, targets=replace(shown.targets, request=request)))
+    assert 1 - np.mean(told) == pytest.approx(0.3, abs=0.05)
+
+
+def test_without_the_time_there_is_nothing_to_hide() -> None:
+    one = corpus(toy_store(), "hidden")
+    augmentation = Augmentation(one, AugmentParams.model_validate(OFF | {"time_hidden": 0.3}), 0)
+    assert all(same(one.batch(part), augmentation.batch(part, 0, at)) for at, part in enumerate(one.plan(0)))
 
 
 def test_ties_are_shuffled_within_their_time_and_anew_each_epoch() -> None:

@@ -18,6 +18,9 @@ from components.params import load_params
 from components.predictor import NoTracker, Predictor, Queries, Window
 from components.training.batches import Corpus
 from components.training.begin import initial_model
+from components.training.device import Precision
+from components.training.forecast import forecast
+from components.training.likelihood import Likelihood
 from components.training.loop import make_optimiser
 from components.training.network import NetworkPredictor
 from components.training.tune import Judge
@@ -46,6 +49,22 @@ def test_order_is_learned_and_popularity_beaten(kind: str) -> None:
     score = ndcg(store, one)
     assert score > 0.75  # the rule holds nine times in ten
     assert score > popularity_ndcg(store) + 0.3
+
+
+def test_answers_are_float32_whatever_training_was() -> None:
+    store = toy_store(n_users=20)
+    one = fitted(store, predictor("seq2seq", GIVEN, loop={"epochs": 1}))
+    queries = queries_of(store, one, n=9)
+    corpus = Corpus(Window(store, "tune"), one.model.config, "last", 256, 0)
+
+    def said() -> list[object]:
+        lists = forecast(one.model, queries, one.precision, steps=3, span_s=None, beams=2, distinct=True)
+        likelihood = Likelihood(corpus).score(one.model, one.precision)
+        return [one.score(queries).item.tobytes(), lists.items.tobytes(), lists.log_probability.tobytes(), likelihood]
+
+    before = said()
+    one.precision = Precision(torch.device("cpu"), torch.bfloat16, torch.bfloat16)
+    assert said() == before
 
 
 def test_shuffled_histories_teach_no_order() -> None:
