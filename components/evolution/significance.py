@@ -1,0 +1,140 @@
+"""Whether a finding could be chance: permutation p-values, false discoveries, shuffles, intervals by user.
+
+Nothing here knows what is tested. A p-value is never smaller than 1 / (permutations + 1), the observed arrangement
+being one of those that the null allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Tail = Literal["both", "greater", "less"]
+_SLACK = 1e-12  # sums in another order differ in their last bits; such nulls count as equal to what was observed
+_DRAWN = 4_000_000  # draws held at once
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval; low and high are NaN where nothing can be said."""
+
+    value: float
+    low: float
+    high: float
+
+    def record(self) -> dict[str, float | None]:
+        """As JSON; NaN becomes null."""
+        named = {"value": self.value, "low": self.low, "high": self.high}
+        return {name: None if np.isnan(number) else float(number) for name, number in named.items()}
+
+
+def p_value(observed: NDArray, null: NDArray, tail: Tail) -> Floats:
+    """Permutation p-values.
+
+    Parameters
+    ----------
+    observed : (...) statistics
+    null : (P, ...) the same under P random arrangements
+    tail : "greater", "less", or "both" = twice the smaller of the two, at most 1
+
+    Returns
+    -------
+    (...) in [1 / (P + 1), 1]; NaN where the observed is NaN. Ties count against a finding.
+
+    References
+    ----------
+    Phipson, Smyth (2010), Permutation p-values should never be zero.
+
+    Examples
+    --------
+    >>> float(p_value(np.array(3.0), np.array([0.0, 1.0, 2.0]), "greater"))
+    0.25
+    """
+    observed = np.asarray(observed, np.float64)
+    slack = _SLACK * (1 + np.abs(observed))
+    n = len(null) + 1
+    above = (1 + (null >= observed - slack).sum(axis=0)) / n
+    below = (1 + (null <= observed + slack).sum(axis=0)) / n
+    chosen = {"greater": above, "less": below, "both": np.minimum(1.0, 2 * np.minimum(above, below))}[tail]
+    return np.where(np.isnan(observed), np.nan, chosen)
+
+
+def adjusted(p: Floats) -> Floats:
+    """p-values adjusted so that `adjusted(p) <= q` holds the share of false discoveries at q; NaN stays NaN.
+
+    References
+    ----------
+    Benjamini, Hochberg (1995), Controlling the false discovery rate.
+    """
+    flat = np.asarray(p, np.float64)
+    found = np.full(flat.shape, np.nan)
+    there = ~np.isnan(flat)
+    if there.any():
+        found[there] = stats.false_discovery_control(flat[there], method="bh")
+    return found
+
+
+def shuffle_within(group: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.int64]:
+    """(N,) rows in an order that is random within each group (N,) and leaves every group where it stands."""
+    order = np.lexsort((rng.random(len(group)), group))
+    found = np.empty(len(group), np.int64)
+    found[np.argsort(group, kind="stable")] = order
+    return found
+
+
+def shuffle_blocks(
+    user: NDArray[np.integer], block: NDArray[np.integer], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(N,) rows with each user's blocks in random order and the events of a block together, in their order.
+
+    Parameters
+    ----------
+    user : (N,) ascending
+    block : (N,) ascending within a user, e.g. the local day: what is alike within it is no evidence of change
+    """
+    fresh = np.ones(len(user), bool)
+    fresh[1:] = (user[1:] != user[:-1]) | (block[1:] != block[:-1])
+    number = np.cumsum(fresh) - 1
+    key = rng.random(number[-1] + 1 if len(number) else 0)[number]
+    return np.lexsort((key, user))  # lexsort is stable, so a block keeps its order
+
+
+def mean_by_user(total: Floats, count: Floats, draws: int, confidence: float, seed: int) -> Estimate:
+    """A mean over events, Σ total / Σ count, with its interval from drawing users anew.
+
+    Parameters
+    ----------
+    total, count : (U,) sum and number of events (or weight) of each user
+    draws : resamples
+    confidence : coverage of the percentile interval, e.g. 0.95
+    seed : of the draws
+
+    Returns
+    -------
+    Estimate
+        NaN where there is no event, and without interval where fewer than two users have one.
+
+    References
+    ----------
+    Cameron, Gelbach, Miller (2008), Bootstrap-based improvements for inference with clustered errors.
+    """
+    known = count > 0
+    total, count = np.asarray(total, np.float64)[known], np.asarray(count, np.float64)[known]
+    n = len(total)
+    if n == 0:
+        return Estimate(np.nan, np.nan, np.nan)
+    value = float(total.sum() / count.sum())
+    if n < 2:
+        return Estimate(value, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    means = []
+    for done in range(0, draws, max(1, _DRAWN // n)):
+        weight = rng.multinomial(n, np.full(n, 1 / n), size=min(max(1, _DRAWN // n), draws - done))
+        means.append((weight @ total) / (weight @ count))
+    low, high = np.percentile(np.concatenate(means), [50 * (1 - confidence), 50 * (1 + confidence)])
+    return Estimate(value, float(low), float(high))
