@@ -1,4 +1,4 @@
-"""Exploration and preferential return: how the chance of a new place falls with the places known, and when people return.
+"""Exploration and preferential return: how the chance of a new place falls, and when people come back.
 
 Never here: a simulation of mobility.
 """
@@ -123,7 +123,7 @@ def heaps_exponent(found: Steps, length: int) -> float:
     ----------
     Heaps (1978), Information Retrieval; Song et al. (2010) μ ≈ 0.6.
     """
-    users, start, count = np.unique(found.user, return_index=True, return_counts=True)
+    _, start, count = np.unique(found.user, return_index=True, return_counts=True)
     start = start[count >= length]
     if not len(start) or length < 2:
         return np.nan

@@ -23,7 +23,8 @@ class Information:
     Attributes
     ----------
     plain : from the shares as they are
-    miller_madow : with (cells with events - 1) / 2N nats added to each entropy
+    miller_madow : with (codes that occur - 1) / 2N nats added to each entropy; enough where N is far above the number
+        of pairs that could occur
     excess : plain less the mean of the shuffled
     share : excess / min(H(x), H(y)) of the plain entropies, conditional where asked so; NaN where one of them is 0
     p : one-sided, by permutation

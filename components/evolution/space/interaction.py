@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from components.errors import DataError
 from components.evolution.significance import p_value, shuffle_within
-from components.features.hexagon import unit_vectors
+from components.evolution.space.sphere import vectors
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def interaction(
     analysis of space-time clustering. The adjusted p-values: Westfall, Young (1993), Resampling-based multiple testing.
     """
     radii, spans = np.asarray(distances_km, np.float64), np.asarray(spans_s, np.int64)
-    points = unit_vectors(np.asarray(latitude, np.float64), np.asarray(longitude, np.float64))
+    points = vectors(np.asarray(latitude, np.float64), np.asarray(longitude, np.float64))
     tree = cKDTree(points)
     reach = 2 * np.sin(radii / EARTH_KM / 2)  # the chord of a great-circle distance
     held = (int(tree.count_neighbors(tree, reach[-1])) - len(points)) // 2

@@ -88,7 +88,8 @@ def leads(series: Floats, most: int) -> Leads:
     p = np.full((regions, regions), np.nan)
     shifts = np.arange(2 * most, steps - 3 * most)
     for leader in range(regions):
-        ahead = np.fft.irfft(wave * np.conj(wave[:, [leader]]), steps, axis=0)  # (T, R) at shift s: leader(t) follower(t + s)
+        # (T, R) leader(t) · follower(t + shift)
+        ahead = np.fft.irfft(wave * np.conj(wave[:, [leader]]), steps, axis=0)
         asked = ahead[1 : most + 1]
         best = asked.argmax(axis=0)
         largest = np.lib.stride_tricks.sliding_window_view(ahead, most, axis=0).max(axis=-1)[shifts + 1]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evolution.log import Log
-from components.features.hexagon import unit_vectors
+from components.evolution.space.sphere import centres
 from components.features.place import haversine_km
 
 Floats = NDArray[np.float64]
@@ -78,10 +78,8 @@ def radius_of_gyration(latitude: Floats, longitude: Floats, unit: NDArray[np.int
 
     The centre is the mean on the sphere, so that the antimeridian is no wall.
     """
-    points = unit_vectors(latitude, longitude)
-    x, y, z = (np.bincount(unit, weights=axis, minlength=n_units) for axis in points.T)
-    centre = np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
-    apart = haversine_km(latitude, longitude, centre[0][unit], centre[1][unit])
+    lat, lon = centres(latitude, longitude, np.ones(len(latitude)), unit, n_units)
+    apart = haversine_km(latitude, longitude, lat[unit], lon[unit])
     count = np.bincount(unit, minlength=n_units)
     total = np.bincount(unit, weights=apart**2, minlength=n_units)
     return np.sqrt(np.divide(total, count, out=np.full(n_units, np.nan), where=count > 0))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import DBSCAN, HDBSCAN
 
-from components.features.hexagon import unit_vectors
+from components.evolution.space.sphere import centres
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ class Clusters:
     longitude: Floats
 
 
-def dense_areas(latitude: Floats, longitude: Floats, weight: Floats, radius_km: float, least: float) -> Clusters:
+def dense_areas(latitude: Floats, longitude: Floats, weight: Floats, radius_km: float, least: int) -> Clusters:
     """DBSCAN with great-circle distances.
 
     Parameters
@@ -50,7 +50,8 @@ def dense_areas(latitude: Floats, longitude: Floats, weight: Floats, radius_km: 
     Ester, Kriegel, Sander, Xu (1996), A density-based algorithm for discovering clusters.
     """
     model = DBSCAN(eps=radius_km / EARTH_KM, min_samples=least, metric="haversine", algorithm="ball_tree")
-    return _described(model.fit(_radians(latitude, longitude), sample_weight=weight).labels_, latitude, longitude, weight)
+    model.fit(_radians(latitude, longitude), sample_weight=weight)
+    return _described(model.labels_, latitude, longitude, weight)
 
 
 def areas_of_any_density(latitude: Floats, longitude: Floats, weight: Floats, least_points: int) -> Clusters:
@@ -77,9 +78,7 @@ def _described(found: NDArray[np.integer], latitude: Floats, longitude: Floats, 
     row = np.flatnonzero(found >= 0)
     n = int(found.max(initial=-1)) + 1
     total = np.bincount(found[row], weights=weight[row], minlength=n)
-    points = unit_vectors(latitude[row], longitude[row])
-    x, y, z = (np.bincount(found[row], weights=weight[row] * axis, minlength=n) for axis in points.T)
+    lat, lon = centres(latitude[row], longitude[row], weight[row], found[row], n)
     order = np.argsort(-total, kind="stable")
     number = np.append(np.argsort(order), -1)  # the last one is what -1 points to
-    centre = np.degrees(np.arctan2(z, np.hypot(x, y)))[order], np.degrees(np.arctan2(y, x))[order]
-    return Clusters(number[found].astype(np.int64), total[order], *centre)
+    return Clusters(number[found].astype(np.int64), total[order], lat[order], lon[order])

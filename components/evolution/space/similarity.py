@@ -33,9 +33,7 @@ class Similar:
     jaccard: Floats
 
 
-def similar(
-    trajectory: NDArray[np.integer], cell: NDArray[np.integer], owner: NDArray[np.integer], k: int
-) -> Similar:
+def similar(trajectory: NDArray[np.integer], cell: NDArray[np.integer], owner: NDArray[np.integer], k: int) -> Similar:
     """Nearest trajectories of other users by the Jaccard index of their cells.
 
     Parameters
@@ -82,8 +80,8 @@ def warping_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> fl
 
     References
     ----------
-    Sakoe, Chiba (1978), Dynamic programming algorithm optimization for spoken word recognition (steps of weight 1, 2, 1,
-    with which every alignment has the length n + m).
+    Sakoe, Chiba (1978), Dynamic programming algorithm optimization for spoken word recognition (weights 1, 2, 1, with
+    which every alignment has the length n + m).
     """
     n, m = len(lat_a), len(lat_b)
     cost = np.full((n + 1, m + 1), np.inf)

@@ -50,7 +50,8 @@ def surface(log: Log, resolution: int, period_s: int, around: int) -> Surface:
     Returns
     -------
     Surface
-        Whole periods only: what is left at the end of the log is not counted, as it would look like a decline.
+        Whole periods only: what is left at the end of the log is not counted, as it would look like a decline. The
+        day of the last event counts as whole.
 
     Raises
     ------
@@ -66,12 +67,13 @@ def surface(log: Log, resolution: int, period_s: int, around: int) -> Surface:
             do="Leave the analysis of space out, or bring coordinates with the source.",
         )
     first, last = int(log.local_s[located].min()), int(log.local_s[located].max())
-    first -= first % min(period_s, DAY_S)
-    n = (last + 1 - first) // period_s
+    grain = min(period_s, DAY_S)
+    first, end = first - first % grain, last - last % grain + grain  # logs come in whole days
+    n = (end - first) // period_s
     if n < 1:
         raise DataError(
             f"a log of at least one period of {period_s / DAY_S:g} days",
-            found=f"{(last - first) / DAY_S:.2f} days",
+            found=f"{(end - first) / DAY_S:g} days",
             do="Choose a shorter period.",
         )
     whole = _with_rings(cells, around)
