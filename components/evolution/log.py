@@ -5,7 +5,7 @@ Made from the packed store or from a frame of events; never changes, filters or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -87,10 +87,9 @@ class Log:
     def only(self, rows: NDArray[np.bool_]) -> Log:
         """The events where `rows` (N,); users and codes stay as they are, also those without events."""
         count = np.bincount(self.user[rows], minlength=self.n_users)
-        columns = (getattr(self, name)[rows] for name in ("time_s", "local_s", "item", "category"))
-        offsets = np.concatenate([[0], np.cumsum(count)])
-        place = self.latitude[rows], self.longitude[rows]
-        return Log(self.users, offsets, *columns, self.items, self.categories, *place)
+        columns = ("time_s", "local_s", "item", "category", "latitude", "longitude")
+        kept = {name: getattr(self, name)[rows] for name in columns}
+        return replace(self, offsets=np.concatenate([[0], np.cumsum(count)]), **kept)
 
     @classmethod
     def of_store(cls, store: Store) -> Self:

@@ -33,7 +33,7 @@ class Estimate:
         return {name: None if np.isnan(number) else float(number) for name, number in named.items()}
 
 
-def p_value(observed: NDArray, null: NDArray, tail: Tail) -> Floats:
+def p_value(observed: NDArray | float, null: NDArray, tail: Tail) -> Floats:
     """Permutation p-values.
 
     Parameters

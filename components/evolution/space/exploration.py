@@ -31,8 +31,8 @@ class Steps:
     new : (M,) whether this place is new
     """
 
-    user: NDArray[np.int64]
-    known: NDArray[np.int64]
+    user: NDArray[np.integer]
+    known: NDArray[np.integer]
     new: NDArray[np.bool_]
 
 

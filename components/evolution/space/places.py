@@ -77,7 +77,7 @@ def _radians(latitude: Floats, longitude: Floats) -> Floats:
 def _described(found: NDArray[np.integer], latitude: Floats, longitude: Floats, weight: Floats) -> Clusters:
     row = np.flatnonzero(found >= 0)
     n = int(found.max(initial=-1)) + 1
-    total = np.bincount(found[row], weights=weight[row], minlength=n)
+    total = np.bincount(found[row], weights=weight[row], minlength=n).astype(np.float64)
     lat, lon = centres(latitude[row], longitude[row], weight[row], found[row], n)
     order = np.argsort(-total, kind="stable")
     number = np.append(np.argsort(order), -1)  # the last one is what -1 points to

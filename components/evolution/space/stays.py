@@ -30,12 +30,12 @@ class Stays:
     positions : (S,) how many
     """
 
-    user: NDArray[np.int64]
-    begin_s: NDArray[np.int64]
-    end_s: NDArray[np.int64]
+    user: NDArray[np.integer]
+    begin_s: NDArray[np.integer]
+    end_s: NDArray[np.integer]
     latitude: Floats
     longitude: Floats
-    positions: NDArray[np.int64]
+    positions: NDArray[np.integer]
 
 
 def stays(
@@ -83,8 +83,8 @@ def stays(
     positions = np.bincount(label[row], minlength=n)
     begin = np.searchsorted(label[row], np.arange(n))
     first, last = row[begin], row[begin + positions - 1]
-    centre = [np.bincount(label[row], weights=axis[row], minlength=n) / positions for axis in (latitude, longitude)]
-    return Stays(user[first], time_s[first], time_s[last], *centre, positions)
+    lat, lon = (np.bincount(label[row], weights=axis[row], minlength=n) / positions for axis in (latitude, longitude))
+    return Stays(user[first], time_s[first], time_s[last], lat, lon, positions)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -6,6 +6,7 @@ Never here: any statistic of a surface.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from h3.api import basic_int as h3
@@ -16,7 +17,7 @@ from components.errors import DataError
 from components.evolution.log import Log
 from components.features.time import DAY_S
 
-Matrix = sparse.csr_array
+Matrix: TypeAlias = sparse.csr_array
 
 
 @dataclass(frozen=True)

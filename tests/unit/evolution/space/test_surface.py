@@ -47,6 +47,6 @@ def test_neighbours_are_a_disk() -> None:
 def test_no_place_and_too_short_are_refused() -> None:
     with pytest.raises(DataError, match="latitude"):
         surface(log_of(np.zeros(3, int), np.arange(3)), 8, DAY, 0)
+    log = log_of(np.zeros(3, int), np.arange(3), latitude=np.full(3, 1.0), longitude=np.full(3, 1.0))
     with pytest.raises(DataError, match="period"):
-        log = log_of(np.zeros(3, int), np.arange(3), latitude=np.full(3, 1.0), longitude=np.full(3, 1.0))
         surface(log, 8, 30 * DAY, 0)
