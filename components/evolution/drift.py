@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from components.errors import DataError
 from components.evolution.sequences import Sequences
-from components.evolution.significance import adjusted, p_value, shuffle_within
+from components.evolution.significance import adjusted
 from components.features.time import DAY_S
 
 Floats = NDArray[np.float64]
@@ -72,25 +73,71 @@ def drift(found: Sequences, part: NDArray[np.integer], by_day: bool, permutation
             do="Cut at midnight, or shuffle events instead of days.",
         )
     pair, back = np.unique(found.unit * found.n_labels + found.label, return_inverse=True)
-    unit = pair // found.n_labels
-    total = np.bincount(back, minlength=len(pair))
-    size = np.diff(found.offsets)
+    counts, size = np.bincount(back, minlength=len(pair)), np.diff(found.offsets)
+    owners = np.concatenate([[0], np.flatnonzero(np.diff(owner)) + 1, [len(owner)]])
+    after, observed, expected, above = _null(
+        side == 1, owners, number, back[rows], pair // found.n_labels, counts, size, permutations,
+        np.random.default_rng(seed),
+    )  # fmt: skip
+    p = np.where(np.isnan(observed), np.nan, (1 + above) / (permutations + 1))
+    return Drift(size - after, after, observed, expected, p, adjusted(p))
 
-    def divergence(side: NDArray[np.integer]) -> tuple[Floats, NDArray[np.int64]]:
-        late = np.empty(len(rows), bool)
-        late[rows] = side[number] == 1
-        second = np.bincount(back[late], minlength=len(pair))
-        after = np.bincount(unit, weights=second, minlength=found.n_units)
-        a, b = (total - second) / np.maximum(size - after, 1)[unit], second / np.maximum(after, 1)[unit]
-        terms = (_x_log_x(a) + _x_log_x(b)) / 2 - _x_log_x((a + b) / 2)
-        bits = np.bincount(unit, weights=terms, minlength=found.n_units)
-        return np.where((after > 0) & (after < size), bits, np.nan), after.astype(np.int64)
 
-    rng = np.random.default_rng(seed)
-    observed, after = divergence(side)
-    null = np.stack([divergence(side[shuffle_within(owner, rng)])[0] for _ in range(permutations)])
-    p = p_value(observed, null, "greater")
-    return Drift(size - after, after, observed, null.mean(axis=0), p, adjusted(p))
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _null(
+    late: NDArray[np.bool_],
+    owners: NDArray[np.int64],
+    number: NDArray[np.int64],
+    pair: NDArray[np.int64],
+    unit: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    size: NDArray[np.int64],
+    permutations: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], Floats, Floats, NDArray[np.int64]]:
+    """Events in the later part, divergence, its mean under the null and how often that reaches it, of each unit.
+
+    Blocks (B,) are `late` or not and change places within each user's `owners[u]:owners[u+1]`; event n is of block
+    `number[n]` and of pair `pair[n]`; pair p is of unit `unit[p]` and has `counts[p]` events, units have `size`.
+    """
+    units = len(size)
+    observed, expected, above = np.full(units, np.nan), np.zeros(units), np.zeros(units, np.int64)
+    after, first = np.zeros(units, np.int64), np.zeros(units, np.int64)
+    late = late.copy()
+    for permutation in range(permutations + 1):
+        if permutation:
+            for owner in range(len(owners) - 1):
+                rng.shuffle(late[owners[owner] : owners[owner + 1]])
+        second = np.zeros(len(counts), np.int64)
+        for row in range(len(number)):
+            if late[number[row]]:
+                second[pair[row]] += 1
+        after[:] = 0
+        for one in range(len(counts)):
+            after[unit[one]] += second[one]
+        bits = np.zeros(units)
+        for one in range(len(counts)):
+            n = size[unit[one]]
+            if 0 < after[unit[one]] < n:
+                a = (counts[one] - second[one]) / (n - after[unit[one]])
+                b = second[one] / after[unit[one]]
+                bits[unit[one]] += (_x_log_x(a) + _x_log_x(b)) / 2 - _x_log_x((a + b) / 2)
+        for one in range(units):
+            if permutation == 0 and 0 < after[one] < size[one]:
+                observed[one] = bits[one]
+            elif permutation and bits[one] >= observed[one] - 1e-12:
+                above[one] += 1
+            if permutation:
+                expected[one] += bits[one] / permutations
+        if permutation == 0:
+            first[:] = after
+    return first, observed, np.where(np.isnan(observed), np.nan, expected), above
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _x_log_x(x: float) -> float:
+    """x log₂ x, 0 at 0."""
+    return x * np.log2(x) if x > 0 else 0.0
 
 
 def halves(found: Sequences) -> NDArray[np.int64]:
@@ -101,8 +148,3 @@ def halves(found: Sequences) -> NDArray[np.int64]:
     part = np.empty(len(rows), np.int64)
     part[rows] = day >= day[middle]
     return part
-
-
-def _x_log_x(x: Floats) -> Floats:
-    """x log₂ x, 0 at 0."""
-    return x * np.log2(x, out=np.zeros_like(x), where=x > 0)
