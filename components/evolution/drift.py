@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from components.errors import DataError
+from components.evolution.compiled import compiled, shuffle
 from components.evolution.sequences import Sequences
 from components.evolution.significance import adjusted
 from components.features.time import DAY_S
@@ -61,11 +61,8 @@ def drift(found: Sequences, part: NDArray[np.integer], by_day: bool, permutation
     Lin (1991), Divergence measures based on the Shannon entropy.
     """
     rows = found.by_user
-    user = found.user[rows]
-    block = found.local_s[rows] // DAY_S if by_day else np.arange(len(rows))
-    fresh = np.ones(len(rows), bool)
-    fresh[1:] = (user[1:] != user[:-1]) | (block[1:] != block[:-1])
-    number, owner, side = np.cumsum(fresh) - 1, user[fresh], part[rows][fresh]
+    starts, owners = found.blocks(by_day)
+    number, side = np.repeat(np.arange(len(starts) - 1), np.diff(starts)), part[rows][starts[:-1]]
     if (side[number] != part[rows]).any():
         raise DataError(
             "every local day of a user in one part",
@@ -74,7 +71,6 @@ def drift(found: Sequences, part: NDArray[np.integer], by_day: bool, permutation
         )
     pair, back = np.unique(found.unit * found.n_labels + found.label, return_inverse=True)
     counts, size = np.bincount(back, minlength=len(pair)), np.diff(found.offsets)
-    owners = np.concatenate([[0], np.flatnonzero(np.diff(owner)) + 1, [len(owner)]])
     after, observed, expected, above = _null(
         side == 1, owners, number, back[rows], pair // found.n_labels, counts, size, permutations,
         np.random.default_rng(seed),
@@ -83,7 +79,7 @@ def drift(found: Sequences, part: NDArray[np.integer], by_day: bool, permutation
     return Drift(size - after, after, observed, expected, p, adjusted(p))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _null(
     late: NDArray[np.bool_],
     owners: NDArray[np.int64],
@@ -107,7 +103,7 @@ def _null(
     for permutation in range(permutations + 1):
         if permutation:
             for owner in range(len(owners) - 1):
-                rng.shuffle(late[owners[owner] : owners[owner + 1]])
+                shuffle(late, owners[owner], owners[owner + 1], rng)
         second = np.zeros(len(counts), np.int64)
         for row in range(len(number)):
             if late[number[row]]:
@@ -134,7 +130,7 @@ def _null(
     return first, observed, np.where(np.isnan(observed), np.nan, expected), above
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _x_log_x(x: float) -> float:
     """x log₂ x, 0 at 0."""
     return x * np.log2(x) if x > 0 else 0.0

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.evolution.compiled import compiled, shuffle
 from components.evolution.log import Log
-from components.evolution.significance import shuffle_blocks
 from components.features.time import DAY_S
 
 
@@ -53,12 +53,28 @@ class Sequences:
         by_day : whole local days change places, so that what belongs together within a day stays together; else events
         rng : np.random.Generator
         """
-        rows = self.by_user
-        user = self.user[rows]
-        block = self.local_s[rows] // DAY_S if by_day else np.arange(len(rows))
+        starts, owners = self.blocks(by_day)
         found = np.empty_like(self.label)
-        found[rows] = self.label[rows][shuffle_blocks(user, block, rng)]
+        found[self.by_user] = _in_new_order(self.label[self.by_user], starts, owners, rng)
         return found
+
+    def blocks(self, by_day: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where blocks of the rows by user begin (B+1,), each a local day of a user or an event; and users' (…,) first.
+
+        Returns
+        -------
+        starts : (B+1,) rows
+        owners : (V+1,) blocks at which each of the V users with events begins
+        """
+        user = self.user[self.by_user]
+        fresh = np.ones(len(user), bool)
+        if by_day:
+            day = self.local_s[self.by_user] // DAY_S
+            fresh[1:] = (user[1:] != user[:-1]) | (day[1:] != day[:-1])
+        starts = np.append(np.flatnonzero(fresh), len(user))
+        owner = user[fresh]
+        first = np.flatnonzero(np.diff(owner)) + 1
+        return starts, np.concatenate([np.zeros(min(len(owner), 1), np.int64), first, [len(owner)]])
 
 
 def sequences(log: Log, label: NDArray[np.integer], n_labels: int, segment: NDArray[np.integer] | None) -> Sequences:
@@ -144,3 +160,20 @@ def _rows(found: Sequences, edges_s: NDArray[np.int64]) -> NDArray[np.int64]:
     key = found.unit * span + (found.local_s - base)
     asked = np.arange(found.n_units)[:, None] * span + (edges_s - base)
     return np.searchsorted(key, asked, side="left")
+
+
+@compiled
+def _in_new_order(
+    label: NDArray[np.int64], starts: NDArray[np.int64], owners: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Labels (N,) by user with the blocks of each user in random order, the events of a block together."""
+    order = np.arange(len(starts) - 1)
+    found = np.empty_like(label)
+    row = 0
+    for owner in range(len(owners) - 1):
+        shuffle(order, owners[owner], owners[owner + 1], rng)
+    for block in order:
+        for one in range(starts[block], starts[block + 1]):
+            found[row] = label[one]
+            row += 1
+    return found

@@ -87,24 +87,7 @@ def shuffle_within(group: NDArray[np.integer], rng: np.random.Generator) -> NDAr
     return found
 
 
-def shuffle_blocks(
-    user: NDArray[np.integer], block: NDArray[np.integer], rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """(N,) rows with each user's blocks in random order and the events of a block together, in their order.
-
-    Parameters
-    ----------
-    user : (N,) ascending
-    block : (N,) ascending within a user, e.g. the local day: what is alike within it is no evidence of change
-    """
-    fresh = np.ones(len(user), bool)
-    fresh[1:] = (user[1:] != user[:-1]) | (block[1:] != block[:-1])
-    number = np.cumsum(fresh) - 1
-    key = rng.random(number[-1] + 1 if len(number) else 0)[number]
-    return np.lexsort((key, user))  # lexsort is stable, so a block keeps its order
-
-
-def mean_by_user(total: Floats, count: Floats, draws: int, confidence: float, seed: int) -> Estimate:
+def mean_by_user(total: NDArray, count: NDArray, draws: int, confidence: float, seed: int) -> Estimate:
     """A mean over events, Σ total / Σ count, with its interval from drawing users anew.
 
     Parameters

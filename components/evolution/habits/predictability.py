@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from components.evolution.compiled import compiled
 from components.evolution.sequences import Sequences
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ def predictability(found: Sequences, least_events: int, most_events: int) -> Pre
     return Predictability(np.where(used, found.offsets[1:] - begin, 0), n_symbols, *whole)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _shares(
     low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np.int64], n_labels: int
 ) -> tuple[NDArray[np.int64], Floats]:
@@ -92,7 +92,7 @@ def _shares(
     return symbols, entropy
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def entropy_rates(low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np.int64]) -> Floats:
     """Lempel–Ziv entropy rate of each slice `low:high` of labels, bits a symbol.
 

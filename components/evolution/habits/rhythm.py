@@ -47,8 +47,8 @@ def rhythm(found: Sequences, period_s: int) -> Rhythm:
     Notes
     -----
     Rayleigh's test takes events for independent, and those of one evening are not. Here the null turns every day (week)
-    by an angle of its own: with Z_b the sum of the phases in day b, |Σ Z_b|² / Σ |Z_b|² is then exponential with mean 1,
-    as Rayleigh's statistic is for single events.
+    by an angle of its own: with Z_b the sum of the phases in day b, |Σ Z_b|² / Σ |Z_b|² is then exponential with mean
+    1, as Rayleigh's statistic is for single events.
 
     References
     ----------

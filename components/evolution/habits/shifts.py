@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from components.evolution.compiled import compiled, shuffle
 from components.evolution.sequences import Sequences
 from components.evolution.significance import adjusted
 from components.features.time import DAY_S
@@ -59,9 +59,8 @@ def shifts(found: Sequences, least_days: int, permutations: int, seed: int) -> S
     fresh[1:] = (unit[1:] != unit[:-1]) | (day[1:] != day[:-1])
     starts = np.append(np.flatnonzero(fresh), len(day))
     days = np.concatenate([[0], np.cumsum(np.bincount(unit[fresh], minlength=found.n_units))])
-    gain, cut, p = _scan(
-        days, starts, found.label, found.n_labels, least_days, permutations, np.random.default_rng(seed)
-    )
+    rng = np.random.default_rng(seed)
+    gain, cut, p = _scan(days, starts, found.label, found.n_labels, least_days, permutations, rng)
     told = cut >= 0
     edge = starts[np.where(told, cut, 0)]
     size = np.diff(found.offsets)
@@ -76,7 +75,7 @@ def shifts(found: Sequences, least_days: int, permutations: int, seed: int) -> S
     )
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _scan(
     days: NDArray[np.int64],
     starts: NDArray[np.int64],
@@ -100,7 +99,7 @@ def _scan(
         at_least, first = 1, 0.0
         for permutation in range(permutations + 1):
             if permutation:
-                rng.shuffle(order)
+                shuffle(order, 0, n_days, rng)
             for one in rows:
                 right[one] += 1
                 left[one] = 0

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from components.evolution.compiled import compiled
 from components.evolution.sequences import Sequences, Windows
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def diversity(found: Sequences, windows: Windows) -> Diversity:
     Miller (1955), Note on the bias of information estimates; Chao, Shen (2003), Nonparametric estimation of Shannon's
     index of diversity when there are unseen species in sample; Hill (1973), Diversity and evenness.
     """
-    measures, labels = breadth(found.offsets, windows.low, windows.high, found.label, found.n_labels)
+    measures, labels = _breadth(found.offsets, windows.low, windows.high, found.label, found.n_labels)
     events = windows.high - windows.low
     return Diversity(
         events=events,
@@ -81,8 +81,8 @@ def _novelty(found: Sequences, windows: Windows) -> Floats:
     return novel
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def breadth(
+@compiled
+def _breadth(
     offsets: NDArray[np.int64],
     low: NDArray[np.int64],
     high: NDArray[np.int64],
@@ -112,20 +112,49 @@ def breadth(
                     k += 1
                 count[label[row]] += 1
             values = np.sort(count[distinct[:k]])
-            once, entropy, ranked = 0, 0.0, 0.0
+            entropy, ranked = 0.0, 0.0
             for i in range(k):
-                once += values[i] == 1
                 entropy -= values[i] / n * np.log(values[i] / n)
                 ranked += (ever - k + i + 1) * values[i]
-            coverage = 1 - min(once, n - 1) / n
-            corrected = 0.0
-            for i in range(k):
-                share = coverage * values[i] / n
-                corrected -= share * np.log(share) / (1 - (1 - share) ** n) if share > 0 else 0.0
             found[0, unit, window] = entropy
             found[1, unit, window] = entropy + (k - 1) / (2 * n)
-            found[2, unit, window] = corrected
+            found[2, unit, window] = _chao_shen(values, n)
             found[3, unit, window] = (2 * ranked / n - (ever + 1)) / ever
             kinds[unit, window] = k
             count[distinct[:k]] = 0
     return found, kinds
+
+
+@compiled
+def _chao_shen(counts: NDArray[np.int64], n: int) -> float:
+    """Entropy, nats, of counts (K,) above 0 that sum to n, corrected for what was not seen."""
+    once, entropy = 0, 0.0
+    for count in counts:
+        once += count == 1
+    coverage = 1 - min(once, n - 1) / n
+    for count in counts:
+        share = coverage * count / n
+        if share > 0:
+            entropy -= share * np.log(share) / (1 - (1 - share) ** n)
+    return entropy
+
+
+@compiled
+def chao_shen(low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np.int64], n_labels: int) -> Floats:
+    """(U, W) Chao–Shen entropy of the rows `low:high` alone, nats; NaN without events."""
+    found = np.full(low.shape, np.nan)
+    count, distinct = np.zeros(n_labels, np.int64), np.zeros(n_labels, np.int64)
+    for unit in range(len(low)):
+        for window in range(low.shape[1]):
+            first, last = low[unit, window], high[unit, window]
+            k = 0
+            for row in range(first, last):
+                if count[label[row]] == 0:
+                    distinct[k] = label[row]
+                    k += 1
+                count[label[row]] += 1
+            if k:
+                found[unit, window] = _chao_shen(count[distinct[:k]], last - first)
+                for one in range(k):
+                    count[distinct[one]] = 0
+    return found

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.interests.diversity import breadth
+from components.evolution.interests.diversity import chao_shen
 from components.evolution.sequences import Sequences, Windows
 from components.evolution.significance import adjusted, p_value
 
 Floats = NDArray[np.float64]
-_CHAO_SHEN = 2
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def widening(
     told = enough.sum(axis=1) >= 3
 
     def slopes(label: NDArray[np.int64]) -> Floats:
-        values = breadth(found.offsets, windows.low, windows.high, label, found.n_labels)[0][_CHAO_SHEN]
+        values = chao_shen(windows.low, windows.high, label, found.n_labels)
         return np.where(told, slope(np.where(enough, values, np.nan)), np.nan)
 
     rng = np.random.default_rng(seed)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from components.errors import DataError
+from components.evolution.compiled import compiled
 from components.evolution.significance import p_value, shuffle_within
 from components.evolution.space.sphere import vectors
 from components.features.place import EARTH_KM
@@ -110,7 +110,7 @@ def interaction(
     )
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _pairs(
     near: NDArray[np.int64], ring: NDArray[np.int64], time_s: NDArray[np.int64], spans: NDArray[np.int64], rings: int
 ) -> NDArray[np.int64]:

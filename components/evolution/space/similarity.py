@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
+from components.evolution.compiled import compiled
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
@@ -64,7 +64,7 @@ def similar(trajectory: NDArray[np.integer], cell: NDArray[np.integer], owner: N
     return Similar(other, value)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def warping_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> float:
     """Dynamic time warping of two courses: mean great-circle distance, km, along the cheapest alignment.
 
@@ -96,7 +96,7 @@ def warping_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> fl
     return cost[n, m] / (n + m)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def edit_distance(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Levenshtein distance of two sequences of cells / the longer length, 0..1; 0 for two empty ones.
 

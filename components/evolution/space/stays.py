@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from components.errors import DataError
+from components.evolution.compiled import compiled
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
@@ -87,10 +87,10 @@ def stays(
     return Stays(user[first], time_s[first], time_s[last], lat, lon, positions)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _label(
-    user: NDArray[np.int64],
-    time_s: NDArray[np.int64],
+    user: NDArray[np.integer],
+    time_s: NDArray[np.integer],
     phi: Floats,
     theta: Floats,
     radius_km: float,

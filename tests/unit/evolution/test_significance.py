@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evolution.significance import adjusted, mean_by_user, p_value, shuffle_blocks, shuffle_within
+from components.evolution.significance import adjusted, mean_by_user, p_value, shuffle_within
 
 
 def test_p_values_by_hand() -> None:
@@ -35,17 +35,6 @@ def test_shuffles_permute_within_groups(groups: list[int], seed: int) -> None:
     rows = shuffle_within(group, np.random.default_rng(seed))
     assert sorted(rows) == list(range(len(group)))
     np.testing.assert_array_equal(group[rows], group)
-
-
-def test_blocks_stay_whole() -> None:
-    user, day = np.repeat([0, 1], 6), np.tile([0, 0, 1, 1, 2, 2], 2)
-    seen = set()
-    for seed in range(40):
-        rows = shuffle_blocks(user, day, np.random.default_rng(seed))
-        np.testing.assert_array_equal(user[rows], user)
-        assert (np.diff(rows.reshape(-1, 2), axis=1) == 1).all()
-        seen.add(tuple(day[rows][:6]))
-    assert len(seen) == 6
 
 
 def test_interval_covers_and_one_user_has_none() -> None:
