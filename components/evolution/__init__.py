@@ -1,1 +1,4 @@
-"""How behaviour evolves: in time, in space, in people's lives. Analysis of a log; nothing here answers a request."""
+"""How behaviour evolves: interests, habits, life cycle, trends, correlation, mobility, the report.
+
+Stands on events and features alone; it describes and forecasts, and never ranks items for a user.
+"""

@@ -29,3 +29,16 @@ def shuffle(values: NDArray, low: int, high: int, rng: np.random.Generator) -> N
     for place in range(high - 1, low, -1):
         other = low + int(rng.random() * (place - low + 1))
         values[place], values[other] = values[other], values[place]
+
+
+@compiled
+def shuffle_groups(values: NDArray, bounds: NDArray[np.integer], rng: np.random.Generator) -> None:
+    """Shuffle within each group g of `values[bounds[g]:bounds[g + 1]]`, in place."""
+    for group in range(len(bounds) - 1):
+        shuffle(values, bounds[group], bounds[group + 1], rng)
+
+
+def bounds_of(group: NDArray[np.integer]) -> NDArray[np.int64]:
+    """(G+1,) where each group of equal neighbours in (N,) begins, and N."""
+    first = np.flatnonzero(np.diff(group)) + 1
+    return np.concatenate([np.zeros(min(len(group), 1), np.int64), first, [len(group)]])

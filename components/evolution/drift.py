@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import DataError
-from components.evolution.compiled import compiled, shuffle
+from components.evolution.compiled import compiled, shuffle_groups
 from components.evolution.sequences import Sequences
 from components.evolution.significance import adjusted
 from components.features.time import DAY_S
@@ -102,8 +102,7 @@ def _null(
     late = late.copy()
     for permutation in range(permutations + 1):
         if permutation:
-            for owner in range(len(owners) - 1):
-                shuffle(late, owners[owner], owners[owner + 1], rng)
+            shuffle_groups(late, owners, rng)
         second = np.zeros(len(counts), np.int64)
         for row in range(len(number)):
             if late[number[row]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import compiled, shuffle
+from components.evolution.compiled import bounds_of, compiled, shuffle_groups
 from components.evolution.log import Log
 from components.features.time import DAY_S
 
@@ -72,9 +72,7 @@ class Sequences:
             day = self.local_s[self.by_user] // DAY_S
             fresh[1:] = (user[1:] != user[:-1]) | (day[1:] != day[:-1])
         starts = np.append(np.flatnonzero(fresh), len(user))
-        owner = user[fresh]
-        first = np.flatnonzero(np.diff(owner)) + 1
-        return starts, np.concatenate([np.zeros(min(len(owner), 1), np.int64), first, [len(owner)]])
+        return starts, bounds_of(user[fresh])
 
 
 def sequences(log: Log, label: NDArray[np.integer], n_labels: int, segment: NDArray[np.integer] | None) -> Sequences:
@@ -170,8 +168,7 @@ def _in_new_order(
     order = np.arange(len(starts) - 1)
     found = np.empty_like(label)
     row = 0
-    for owner in range(len(owners) - 1):
-        shuffle(order, owners[owner], owners[owner + 1], rng)
+    shuffle_groups(order, owners, rng)
     for block in order:
         for one in range(starts[block], starts[block + 1]):
             found[row] = label[one]

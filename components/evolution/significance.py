@@ -1,4 +1,4 @@
-"""Whether a finding could be chance: permutation p-values, false discoveries, shuffles, intervals by user.
+"""Whether a finding could be chance: permutation p-values, false discoveries, intervals by user.
 
 Nothing here knows what is tested. A p-value is never smaller than 1 / (permutations + 1), the observed arrangement
 being one of those that the null allows.
@@ -26,11 +26,6 @@ class Estimate:
     value: float
     low: float
     high: float
-
-    def record(self) -> dict[str, float | None]:
-        """As JSON; NaN becomes null."""
-        named = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: None if np.isnan(number) else float(number) for name, number in named.items()}
 
 
 def p_value(observed: NDArray | float, null: NDArray, tail: Tail) -> Floats:
@@ -76,14 +71,6 @@ def adjusted(p: Floats) -> Floats:
     there = ~np.isnan(flat)
     if there.any():
         found[there] = stats.false_discovery_control(flat[there], method="bh")
-    return found
-
-
-def shuffle_within(group: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(N,) rows in an order that is random within each group (N,) and leaves every group where it stands."""
-    order = np.lexsort((rng.random(len(group)), group))
-    found = np.empty(len(group), np.int64)
-    found[np.argsort(group, kind="stable")] = order
     return found
 
 

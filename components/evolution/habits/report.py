@@ -17,8 +17,9 @@ from components.evolution.habits.profiles import profiles
 from components.evolution.habits.rhythm import regularity, rhythm
 from components.evolution.habits.shifts import shifts
 from components.evolution.log import HOURS_OF_WEEK, Log
+from components.evolution.record import plain
 from components.evolution.sequences import sequences
-from components.evolution.significance import mean_by_user
+from components.evolution.significance import Estimate, mean_by_user
 from components.features.time import DAY_S, HOUR_S
 from components.params.section import Fraction, Section
 
@@ -49,14 +50,14 @@ def habit_report(log: Log, params: HabitParams, seed: int) -> Record:
     limits = predictability(items, params.least_events, params.most_events)
     names = ("random", "uncorrelated", "real", "most", "most_uncorrelated")
 
-    def mean(value: NDArray[np.float64]) -> Record:
+    def mean(value: NDArray[np.float64]) -> Estimate:
         known = enough & ~np.isnan(value)
-        return mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed).record()
+        return mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
 
     daily, weekly = rhythm(hours, DAY_S), rhythm(hours, 7 * DAY_S)
-    return {
+    found = {
         "users": int(enough.sum()),
-        "profile": profiles(everybody, params.bandwidth_h, params.profile_prior)[0].tolist(),
+        "profile": profiles(everybody, params.bandwidth_h, params.profile_prior)[0],
         "regularity": mean(regularity(hours)),
         "daily_strength": mean(daily.strength),
         "weekly_strength": mean(weekly.strength),
@@ -67,6 +68,7 @@ def habit_report(log: Log, params: HabitParams, seed: int) -> Record:
         "shifts": _shifts(log, params, seed),
         "cohorts": _cohorts(log, params.confidence),
     }
+    return dict(plain(found))
 
 
 def _shifts(log: Log, params: HabitParams, seed: int) -> Record:
@@ -92,11 +94,11 @@ def _cohorts(log: Log, confidence: float) -> list[Record]:
     return [
         {
             "month": str(np.datetime64(int(month), "M")),
-            "size": int(found.size[row]),
+            "size": found.size[row],
             "retention": [
-                {"value": float(value), "low": float(low), "high": float(high)}
-                for value, low, high in zip(found.retention[row], found.low[row], found.high[row], strict=True)
-                if not np.isnan(value)
+                Estimate(*of_age)
+                for of_age in zip(found.retention[row], found.low[row], found.high[row], strict=True)
+                if not np.isnan(of_age[0])
             ],
         }
         for row, month in enumerate(found.months)

@@ -1,7 +1,8 @@
 """Next month's mix of interests of every user, beside "as last month", scored by log-loss per event.
 
-A forecast sees whole months before its own alone. How fast the past fades and how much everybody's mix counts is
-chosen on earlier months; the last ones are scored once. Never here: single next items (that is what predictors do).
+"Last month" is the last one in which the user did anything. A forecast sees whole months before its own alone. How fast
+the past fades and how much everybody's mix counts is chosen on earlier months; the last ones are scored once. Never
+here: single next items (that is what predictors do).
 """
 
 from __future__ import annotations
@@ -185,10 +186,11 @@ class _Months:
         return np.asarray(mix / (known + prior)[:, None])
 
     def _after(self, state: Floats, known: Floats, rows: slice, half_life: float) -> tuple[Floats, Floats]:
-        """Weighted counts of pairs and units after one more window; 0 forgets all before, NaN learns nothing."""
+        """Weighted counts of pairs and units after one more window; 0 keeps the last active one, NaN learns nothing."""
         if np.isnan(half_life):
             return state, known
-        fade = 0.0 if half_life == 0 else 0.5 ** (1 / half_life)
         count = self.count[rows]
-        state = state * fade + np.bincount(self.pair[rows], weights=count, minlength=len(state))
-        return state, known * fade + np.bincount(self.unit[rows], weights=count, minlength=len(known))
+        new = np.bincount(self.unit[rows], weights=count, minlength=len(known))
+        fade = np.where(new > 0, 0.0, 1.0) if half_life == 0 else np.full(len(known), 0.5 ** (1 / half_life))
+        state = state * fade[self.pair_unit] + np.bincount(self.pair[rows], weights=count, minlength=len(state))
+        return state, known * fade + new

@@ -19,6 +19,7 @@ from components.evolution.interests.persistence import persistence
 from components.evolution.interests.popularity import popularity
 from components.evolution.interests.widening import widening
 from components.evolution.log import Log
+from components.evolution.record import plain
 from components.evolution.sequences import Sequences, months, sequences, sliding
 from components.evolution.significance import mean_by_user
 from components.features.time import DAY_S
@@ -68,30 +69,15 @@ def interest_report(
     interval = params.draws, params.confidence, seed
     monthly = months(users)
     told = forecast(users, monthly, params.half_lives, params.priors, params.scored_months, *interval)
-    return {
+    found = {
         "users": _changes(users, params, seed),
         "segments": _segments(log, segment, names, params, seed),
         "breadth": _breadth(users, params, seed),
-        "persistence": [
-            {"lag": one.lag, "pairs": one.pairs}
-            | {name: getattr(one, name).record() for name in ("kept", "anyone", "own")}
-            for one in persistence(users, monthly, params.lags, *interval)
-        ],
-        "forecast": {
-            "chosen": told.chosen,
-            "users": int(told.units.sum()),
-            "ways": [
-                {"name": one.name, "prior": one.prior, "tuned": one.tuned}
-                | {"loss": one.loss.record(), "gain": one.gain.record()}
-                for one in told.scores
-            ],
-        },
-        "popularity": [
-            {"start_s": one.start_s, "events": one.events, "items": one.items, "gini": one.gini}
-            | {name: getattr(one, name).record() for name in ("head", "new", "percentile")}
-            for one in popularity(items, months(items), params.head_share, *interval)
-        ],
+        "persistence": persistence(users, monthly, params.lags, *interval),
+        "forecast": {"chosen": told.chosen, "users": int(told.units.sum()), "ways": told.scores},
+        "popularity": popularity(items, months(items), params.head_share, *interval),
     }
+    return dict(plain(found))
 
 
 def _segments(
@@ -107,18 +93,14 @@ def _segments(
         {
             "segment": names[one],
             "users": int(users[one]),
-            "slope": _number(wide.slope[one]),
-            "slope_q": _number(wide.q[one]),
-            "divergence_bits": _number(apart.divergence[one]),
-            "expected_bits": _number(apart.expected[one]),
-            "drift_q": _number(apart.q[one]),
+            "slope": wide.slope[one],
+            "slope_q": wide.q[one],
+            "divergence_bits": apart.divergence[one],
+            "expected_bits": apart.expected[one],
+            "drift_q": apart.q[one],
         }
         for one in np.flatnonzero(users >= params.least_users).tolist()
     ]
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 def _changes(found: Sequences, params: InterestParams, seed: int) -> Record:
@@ -152,6 +134,6 @@ def _breadth(found: Sequences, params: InterestParams, seed: int) -> list[Record
             value = getattr(measured, name)[:, window]
             known = enough[:, window] & ~np.isnan(value)
             estimate = mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
-            row[name] = estimate.record()
+            row[name] = estimate
         answers.append(row)
     return answers

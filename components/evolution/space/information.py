@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.significance import p_value, shuffle_within
+from components.evolution.compiled import bounds_of, shuffle_groups
+from components.evolution.significance import p_value
 
 Codes = NDArray[np.integer]
 
@@ -68,13 +69,12 @@ def mutual_information(x: Codes, y: Codes, given: Codes, permutations: int, seed
     h_both, k_both = _entropy(left * n_y + y, n_given * n_x * n_y)
     plain = h_left + h_right - h_both - h_given
     correction = (k_left + k_right - k_both - k_given) / (2 * len(x))
-    rng = np.random.default_rng(seed)
-    null = np.array(
-        [
-            h_left + h_right - h_given - _entropy(left * n_y + y[shuffle_within(given, rng)], n_given * n_x * n_y)[0]
-            for _ in range(permutations)
-        ]
-    )
+    rng, order = np.random.default_rng(seed), np.argsort(given, kind="stable")
+    bounds, left, moved = bounds_of(given[order]), left[order], y[order]
+    null = np.empty(permutations)
+    for one in range(permutations):
+        shuffle_groups(moved, bounds, rng)
+        null[one] = h_left + h_right - h_given - _entropy(left * n_y + moved, n_given * n_x * n_y)[0]
     excess, least = plain - null.mean(), min(h_left, h_right) - h_given
     bits = 1 / np.log(2)
     return Information(

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from components.errors import DataError
-from components.evolution.compiled import compiled
-from components.evolution.significance import p_value, shuffle_within
+from components.evolution.compiled import bounds_of, compiled, shuffle_groups
+from components.evolution.significance import p_value
 from components.evolution.space.sphere import vectors
 from components.features.place import EARTH_KM
 
@@ -77,7 +77,8 @@ def interaction(
     analysis of space-time clustering. The adjusted p-values: Westfall, Young (1993), Resampling-based multiple testing.
     """
     radii, spans = np.asarray(distances_km, np.float64), np.asarray(spans_s, np.int64)
-    points = vectors(np.asarray(latitude, np.float64), np.asarray(longitude, np.float64))
+    order = np.argsort(group, kind="stable")
+    points = vectors(np.asarray(latitude, np.float64)[order], np.asarray(longitude, np.float64)[order])
     tree = cKDTree(points)
     reach = 2 * np.sin(radii / EARTH_KM / 2)  # the chord of a great-circle distance
     held = (int(tree.count_neighbors(tree, reach[-1])) - len(points)) // 2
@@ -91,11 +92,12 @@ def interaction(
     apart = np.linalg.norm(points[near[:, 0]] - points[near[:, 1]], axis=1)
     ring = np.minimum(np.searchsorted(reach * (1 + 1e-12), apart), len(radii) - 1).astype(np.int64)
     rng = np.random.default_rng(seed)
-    time_s = np.asarray(time_s, np.int64)
-    observed = _pairs(near, ring, time_s, spans, len(radii))
-    null = np.stack(
-        [_pairs(near, ring, time_s[shuffle_within(group, rng)], spans, len(radii)) for _ in range(permutations)]
-    )
+    moved, bounds = np.asarray(time_s, np.int64)[order], bounds_of(np.asarray(group)[order])
+    observed = _pairs(near, ring, moved, spans, len(radii))
+    null = np.empty((permutations, *observed.shape))
+    for one in range(permutations):
+        shuffle_groups(moved, bounds, rng)
+        null[one] = _pairs(near, ring, moved, spans, len(radii))
     mean, spread = null.mean(axis=0), null.std(axis=0)
     room = np.where(spread > 0, spread, np.inf)
     excess, chance = (observed - mean) / room, (null - mean) / room

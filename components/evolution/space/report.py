@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from components.evolution.log import Log
+from components.evolution.record import plain
 from components.evolution.significance import mean_by_user
 from components.evolution.space.anchors import Hours, anchors
 from components.evolution.space.autocorrelation import gearys_c, morans_i
@@ -79,7 +80,7 @@ def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
     DataError
         The log has no places, or is shorter than three periods.
     """
-    return {
+    found = {
         "surface": _surface(log, params, seed),
         "interaction": _interaction(log, params, seed),
         "leads": _leads(log, params),
@@ -88,6 +89,7 @@ def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
         "mobility": _mobility(log, params, seed),
         "areas": _areas(log, params),
     }
+    return dict(plain(found))
 
 
 def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
@@ -103,12 +105,12 @@ def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
     answer: Record = {
         "cells": len(found.cells),
         "periods": len(found.counts),
-        "morans_i": vars(morans_i(whole, found.neighbours, params.permutations, seed)),
-        "gearys_c": vars(gearys_c(whole, found.neighbours, params.permutations, seed)),
+        "morans_i": morans_i(whole, found.neighbours, params.permutations, seed),
+        "gearys_c": gearys_c(whole, found.neighbours, params.permutations, seed),
         "clusters": int(((local.q <= params.level) & (local.quadrant == 1)).sum()),
         "outliers": int(((local.q <= params.level) & np.isin(local.quadrant, [2, 4])).sum()),
-        "hot": (state == 1).sum(axis=1).tolist(),
-        "cold": (state == -1).sum(axis=1).tolist(),
+        "hot": (state == 1).sum(axis=1),
+        "cold": (state == -1).sum(axis=1),
     }
     if classes is not None:
         for kind, names in (("hot", classes.hot), ("cold", classes.cold)):
@@ -130,7 +132,7 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
             log.latitude[row], log.longitude[row], log.time_s[row], group, params.distances_km, spans,
             min(params.permutations, 999), seed,
         )  # fmt: skip
-        answer[name] = {key: np.asarray(value).tolist() for key, value in vars(found).items()}
+        answer[name] = found
     return answer
 
 
@@ -172,7 +174,7 @@ def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     answer = {}
     for name, (x, y, given) in sides.items():
         known = (x >= 0) & (y >= 0)
-        answer[name] = vars(mutual_information(x[known], y[known], given[known], 99, seed))
+        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed)
     return answer
 
 
@@ -210,14 +212,14 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
     quantiles = np.quantile(found.radius_km[seen], [0.1, 0.5, 0.9])
     return {
         "users": int(seen.sum()),
-        "radius_km": dict(zip(("p10", "p50", "p90"), quantiles.tolist(), strict=True)),
+        "radius_km": dict(zip(("p10", "p50", "p90"), quantiles, strict=True)),
         "places": float(np.median(found.places[seen])),
-        "explorers": share.record(),
-        "rho": explored.rho.record(),
-        "gamma": explored.gamma.record(),
+        "explorers": share,
+        "rho": explored.rho,
+        "gamma": explored.gamma,
         "new_share": explored.new_share,
-        "heaps_exponent_50": None if np.isnan(value := heaps_exponent(walked, 50)) else value,
-        "return_hours": return_hours(log, params.place_resolution, 100).tolist(),
+        "heaps_exponent_50": heaps_exponent(walked, 50),
+        "return_hours": return_hours(log, params.place_resolution, 100),
         "with_home": float((home.cell >= 0).sum() / seen.sum()),
         "with_work": float((work.cell >= 0).sum() / seen.sum()),
     }

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evolution.significance import adjusted, mean_by_user, p_value, shuffle_within
+from components.evolution.compiled import bounds_of, shuffle_groups
+from components.evolution.record import plain
+from components.evolution.significance import adjusted, mean_by_user, p_value
 
 
 def test_p_values_by_hand() -> None:
@@ -30,11 +32,24 @@ def test_benjamini_hochberg_by_hand_and_nan_stays() -> None:
 
 
 @given(st.lists(st.integers(0, 4), max_size=40), st.integers(0, 99))
-def test_shuffles_permute_within_groups(groups: list[int], seed: int) -> None:
-    group = np.array(groups, int)
-    rows = shuffle_within(group, np.random.default_rng(seed))
+def test_shuffles_stay_within_groups(groups: list[int], seed: int) -> None:
+    group = np.sort(np.array(groups, int))
+    rows = np.arange(len(group))
+    shuffle_groups(rows, bounds_of(group), np.random.default_rng(seed))
     assert sorted(rows) == list(range(len(group)))
     np.testing.assert_array_equal(group[rows], group)
+
+
+def test_every_order_is_as_likely() -> None:
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(6000):
+        rows = np.arange(3)
+        shuffle_groups(rows, np.array([0, 3]), rng)
+        seen.append(rows @ [9, 3, 1])
+    count = np.unique(seen, return_counts=True)[1]
+    assert len(count) == 6
+    assert np.abs(count - 1000).max() < 5 * np.sqrt(1000)
 
 
 def test_interval_covers_and_one_user_has_none() -> None:
@@ -46,4 +61,4 @@ def test_interval_covers_and_one_user_has_none() -> None:
         hits += found.low <= 0 <= found.high
     assert hits >= 178
     assert np.isnan(mean_by_user(np.ones(1), np.ones(1), 10, 0.95, 0).low)
-    assert mean_by_user(np.ones(1), np.zeros(1), 10, 0.95, 0).record()["value"] is None
+    assert plain(mean_by_user(np.ones(1), np.zeros(1), 10, 0.95, 0))["value"] is None

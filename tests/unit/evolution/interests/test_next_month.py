@@ -63,6 +63,18 @@ def test_later_months_change_no_earlier_loss() -> None:
         forecast(found, months(found), [2.0], [2.0], 12, 10, 0.95, 0)
 
 
+def test_losses_by_hand() -> None:
+    """One user: kind 0 in January, nothing in February, kind 1 in March; another has kind 1 twice in January."""
+    log = log_of(np.array([0, 0, 1, 1]), np.array([0, 60, 1, 2]) * DAY, np.array([0, 1, 1, 1]))
+    found = sequences(log, log.category, 2, None)
+    scores = {one.name: one for one in forecast(found, months(found), [1.0], [2.0], 1, 10, 0.95, 0).scores}
+    everybody = (2 + 0.5) / (3 + 1)
+    assert scores[EVERYBODY].loss.value == pytest.approx(-np.log(everybody))
+    for name in (LAST_MONTH, ALL_BEFORE):
+        assert scores[name].loss.value == pytest.approx(-np.log(2 * everybody / 3))
+    assert scores["half-life of 1 months"].loss.value == pytest.approx(-np.log(2 * everybody / 2.5))
+
+
 def test_persistence_by_hand() -> None:
     """Kind 0 comes back after ten days, kind 1 does not: 3 of the first window's 4 events are kept."""
     user = np.zeros(6, int)
