@@ -6,6 +6,7 @@ being one of those that the null allows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,13 +51,20 @@ def p_value(observed: NDArray | float, null: NDArray, tail: Tail) -> Floats:
     >>> float(p_value(np.array(3.0), np.array([0.0, 1.0, 2.0]), "greater"))
     0.25
     """
+    return p_values(observed, [null], tail)
+
+
+def p_values(observed: NDArray | float, null: Iterable[NDArray], tail: Tail) -> Floats:
+    """The same as `p_value`, of a null that comes in parts (P, ...), so that the whole need not be held."""
     observed = np.asarray(observed, np.float64)
     slack = _SLACK * (1 + np.abs(observed))
-    n = len(null) + 1
-    above = (1 + (null >= observed - slack).sum(axis=0)) / n
-    below = (1 + (null <= observed + slack).sum(axis=0)) / n
-    chosen = {"greater": above, "less": below, "both": np.minimum(1.0, 2 * np.minimum(above, below))}[tail]
-    return np.where(np.isnan(observed), np.nan, chosen)
+    above, below, n = np.ones(observed.shape), np.ones(observed.shape), 1
+    for part in null:
+        above += (part >= observed - slack).sum(axis=0)
+        below += (part <= observed + slack).sum(axis=0)
+        n += len(part)
+    both = np.minimum(1.0, 2 * np.minimum(above, below) / n)
+    return np.where(np.isnan(observed), np.nan, {"greater": above / n, "less": below / n, "both": both}[tail])
 
 
 def adjusted(p: Floats) -> Floats:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from components.evolution.interests.diversity import chao_shen
 from components.evolution.sequences import Sequences, Windows
-from components.evolution.significance import adjusted, p_value
+from components.evolution.significance import adjusted, p_values
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +57,7 @@ def widening(
 
     rng = np.random.default_rng(seed)
     observed = slopes(found.label)
-    null = np.stack([slopes(found.shuffled(by_day, rng)) for _ in range(permutations)])
-    p = p_value(observed, null, "both")
+    p = p_values(observed, (slopes(found.shuffled(by_day, rng))[None] for _ in range(permutations)), "both")
     return Widening(enough.sum(axis=1), observed, p, adjusted(p))
 
 

@@ -16,6 +16,7 @@ from components.evolution.space.autocorrelation import row_standardised
 from components.evolution.space.surface import Matrix
 
 Floats = NDArray[np.float64]
+_HELD = 2_000_000  # random numbers held at once
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,12 @@ def local_moran(values: Floats, neighbours: Matrix, permutations: int, seed: int
     scale = (n - 1) / power
     rng = np.random.default_rng(seed)
     most = int(degree.max(initial=0))
-    others = np.argsort(rng.random((permutations, n - 1)), axis=1)[:, :most]  # (P, most) of n - 1, none twice
+    step = max(1, _HELD // n)
+    parts = [
+        np.argsort(rng.random((min(step, permutations - done), n - 1)), axis=1)[:, :most]
+        for done in range(0, permutations, step)
+    ]
+    others = np.concatenate(parts)  # (P, most) of n - 1, none twice
     p = np.full(n, np.nan)
     for cell in np.flatnonzero(degree):
         around = others[:, : degree[cell]]

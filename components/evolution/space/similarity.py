@@ -16,7 +16,7 @@ from components.evolution.compiled import compiled
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
-_BLOCK = 2048
+_HELD = 8_000_000  # pairs of trajectories held at once
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ def similar(trajectory: NDArray[np.integer], cell: NDArray[np.integer], owner: N
     visits = sparse.csr_array((np.ones(len(pair), np.float32), (pair // kinds, pair % kinds)), shape=(n, kinds))
     size = np.diff(visits.indptr)
     other, value = np.full((n, k), -1, np.int64), np.zeros((n, k))
-    for low in range(0, n, _BLOCK):
-        rows = np.arange(low, min(low + _BLOCK, n))
+    step = max(1, _HELD // max(n, 1))
+    for low in range(0, n, step):
+        rows = np.arange(low, min(low + step, n))
         common = (visits[rows] @ visits.T).toarray()  # (B, M)
         share = common / (size[rows][:, None] + size[None] - common)
         share[owner[rows][:, None] == owner[None]] = 0

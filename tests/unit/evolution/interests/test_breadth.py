@@ -61,7 +61,7 @@ def test_corrections_take_most_of_the_bias_out() -> None:
 
 
 def test_novelty_by_hand() -> None:
-    log = log_of(np.zeros(6, int), np.array([0, 1, 10, 11, 12, 25]) * DAY, np.array([0, 1, 1, 2, 2, 0]))
+    log = log_of(np.zeros(6, int), np.array([0, 1, 10, 11, 12, 25]) * DAY, np.array([0, 1, 2, 2, 1, 0]))
     found = sequences(log, log.category, 3, None)
     novel = diversity(found, sliding(found, 10 * DAY, 10 * DAY)).novelty[0]
     np.testing.assert_allclose(novel, [np.nan, 2 / 3])

@@ -105,18 +105,18 @@ def test_returns_come_after_a_day() -> None:
 def test_home_and_work_are_found() -> None:
     rng = np.random.default_rng(0)
     day = np.arange(14) * DAY
-    night, work = day + 23 * HOUR, (day + 10 * HOUR)[[0, 1, 2, 3, 4, 7, 8, 9, 10, 11]]
+    night, work = day + 23 * HOUR, (day + 10 * HOUR)[[0, 1, 2, 3, 4, 7, 8, 9]]
     other = rng.integers(0, 14, 8) * DAY + 19 * HOUR
-    time_s = np.concatenate([night, work, day[:5] + 12 * HOUR, other])
-    log = log_of(np.zeros(len(time_s), int), time_s, **at(np.repeat([0, 1, 0, 2], [14, 10, 5, 8])))
+    time_s = np.concatenate([night, work, day[:12] + 12 * HOUR, other])
+    log = log_of(np.zeros(len(time_s), int), time_s, **at(np.repeat([0, 1, 0, 2], [14, 8, 12, 8])))
     home = anchors(log, 8, Hours(22, 7, False), 5, 0.5, None)
-    office = anchors(log, 8, Hours(9, 18, True), 5, 0.5, home)
+    office = anchors(log, 8, Hours(9, 18, True), 5, 0.4, home)
     code = np.searchsorted(home.cells, [h3.str_to_int(h3.latlng_to_cell(a, b, 8)) for a, b in PARIS])
     assert home.cell[0] == code[0]
     assert home.share[0] == 1
     assert office.cell[0] == code[1]
-    assert office.events[0] == 15
-    assert office.share[0] == pytest.approx(10 / 15)
+    assert office.events[0] == 18  # at home more often than at work, and home does not count
+    assert office.share[0] == pytest.approx(8 / 18)
     assert anchors(log, 8, Hours(22, 7, False), 50, 0.5, None).cell[0] == -1
     assert anchors(log, 8, Hours(9, 18, True), 5, 0.9, home).cell[0] == -1
 
