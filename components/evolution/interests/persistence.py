@@ -1,0 +1,85 @@
+"""How long interests last: whether what a user cared for in one window is cared for again some windows later.
+
+Beside it stands what anybody's taste would give: the chance that the same label comes back when the later events are
+drawn from the mix of all users. Never here: why an interest ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.evolution.sequences import Sequences, Windows
+from components.evolution.significance import Estimate, mean_by_user
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """At one lag, in windows.
+
+    Attributes
+    ----------
+    lag : 1, 2, …
+    pairs : windows with events of a unit at both ends
+    kept : share of the events of the earlier window whose label occurs in the later one again
+    anyone : the same if the later events came from the mix of all units in that window
+    own : kept less anyone, paired
+    """
+
+    lag: int
+    pairs: int
+    kept: Estimate
+    anyone: Estimate
+    own: Estimate
+
+
+def persistence(
+    found: Sequences, windows: Windows, lags: int, draws: int, confidence: float, seed: int
+) -> list[Persistence]:
+    """Return of labels after 1..lags windows; intervals from drawing units anew.
+
+    Parameters
+    ----------
+    found : Sequences
+    windows : Windows that do not overlap, e.g. `sequences.months`
+    lags : longest lag
+    draws, confidence, seed : of the intervals
+
+    References
+    ----------
+    Of the form of a retention curve, weighted by events; the reference is the occupancy 1 - (1 - p)^n.
+    """
+    units, width = windows.low.shape
+    row = np.arange(len(found.label))
+    window = np.searchsorted(windows.starts_s, found.local_s, side="right") - 1
+    inside = (window >= 0) & (row < windows.high[found.unit, np.maximum(window, 0)]) if width else np.zeros(0, bool)
+    unit, label, window = found.unit[inside], found.label[inside], window[inside]
+    key = (unit * width + window) * found.n_labels + label
+    cell, count = np.unique(key, return_counts=True)
+    place, kind = cell // found.n_labels, cell % found.n_labels
+    owner, when = place // max(width, 1), place % max(width, 1)
+    events = (windows.high - windows.low).astype(np.int64)
+    mix = np.zeros((max(width, 1), found.n_labels))
+    np.add.at(mix, (when, kind), count)
+    mix /= np.maximum(mix.sum(axis=1, keepdims=True), 1)
+    answers = []
+    for lag in range(1, min(lags, width - 1) + 1):
+        source = np.flatnonzero(when + lag < width)
+        source = source[events[owner[source], when[source] + lag] > 0]
+        later = cell[source] + lag * found.n_labels
+        again = cell[np.minimum(np.searchsorted(cell, later), len(cell) - 1)] == later
+        n, p = events[owner[source], when[source] + lag], mix[when[source] + lag, kind[source]]
+        weight = count[source].astype(np.float64)
+        chance = 1 - (1 - p) ** n
+        by_unit = [
+            np.bincount(owner[source], weights=weight * value, minlength=units)
+            for value in (again, chance, again - chance, np.ones(len(source)))
+        ]
+        kept, anyone, own = (mean_by_user(one, by_unit[3], draws, confidence, seed) for one in by_unit[:3])
+        pairs = len(np.unique(place[source]))
+        answers.append(Persistence(lag, pairs, kept, anyone, own))
+    return answers

@@ -1,0 +1,242 @@
+"""What the log says of space, as one JSON record: of areas and of all users together, never of one user.
+
+Never here: how a figure is computed, or a page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from components.evolution.log import Log
+from components.evolution.record import plain
+from components.evolution.significance import mean_by_user
+from components.evolution.space.anchors import Hours, anchors
+from components.evolution.space.autocorrelation import gearys_c, morans_i
+from components.evolution.space.emerging import CLASSES, emerging
+from components.evolution.space.exploration import exploration, heaps_exponent, return_hours, steps
+from components.evolution.space.flows import flows
+from components.evolution.space.hotspots import getis_ord, local_moran
+from components.evolution.space.information import mutual_information
+from components.evolution.space.interaction import interaction
+from components.evolution.space.lags import leads, without_profile
+from components.evolution.space.mobility import mobility
+from components.evolution.space.places import dense_areas
+from components.evolution.space.surface import surface
+from components.features.place import cell_name
+from components.features.time import DAY_S, HOUR_S
+from components.params.section import Fraction, Section
+
+Record = dict[str, Any]
+
+
+class HoursParams(Section):
+    """Local hours of an anchor, over midnight where begin is after end."""
+
+    begin: int = Field(ge=0, le=23)
+    end: int = Field(ge=1, le=24)
+    weekdays_only: bool
+
+    def hours(self) -> Hours:
+        return Hours(self.begin, self.end, self.weekdays_only)
+
+
+class SpaceParams(Section):
+    """What is asked of space; lengths of time are whole days or hours, distances km."""
+
+    resolution: int = Field(ge=0, le=15)  # of hot spots, flows and information
+    region_resolution: int = Field(ge=0, le=15)  # of regions that may lead each other
+    place_resolution: int = Field(ge=0, le=15)  # of places that users know
+    period_days: int = Field(ge=1)
+    around: int = Field(ge=0)
+    permutations: int = Field(ge=99)
+    level: float = Fraction
+    distances_km: tuple[float, ...] = Field(min_length=1)
+    spans_h: tuple[int, ...] = Field(min_length=1)
+    interaction_events: int = Field(ge=100)
+    regions: int = Field(ge=2)
+    lag_h: int = Field(ge=1)
+    flow_h: int = Field(ge=1)
+    least_users: int = Field(ge=1)
+    core_places: int = Field(ge=1)
+    home: HoursParams
+    work: HoursParams
+    anchor_events: int = Field(ge=1)
+    anchor_share: float = Fraction
+    area_radius_km: float = Field(gt=0)
+    area_events: int = Field(ge=1)
+    draws: int = Field(ge=10)
+    confidence: float = Field(gt=0, lt=1)
+
+
+def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
+    """Every figure of this room for one log.
+
+    Raises
+    ------
+    DataError
+        The log has no places, or is shorter than three periods.
+    """
+    found = {
+        "surface": _surface(log, params, seed),
+        "interaction": _interaction(log, params, seed),
+        "leads": _leads(log, params),
+        "information": _information(log, params, seed),
+        "flows": _flows(log, params),
+        "mobility": _mobility(log, params, seed),
+        "areas": _areas(log, params),
+    }
+    return dict(plain(found))
+
+
+def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
+    """Autocorrelation and hot spots, each period brought to the mean level: where, not how much in all."""
+    found = surface(log, params.resolution, params.period_days * DAY_S, params.around)
+    total = found.counts.sum(axis=1, keepdims=True)
+    level = np.log1p(found.counts * total.mean() / np.maximum(total, 1))
+    whole = np.log1p(found.counts.sum(axis=0))
+    spots = getis_ord(level, found.neighbours, params.permutations, seed)
+    classes = emerging(spots, params.level) if len(level) >= 3 else None
+    local = local_moran(whole, found.neighbours, params.permutations, seed)
+    state = spots.state(params.level)
+    answer: Record = {
+        "cells": len(found.cells),
+        "periods": len(found.counts),
+        "morans_i": morans_i(whole, found.neighbours, params.permutations, seed),
+        "gearys_c": gearys_c(whole, found.neighbours, params.permutations, seed),
+        "clusters": int(((local.q <= params.level) & (local.quadrant == 1)).sum()),
+        "outliers": int(((local.q <= params.level) & np.isin(local.quadrant, [2, 4])).sum()),
+        "hot": (state == 1).sum(axis=1),
+        "cold": (state == -1).sum(axis=1),
+    }
+    if classes is not None:
+        for kind, names in (("hot", classes.hot), ("cold", classes.cold)):
+            answer[f"{kind}_classes"] = {name: int((names == name).sum()) for name in CLASSES}
+            answer[f"{kind}_cells"] = {
+                cell_name(int(cell)): name for cell, name in zip(found.cells, names, strict=True) if name != CLASSES[0]
+            }
+    return answer
+
+
+def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
+    located = np.flatnonzero(~np.isnan(log.latitude))
+    rng = np.random.default_rng(seed)
+    row = np.sort(rng.choice(located, min(len(located), params.interaction_events), replace=False))
+    spans = [hours * HOUR_S for hours in params.spans_h]
+    answer: Record = {"events": len(row), "distances_km": list(params.distances_km), "spans_h": list(params.spans_h)}
+    for name, group in (("all", np.zeros(len(row), np.int64)), ("between_users", log.user[row])):
+        found = interaction(
+            log.latitude[row], log.longitude[row], log.time_s[row], group, params.distances_km, spans,
+            min(params.permutations, 999), seed,
+        )  # fmt: skip
+        answer[name] = found
+    return answer
+
+
+def _leads(log: Log, params: SpaceParams) -> Record:
+    found = surface(log, params.region_resolution, HOUR_S, 0)
+    busiest = np.sort(np.argsort(-found.counts.sum(axis=0), kind="stable")[: params.regions])
+    if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
+        return {"regions": len(busiest), "pairs": []}
+    series = without_profile(np.log1p(found.counts[:, busiest]), 168)
+    series -= series.mean(axis=1, keepdims=True)  # what all regions have in common leads nobody
+    answer = leads(series, params.lag_h)
+    pairs = np.argwhere(answer.q <= params.level)
+    names = [cell_name(int(cell)) for cell in found.cells[busiest]]
+    return {
+        "regions": len(busiest),
+        "pairs": [
+            {
+                "leader": names[a],
+                "follower": names[b],
+                "lag_h": int(answer.lag[a, b]),
+                "correlation": float(answer.correlation[a, b]),
+                "q": float(answer.q[a, b]),
+            }
+            for a, b in pairs
+        ],
+    }
+
+
+def _information(log: Log, params: SpaceParams, seed: int) -> Record:
+    _, cell = log.cells(params.resolution)
+    hour = log.local_s // HOUR_S % 24
+    nobody = np.zeros(log.n_events, np.int64)
+    sides: dict[str, tuple[NDArray, NDArray, NDArray]] = {
+        "hour_place": (hour, cell, nobody),
+        "hour_place_given_user": (hour, cell, log.user),
+        "hour_category": (hour, log.category, nobody),
+        "place_category": (cell, log.category, nobody),
+    }
+    answer = {}
+    for name, (x, y, given) in sides.items():
+        known = (x >= 0) & (y >= 0)
+        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed)
+    return answer
+
+
+def _flows(log: Log, params: SpaceParams) -> Record:
+    found = flows(log, params.resolution, params.flow_h * HOUR_S)
+    shown = found.shown(params.least_users)
+    moving = shown.origin != shown.destination
+    order = np.argsort(-shown.steps * moving, kind="stable")[: min(20, int(moving.sum()))]
+    return {
+        "steps": int(found.steps.sum()),
+        "stay_share": float(found.steps[found.origin == found.destination].sum() / max(found.steps.sum(), 1)),
+        "shown_share": float(shown.steps.sum() / max(found.steps.sum(), 1)),
+        "largest": [
+            {
+                "origin": cell_name(int(found.cells[shown.origin[one]])),
+                "destination": cell_name(int(found.cells[shown.destination[one]])),
+                "steps": int(shown.steps[one]),
+                "users": int(shown.users[one]),
+            }
+            for one in order
+        ],
+    }
+
+
+def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
+    found = mobility(log, params.place_resolution, params.core_places)
+    seen = found.events > 0
+    cell = log.cells(params.place_resolution)[1]
+    walked = steps(log.user[cell >= 0], cell[cell >= 0])
+    explored = exploration(walked, params.draws, params.confidence, seed)
+    rules = params.anchor_events, params.anchor_share
+    home = anchors(log, params.place_resolution, params.home.hours(), *rules, None)
+    work = anchors(log, params.place_resolution, params.work.hours(), *rules, home)
+    share = mean_by_user(found.explorer[seen], np.ones(int(seen.sum())), params.draws, params.confidence, seed)
+    quantiles = np.quantile(found.radius_km[seen], [0.1, 0.5, 0.9])
+    return {
+        "users": int(seen.sum()),
+        "radius_km": dict(zip(("p10", "p50", "p90"), quantiles, strict=True)),
+        "places": float(np.median(found.places[seen])),
+        "explorers": share,
+        "rho": explored.rho,
+        "gamma": explored.gamma,
+        "new_share": explored.new_share,
+        "heaps_exponent_50": heaps_exponent(walked, 50),
+        "return_hours": return_hours(log, params.place_resolution, 100),
+        "with_home": float((home.cell >= 0).sum() / seen.sum()),
+        "with_work": float((work.cell >= 0).sum() / seen.sum()),
+    }
+
+
+def _areas(log: Log, params: SpaceParams) -> Record:
+    located = ~np.isnan(log.latitude)
+    points, weight = np.unique(
+        np.stack([log.latitude[located], log.longitude[located]], axis=1), axis=0, return_counts=True
+    )
+    events = weight.astype(np.float64)
+    found = dense_areas(points[:, 0], points[:, 1], events, params.area_radius_km, params.area_events)
+    return {
+        "areas": len(found.weight),
+        "share": float(found.weight.sum() / weight.sum()),
+        "largest": [
+            {"latitude": float(lat), "longitude": float(lon), "events": float(events)}
+            for lat, lon, events in list(zip(found.latitude, found.longitude, found.weight, strict=True))[:10]
+        ],
+    }

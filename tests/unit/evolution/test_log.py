@@ -1,0 +1,60 @@
+"""The log: the same from a store and from a frame, local clocks, and codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from components.errors import SchemaError
+from components.evolution.log import Log
+from tests.toy import toy_store
+from tests.unit.evolution.planted import MONDAY_S, log_of
+
+
+def test_a_store_and_its_frame_are_one_log() -> None:
+    store = toy_store(n_users=5)
+    words, catalogue = store.encoding.vocabularies, store.encoding.catalogue
+    item = np.asarray(store["item"])
+    events = pl.DataFrame(
+        {
+            "user_id": store.users[store.user].tolist(),
+            "item_id": words["item"].ids[item].tolist(),
+            "timestamp": np.asarray(store["time_s"]),
+            "latitude": np.asarray(store["latitude"], np.float64),
+            "longitude": np.asarray(store["longitude"], np.float64),
+        }
+    ).with_columns((pl.col("timestamp") * 1_000_000).cast(pl.Datetime("us", "UTC")))
+    items = pl.DataFrame(
+        {"item_id": words["item"].ids[2:].tolist(), "category": words["category"].ids[catalogue.category[2:]].tolist()}
+    )
+    one, other = Log.of_store(store), Log.of_frame(events.sample(fraction=1, shuffle=True, seed=0), items, "UTC")
+    for name in ("time_s", "local_s", "latitude", "longitude", "offsets"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(one.items[one.item], other.items[other.item])
+    np.testing.assert_array_equal(one.categories[one.category], other.categories[other.category])
+    np.testing.assert_array_equal(one.users, other.users)
+
+
+def test_clock_is_local() -> None:
+    events = pl.DataFrame(
+        {"user_id": ["a"], "item_id": ["x"], "timestamp": [MONDAY_S * 1_000_000], "utc_offset_min": [-60]},
+        schema_overrides={"timestamp": pl.Datetime("us", "UTC")},
+    )
+    log = Log.of_frame(events, None, "UTC")
+    assert log.hour_of_week[0] == 167  # Sunday, 23:00
+    assert log.month[0] == 55 * 12
+    assert log.category[0] == -1
+    assert log.cells(8)[1].tolist() == [-1]
+
+
+def test_some_rows_keep_their_users() -> None:
+    log = log_of(np.array([0, 0, 1, 2]), np.arange(4))
+    part = log.only(np.array([True, False, False, True]))
+    assert part.user.tolist() == [0, 2]
+    assert part.offsets.tolist() == [0, 1, 1, 2]
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(SchemaError, match="timestamp"):
+        Log.of_frame(pl.DataFrame({"user_id": ["a"], "item_id": ["b"]}), None, "UTC")

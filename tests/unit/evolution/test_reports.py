@@ -1,0 +1,140 @@
+"""The records of the rooms are plain JSON, tell no user's id, and find what was planted; New York has its figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from components.errors import DataError
+from components.evolution.habits.report import HabitParams, habit_report
+from components.evolution.interests.forecast import LAST_MONTH
+from components.evolution.interests.report import InterestParams, interest_report
+from components.evolution.log import Log
+from components.evolution.space.report import HoursParams, SpaceParams, space_report
+from tests.unit.evolution.planted import log_of
+
+DAY, HOUR = 86_400, 3_600
+SPACE = SpaceParams(
+    resolution=8,
+    region_resolution=6,
+    place_resolution=9,
+    period_days=28,
+    around=0,
+    permutations=999,
+    level=0.05,
+    distances_km=(0.25, 1.0),
+    spans_h=(4, 24),
+    interaction_events=1000,
+    regions=5,
+    lag_h=6,
+    flow_h=24,
+    least_users=3,
+    core_places=2,
+    home=HoursParams(begin=22, end=7, weekdays_only=False),
+    work=HoursParams(begin=9, end=18, weekdays_only=True),
+    anchor_events=5,
+    anchor_share=0.3,
+    area_radius_km=0.2,
+    area_events=50,
+    draws=50,
+    confidence=0.95,
+)
+INTERESTS = InterestParams(
+    window_days=28,
+    step_days=14,
+    least_events=5,
+    least_users=3,
+    permutations=199,
+    level=0.05,
+    lags=3,
+    half_lives=(1.0,),
+    priors=(1.0, 5.0),
+    scored_months=1,
+    head_share=0.5,
+    draws=50,
+    confidence=0.95,
+)
+HABITS = HabitParams(
+    bandwidth_h=1.5,
+    profile_prior=20.0,
+    least_events=50,
+    most_events=500,
+    least_days=7,
+    permutations=199,
+    level=0.05,
+    draws=50,
+    confidence=0.95,
+)
+
+
+@pytest.fixture(scope="module")
+def town() -> Log:
+    """Forty users over 140 days: home at night, work by day, one kind of place each; they move house on day 70."""
+    rng = np.random.default_rng(0)
+    spots = np.stack([48.85 + rng.normal(0, 0.02, 60), 2.35 + rng.normal(0, 0.03, 60)], axis=1)
+    user, day, hour = (axis.ravel() for axis in np.meshgrid(np.arange(40), np.arange(140), [10, 19, 23], indexing="ij"))
+    home = (user + np.where(day >= 70, 7, 0)) % 20
+    place = np.select([hour == 10, hour == 23], [20 + user % 10, home], rng.integers(30, 60, len(user)))
+    return log_of(
+        user,
+        day * DAY + hour * HOUR + rng.integers(0, 1800, len(user)),
+        place % 6,
+        item=place,
+        latitude=spots[place, 0],
+        longitude=spots[place, 1],
+    )
+
+
+def test_records_are_plain_and_tell_nobody(town: Log) -> None:
+    found = {
+        "space": space_report(town, SPACE, 0),
+        "interests": interest_report(town, np.arange(40) % 2, ["even", "odd"], INTERESTS, 0),
+        "habits": habit_report(town, HABITS, 0),
+    }
+    text = json.dumps(found, allow_nan=False)
+    assert not any(user in text for user in town.users)
+    assert found["space"]["mobility"]["with_work"] == 1
+    assert found["space"]["mobility"]["users"] == 40
+    assert found["space"]["information"]["hour_place"]["p"] == 0.01
+    assert found["interests"]["forecast"]["users"] == 40
+    assert found["interests"]["users"]["drifting"] > 20
+    assert [one["segment"] for one in found["interests"]["segments"]] == ["even", "odd"]
+    assert found["habits"]["daily_rhythm"] == 40
+    assert found["habits"]["shifts"]["shifted"] == 0  # they moved, and kept their hours
+    assert found["habits"]["cohorts"][0]["size"] == 40
+    again = space_report(town, SPACE, 0)
+    assert json.dumps(again) == json.dumps(found["space"])
+
+
+def test_a_log_without_places_is_refused() -> None:
+    with pytest.raises(DataError, match="latitude"):
+        space_report(log_of(np.zeros(9, int), np.arange(9) * DAY), SPACE, 0)
+
+
+@pytest.mark.real_data
+def test_new_york_is_clustered_and_tastes_last(real_data: Path) -> None:
+    rows = pl.read_csv(real_data / "foursquare-nyc" / "train.csv.gz")
+    events = rows.select(
+        pl.col("user_id").cast(pl.String),
+        pl.col("POI_id").alias("item_id"),
+        pl.col("UTC_time").str.to_datetime(time_unit="us", time_zone="UTC").alias("timestamp"),
+        pl.col("timezone").alias("utc_offset_min"),
+        "latitude",
+        "longitude",
+    )
+    items = rows.select(pl.col("POI_id").alias("item_id"), pl.col("POI_catname").alias("category"))
+    log = Log.of_frame(events, items, "America/New_York")
+    space = space_report(log, SPACE, 0)
+    assert space["surface"]["morans_i"]["value"] > 0.3
+    assert space["surface"]["morans_i"]["p"] <= 0.002
+    assert (
+        0 < space["information"]["hour_place_given_user"]["excess"] < space["information"]["place_category"]["excess"]
+    )
+    taste = interest_report(log, np.zeros(log.n_users, int), ["all"], INTERESTS, 0)["forecast"]
+    (chosen,) = (way for way in taste["ways"] if way["name"] == taste["chosen"])
+    assert taste["chosen"] != LAST_MONTH
+    assert chosen["gain"]["low"] > 0
