@@ -1,0 +1,136 @@
+"""Maximum likelihood for models whose parameters are all positive: fitted, and told how surely, in their logarithms.
+
+Never here: a likelihood of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import ndtri
+
+from components.errors import TrainingError
+
+Floats = NDArray[np.float64]
+Model = TypeVar("Model")
+_STEP = 1e-3  # of a log-parameter, for second differences: the error is of the order of its square
+_BOUND = 12.0  # of |log-parameter|: beyond, the data do not tell the parameter from 0 or ∞
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[Model]):
+    """A model at the maximum of its likelihood.
+
+    Attributes
+    ----------
+    model : a frozen dataclass of K positive parameters
+    log_likelihood : of all users, in nats
+    covariance : (K, K) of the logarithms of the parameters, from the observed information; NaN where the likelihood is
+        flat in some direction (a parameter at 0 or ∞)
+    n : users
+    """
+
+    model: Model
+    log_likelihood: float
+    covariance: Floats
+    n: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(K,) names of the parameters."""
+        return tuple(one.name for one in fields(self.model))  # type: ignore[arg-type]
+
+    @property
+    def values(self) -> Floats:
+        """(K,) parameters."""
+        return np.array(astuple(self.model))  # type: ignore[call-overload]
+
+    @property
+    def standard_error(self) -> Floats:
+        """(K,) of the parameters, by the delta method."""
+        return self.values * np.sqrt(np.diag(self.covariance))
+
+    def interval(self, confidence: float) -> tuple[Floats, Floats]:
+        """(K,), (K,) Wald bounds, taken of the logarithms so that they stay positive."""
+        reach = ndtri(0.5 + confidence / 2) * np.sqrt(np.diag(self.covariance))
+        return self.values * np.exp(-reach), self.values * np.exp(reach)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion; less is better."""
+        return 2 * len(self.names) - 2 * self.log_likelihood
+
+
+def maximise(
+    kind: Callable[..., Model], log_likelihood: Callable[[Model], Floats], weight: Floats, starts: list[list[float]]
+) -> Fitted[Model]:
+    """Maximise a weighted sum of log-likelihoods over positive parameters, from several starts.
+
+    Parameters
+    ----------
+    kind : makes a model of K positive numbers
+    log_likelihood : model → (R,) log-likelihood of each distinct row of data
+    weight : (R,) how many users each row stands for
+    starts : first guesses of the K parameters
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    TrainingError
+        No start reached a maximum.
+
+    References
+    ----------
+    Efron, Hinkley (1978), Assessing the accuracy of the maximum likelihood estimator: observed versus expected
+    Fisher information, Biometrika 65.
+    """
+    n = float(weight.sum())
+
+    def loss(log_parameters: Floats) -> float:
+        value = float(np.dot(weight, log_likelihood(kind(*np.exp(log_parameters).tolist()))))
+        return -value / n if np.isfinite(value) else np.inf
+
+    best: Any = None
+    for start in starts:
+        found = minimize(
+            loss, np.log(start), method="Nelder-Mead", options={"maxiter": 400 * len(start), "xatol": 1e-3, "fatol": 1e-8}
+        )
+        found = minimize(loss, found.x, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start))
+        if np.isfinite(found.fun) and (best is None or found.fun < best.fun):
+            best = found
+    if best is None:
+        raise TrainingError(
+            "a finite likelihood", found="none from any start", do="Check that there are repeat occasions to learn from."
+        )
+    information = n * _hessian(loss, best.x)
+    at_edge = np.abs(best.x) > _BOUND - 0.01
+    regular = not at_edge.any() and np.isfinite(information).all() and np.linalg.eigvalsh(information).min() > 0
+    covariance = np.linalg.inv(information) if regular else np.full_like(information, np.nan)
+    return Fitted(kind(*np.exp(best.x).tolist()), -n * float(best.fun), covariance, round(n))
+
+
+def _hessian(loss: Callable[[Floats], float], at: Floats) -> Floats:
+    """(K, K) second differences, central."""
+    k = len(at)
+    step = _STEP * np.eye(k)
+    found = np.empty((k, k))
+    for i in range(k):
+        for j in range(i, k):
+            plus = loss(at + step[i] + step[j]) + loss(at - step[i] - step[j])
+            minus = loss(at + step[i] - step[j]) + loss(at - step[i] + step[j])
+            found[i, j] = found[j, i] = (plus - minus) / (4 * _STEP**2)
+    return found
+
+
+def distinct(*columns: Floats) -> tuple[tuple[Floats, ...], Floats]:
+    """Distinct rows of some columns (U,), and how often each occurs: a likelihood is asked once for those alike."""
+    rows, count = np.unique(np.column_stack(columns), axis=0, return_counts=True)
+    return tuple(rows.T), count.astype(np.float64)
