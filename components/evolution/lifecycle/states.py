@@ -71,9 +71,9 @@ def states_at(
     begun = np.maximum.accumulate(  # (N,) row of the latest first or returning occasion so far
         np.where(limits.returns | (row == occasions.offsets[:-1][occasions.user]), row, 0)
     )[last]
-    silence = moments[None, :] - 1 - occasions.unit[last]
+    silence = moments[None, :] - occasions.unit[last]  # the pause, were it to end now
     lapsing, dormant, churned = np.moveaxis(limits.after[last], -1, 0)
-    recent = moments[None, :] - 1 - occasions.unit[begun] < np.maximum(lapsing, fresh)
+    recent = moments[None, :] - occasions.unit[begun] <= np.maximum(lapsing, fresh)
     state = np.where(recent, np.where(limits.returns[begun], RETURNING, NEW), ACTIVE)
     for limit, code in ((lapsing, LAPSING), (dormant, DORMANT), (churned, CHURNED)):
         state = np.where(silence > limit, code, state)
