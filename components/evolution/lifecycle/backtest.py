@@ -72,35 +72,44 @@ def backtest(
     """
     if states.shape[1] < 2 + max(steps):
         raise DataError(
-            f"at least {2 + max(steps)} moments to look back on {max(steps)} steps", found=str(states.shape[1]),
+            f"at least {2 + max(steps)} moments to look back on {max(steps)} steps",
+            found=str(states.shape[1]),
             do="Take a longer log, moments that are nearer, or fewer steps.",
         )
     paths, count = np.unique(states, axis=0, return_counts=True)
-    n = int(count.sum())
-    drawn = np.random.default_rng(seed).multinomial(n, count / n, draws)
-    weights = np.concatenate([count[None], drawn]).astype(np.float64)  # (1 + draws, paths); the first is what was
-    scores = []
-    for ahead in steps:
-        last = states.shape[1] - 1 - ahead
-        found = np.mean(
-            [_at(paths, weights, origin, ahead, window) for origin in range(max(1, last - origins + 1), last + 1)], axis=0
-        )  # (methods, metrics, 1 + draws)
-        scores += _scores(found, ahead, confidence)
-    return scores
+    asked = [(ahead, origin) for ahead in steps for origin in _origins(states.shape[1], ahead, origins)]
+    tables = _tables(paths, count, asked, draws, seed)
+    found: dict[int, list[Floats]] = {ahead: [] for ahead in steps}
+    for (ahead, origin), table in zip(asked, tables, strict=True):
+        learned = paths[:, max(0, origin - window) : origin + 1]
+        moving = np.linalg.matrix_power(chain(count_moves(learned, count.astype(np.float64))), ahead)
+        shares = table[0].sum(axis=1) / max(table[0].sum(), 1)
+        said = (moving, np.eye(S), np.broadcast_to(shares, (S, S)))
+        found[ahead].append(np.stack([_metrics(one, table) for one in said]))
+    return [score for ahead in steps for score in _scores(np.mean(found[ahead], axis=0), ahead, confidence)]
 
 
-def _at(paths: NDArray[np.int8], weights: Floats, origin: int, ahead: int, window: int) -> Floats:
-    """(methods, metrics, 1 + draws) of one origin."""
-    moves = count_moves(paths[:, max(0, origin - window) : origin + 1], weights[0])
-    there = paths[:, origin] != ABSENT
-    start, end = paths[there, origin].astype(np.int64) - 1, paths[there, origin + ahead].astype(np.int64) - 1
-    table = np.zeros((len(weights), S * S))
-    for cell in np.unique(start * S + end):
-        table[:, cell] = weights[:, there][:, start * S + end == cell].sum(axis=1)
-    table = table.reshape(-1, S, S)
-    shares = table[0].sum(axis=1) / table[0].sum()
-    said = (np.linalg.matrix_power(chain(moves), ahead), np.eye(S), np.broadcast_to(shares, (S, S)))
-    return np.stack([_metrics(one, table) for one in said])
+def _origins(moments: int, ahead: int, most: int) -> range:
+    """The latest moments that have one move before them, and `ahead` moments after."""
+    last = moments - 1 - ahead
+    return range(max(1, last - most + 1), last + 1)
+
+
+def _tables(
+    paths: NDArray[np.int8], count: NDArray[np.int64], asked: list[tuple[int, int]], draws: int, seed: int
+) -> Floats:
+    """(asked, 1 + draws, S, S) users by state at the origin and `ahead` later; the first as they were, then drawn anew."""
+    cells = []
+    for ahead, origin in asked:
+        start, end = paths[:, origin].astype(np.int64), paths[:, origin + ahead].astype(np.int64)
+        cells.append(np.where(start == ABSENT, S * S, (start - 1) * S + end - 1))  # who is not there falls off the end
+    rng, n = np.random.default_rng(seed), int(count.sum())
+    found = np.empty((len(asked), 1 + draws, S * S))
+    for draw in range(1 + draws):
+        weight = rng.multinomial(n, count / n) if draw else count
+        for k, cell in enumerate(cells):
+            found[k, draw] = np.bincount(cell, weight, S * S + 1)[:-1]
+    return found.reshape(len(asked), 1 + draws, S, S)
 
 
 def _metrics(said: Floats, table: Floats) -> Floats:

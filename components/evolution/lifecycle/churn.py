@@ -18,17 +18,19 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from components.errors import DataError
+from components.errors import ConfigError, DataError
 from components.evolution.lifecycle.measures import CHANCES, Verdict, compare
 from components.evolution.lifecycle.occasions import Occasions
-from components.evolution.lifecycle.scorers import LEARNERS, active, scorer
+from components.evolution.lifecycle.scorers import LEARNERS, PROBABLE, active, scorer
 
 Floats = NDArray[np.float64]
-Calibration = Literal["isotonic", "platt"]
+Calibration = Literal["none", "isotonic", "platt"]
 BASE_RATE = "base_rate"
+AS_SAID = ", as said"
 
 
 def p_churn(occasions: Occasions, moment: int, horizon: int, name: str, calibration: Calibration) -> Floats:
@@ -40,7 +42,7 @@ def p_churn(occasions: Occasions, moment: int, horizon: int, name: str, calibrat
         Those in or after the moment change nothing.
     moment, horizon : units
     name : of a scorer; "base_rate" says of everyone what share was silent in the horizon before the moment
-    calibration : isotonic (any rising curve) or platt (a logistic one, for few users)
+    calibration : isotonic (any rising curve), platt (a logistic one, for few users), none (what the model says)
 
     Returns
     -------
@@ -49,10 +51,16 @@ def p_churn(occasions: Occasions, moment: int, horizon: int, name: str, calibrat
     Raises
     ------
     DataError
-        The log does not reach back far enough: one horizon before the moment, two for a scorer that learns from labels.
+        The log does not reach back far enough: one horizon before the moment to calibrate, one more for a scorer that
+        learns from labels.
     ConfigError
-        There is no such scorer.
+        There is no such scorer, or it says no probability of its own.
     """
+    ask = None if name == BASE_RATE else scorer(name)
+    if ask and calibration == "none":
+        if name not in PROBABLE:
+            raise ConfigError(f"a scorer among {', '.join(sorted(PROBABLE))}", found=f"`{name}`", do="Calibrate it.")
+        return expit(-ask(occasions, moment, horizon))
     past = moment - horizon
     reach = 2 if name in LEARNERS else 1
     if moment - reach * horizon <= occasions.unit.min():
@@ -62,15 +70,12 @@ def p_churn(occasions: Occasions, moment: int, horizon: int, name: str, calibrat
             do="Take a shorter horizon, or a longer log.",
         )
     came = active(occasions, past, horizon)
-    if name == BASE_RATE:
+    if ask is None:
         return np.full(occasions.before(moment).n_users, 1 - came.mean())
-    ask = scorer(name)
     return 1 - calibrated(ask(occasions, past, horizon), came, ask(occasions, moment, horizon), calibration)
 
 
-def calibrated(
-    said: Floats, came: NDArray[np.bool_], now: Floats, calibration: Calibration
-) -> Floats:
+def calibrated(said: Floats, came: NDArray[np.bool_], now: Floats, calibration: Calibration) -> Floats:
     """Probabilities of scores `now` (V,), by what came of scores `said` (U,) before; rising with the score."""
     if came.all() or not came.any():
         return np.full(len(now), float(came.mean()))
@@ -99,13 +104,14 @@ def judge_churn(
     occasions : Occasions
     moment, horizon : units; moment + horizon ≤ occasions.end
     names : scorers; recency, frequency and the base rate are always among those judged
-    calibration : see `p_churn`
+    calibration : see `p_churn`; not none
     draws, confidence, seed : of the bootstrap over users
 
     Returns
     -------
     list of Verdict
-        auc, brier, ece, log_loss of each.
+        auc, brier, ece, log_loss of each; a model's own probabilities stand beside the calibrated ones as
+        "<name>, as said": where fewer come with every horizon, an earlier origin may mislead.
 
     Raises
     ------
@@ -114,9 +120,14 @@ def judge_churn(
     """
     if moment + horizon > occasions.end:
         raise DataError(
-            f"a log until unit {moment + horizon}", found=f"its end at unit {occasions.end}", do="Take an earlier moment."
+            f"a log until unit {moment + horizon}",
+            found=f"its end at unit {occasions.end}",
+            do="Take an earlier moment.",
         )
-    silent = 1.0 - active(occasions, moment, horizon)
+    silent = (~active(occasions, moment, horizon)).astype(np.float64)
     wanted = dict.fromkeys((BASE_RATE, "recency", "frequency", *names))
     said = {name: p_churn(occasions, moment, horizon, name, calibration) for name in wanted}
+    said |= {
+        f"{name}{AS_SAID}": p_churn(occasions, moment, horizon, name, "none") for name in wanted if name in PROBABLE
+    }
     return compare(silent, said, "recency", CHANCES, draws, confidence, seed)

@@ -42,7 +42,10 @@ class GammaGamma:
         return shape + (p * x - 1) * np.log(mean) + p * x * np.log(x) - (p * x + q) * np.log(gamma + x * mean)
 
     def expected_value(self, purchases: Purchases) -> Floats:
-        """(U,) expected value of an occasion; everyone's mean for a user without valued ones, NaN where q ≤ 1 leaves it infinite."""
+        """(U,) expected value of an occasion; everyone's mean for a user without valued ones.
+
+        NaN where it is infinite (q ≤ 1, and little known of the user).
+        """
         p, q, x = self.p, self.q, purchases.valued
         spent = np.where(x > 0, x * np.nan_to_num(purchases.mean_value), 0.0)
         below = p * x + q - 1
@@ -67,11 +70,13 @@ def fit_gamma_gamma(purchases: Purchases) -> Fitted[GammaGamma]:
             do="Leave values out, or take a longer log.",
         )
     mean = float(np.average(known.mean_value, weights=known.valued))
-    return maximise(GammaGamma, lambda m: m.log_likelihood(known), np.ones(len(known)), [[2.0, 3.0, mean], [6, 4, mean / 2]])
+    return maximise(
+        GammaGamma, lambda m: m.log_likelihood(known), np.ones(len(known)), [[2.0, 3.0, mean], [6, 4, mean / 2]]
+    )
 
 
 def dependence(purchases: Purchases) -> float:
-    """Pearson correlation of log frequency and log mean value, −1 … 1; the model assumes 0. NaN with nothing to tell it."""
+    """Pearson correlation of log frequency and log mean value, −1 … 1, NaN with nothing to tell it; assumed to be 0."""
     known = _valued(purchases)
     if len(known) < _FEWEST or np.ptp(known.valued) == 0 or np.ptp(known.mean_value) == 0:
         return float("nan")

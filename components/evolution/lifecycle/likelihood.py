@@ -101,19 +101,24 @@ def maximise(
     best: Any = None
     for start in starts:
         found = minimize(
-            loss, np.log(start), method="Nelder-Mead", options={"maxiter": 400 * len(start), "xatol": 1e-3, "fatol": 1e-8}
+            loss,
+            np.log(start),
+            method="Nelder-Mead",
+            options={"maxiter": 400 * len(start), "xatol": 1e-3, "fatol": 1e-8},
         )
         found = minimize(loss, found.x, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start))
         if np.isfinite(found.fun) and (best is None or found.fun < best.fun):
             best = found
     if best is None:
         raise TrainingError(
-            "a finite likelihood", found="none from any start", do="Check that there are repeat occasions to learn from."
+            "a finite likelihood",
+            found="none from any start",
+            do="Check that there are repeat occasions to learn from.",
         )
     information = n * _hessian(loss, best.x)
     at_edge = np.abs(best.x) > _BOUND - 0.01
     regular = not at_edge.any() and np.isfinite(information).all() and np.linalg.eigvalsh(information).min() > 0
-    covariance = np.linalg.inv(information) if regular else np.full_like(information, np.nan)
+    covariance = np.asarray(np.linalg.inv(information), np.float64) if regular else np.full_like(information, np.nan)
     return Fitted(kind(*np.exp(best.x).tolist()), -n * float(best.fun), covariance, round(n))
 
 

@@ -102,7 +102,7 @@ def total_error(truth: Floats, said: Floats, weight: Floats) -> float:
 
 
 CHANCES: Mapping[str, Measure] = {"auc": auc, "brier": brier, "ece": ece, "log_loss": log_loss}
-COUNTS: Mapping[str, Measure] = {"total_error": total_error, "mae": mae, "rmse": rmse, "auc_any": lambda t, s, w: auc((t > 0).astype(float), s, w)}
+COUNTS: Mapping[str, Measure] = {"total_error": total_error, "mae": mae, "rmse": rmse}
 
 
 def compare(

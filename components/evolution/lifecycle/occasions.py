@@ -87,7 +87,9 @@ class Occasions:
         keep = self.unit < moment
         if not keep.any():
             raise DataError(
-                f"occasions before unit {moment}", found=f"the first in unit {self.unit.min()}", do="Choose a later moment."
+                f"occasions before unit {moment}",
+                found=f"the first in unit {self.unit.min()}",
+                do="Choose a later moment.",
             )
         count = np.bincount(self.user[keep], minlength=self.n_users)
         return replace(
@@ -99,9 +101,7 @@ class Occasions:
         )
 
 
-def occasions_of(
-    log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequence[str] | None = None
-) -> Occasions:
+def occasions_of(log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequence[str] | None = None) -> Occasions:
     """Occasions of a packed store, or of a frame of the event contract.
 
     Parameters
@@ -202,5 +202,7 @@ def _value(log: Store) -> NDArray[np.float64]:
 def _known(actions: Sequence[str], found: set[str]) -> None:
     if unknown := sorted(set(actions) - found):
         raise DataError(
-            f"actions among {', '.join(sorted(map(str, found)))}", found=f"`{unknown[0]}`", do="Name actions of the log."
+            f"actions among {', '.join(sorted(map(str, found)))}",
+            found=f"`{unknown[0]}`",
+            do="Name actions of the log.",
         )

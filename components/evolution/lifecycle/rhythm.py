@@ -86,7 +86,7 @@ def fit_rhythm(occasions: Occasions, before: int, quantiles: tuple[float, ...]) 
         )
     user, log_gap = occasions.user[rows], np.log(occasions.gap[rows])
     count = np.bincount(user, minlength=occasions.n_users)
-    log_sum = np.bincount(user, weights=log_gap, minlength=occasions.n_users)
+    log_sum = np.bincount(user, log_gap, occasions.n_users).astype(np.float64)
     mean, pull = _components(log_gap, user, log_sum, count)
     # the own mean of the other pauses of the user: a pause is near a mean that holds it
     others = (log_sum[user] - log_gap + pull * mean) / (count[user] - 1 + pull)
@@ -94,7 +94,9 @@ def fit_rhythm(occasions: Occasions, before: int, quantiles: tuple[float, ...]) 
     return Rhythm(mean, pull, tuple(float(one) for one in stray), len(rows))
 
 
-def _components(log_gap: Floats, user: NDArray[np.int64], log_sum: Floats, count: NDArray[np.int64]) -> tuple[float, float]:
+def _components(
+    log_gap: Floats, user: NDArray[np.int64], log_sum: Floats, count: NDArray[np.int64]
+) -> tuple[float, float]:
     """Mean over users, and variance within users over that between them (one-way random effects, by moments)."""
     known = count > 0
     users, total = int(known.sum()), int(count.sum())
@@ -106,9 +108,6 @@ def _components(log_gap: Floats, user: NDArray[np.int64], log_sum: Floats, count
     grand = float(log_gap.mean())
     size = (total - float(np.sum(count[known].astype(float) ** 2)) / total) / max(users - 1, 1)
     between = (float(np.sum(count[known] * (own - grand) ** 2)) / max(users - 1, 1) - within) / max(size, 1e-12)
-    if between <= 0 or within <= 0:
-        pull = _PURE if between <= 0 else 1 / _PURE
-    else:
-        pull = within / between
+    pull = min(max(within / between, 1 / _PURE), _PURE) if between > 0 else _PURE
     weight = count[known] / (count[known] + pull)  # precision of each own mean, up to a factor
-    return float(np.average(own, weights=weight)), float(np.clip(pull, 1 / _PURE, _PURE))
+    return float(np.average(own, weights=weight)), pull

@@ -28,13 +28,13 @@ Scorer = Callable[[Occasions, int, int], Floats]
 _FLOOR = 1e-9
 
 
-def recency(occasions: Occasions, moment: int, horizon: int) -> Floats:
+def recency(occasions: Occasions, moment: int, horizon: int) -> Floats:  # noqa: ARG001
     """The shorter the silence, the likelier."""
     known = purchases_of(occasions, moment)
     return -np.log1p(known.T - known.t_x)
 
 
-def frequency(occasions: Occasions, moment: int, horizon: int) -> Floats:
+def frequency(occasions: Occasions, moment: int, horizon: int) -> Floats:  # noqa: ARG001
     """The more occasions, the likelier."""
     return np.log1p(purchases_of(occasions, moment).x)
 
@@ -81,6 +81,8 @@ SCORERS: Mapping[str, Scorer] = {
 }
 #: Scorers that learn from who was active before, and so need a horizon more of the log.
 LEARNERS = frozenset({"cox", "logistic"})
+#: Scorers that say log odds, so that what they say may be read as a probability as it is.
+PROBABLE = frozenset({"bg_nbd", "pareto_nbd", "cox", "logistic"})
 
 
 def scorer(name: str) -> Scorer:

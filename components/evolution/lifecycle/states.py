@@ -48,9 +48,7 @@ def limits_of(occasions: Occasions, rhythm: Rhythm) -> Limits:
     return Limits(after, returns)
 
 
-def states_at(
-    occasions: Occasions, moments: NDArray[np.int64], rhythm: Rhythm, fresh: int
-) -> NDArray[np.int8]:
+def states_at(occasions: Occasions, moments: NDArray[np.int64], rhythm: Rhythm, fresh: int) -> NDArray[np.int8]:
     """State of each user at each moment, from occasions before the moment alone.
 
     Parameters

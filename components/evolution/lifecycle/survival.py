@@ -169,7 +169,8 @@ def fit_cox(durations: Durations, traits: dict[str, Floats], confidence: float) 
     Returns
     -------
     Cox
-        proportional_p is of the scaled Schoenfeld residuals against the rank of time; small: the ratio changes with time.
+        proportional_p is of the scaled Schoenfeld residuals against the rank of time; where it is small, the ratio
+        changes with time.
 
     Raises
     ------
@@ -190,7 +191,8 @@ def fit_cox(durations: Durations, traits: dict[str, Floats], confidence: float) 
     names = tuple(name for name, values in traits.items() if np.ptp(values) > 0)
     if not names or not durations.happened.any():
         raise DataError(
-            "events, and traits that differ", found=f"{int(durations.happened.sum())} events, {len(names)} traits",
+            "events, and traits that differ",
+            found=f"{int(durations.happened.sum())} events, {len(names)} traits",
             do="Take an earlier moment, or a longer log.",
         )
     centre = np.array([traits[name].mean() for name in names])
@@ -200,7 +202,9 @@ def fit_cox(durations: Durations, traits: dict[str, Floats], confidence: float) 
         fitter = CoxPHFitter(alpha=1 - confidence).fit(frame, "time", "happened")
     except ConvergenceError as error:
         raise TrainingError(
-            "a Cox regression that converges", found=str(error).split("\n")[0], do="Leave out traits that tell the same."
+            "a Cox regression that converges",
+            found=str(error).split("\n")[0],
+            do="Leave out traits that tell the same.",
         ) from error
     check = proportional_hazard_test(fitter, frame, time_transform="rank").summary["p"]
     p_proportional = np.array([float(check.loc[name]) for name in names])

@@ -48,7 +48,7 @@ def count_moves(states: NDArray[np.int8], weight: Floats) -> Floats:
     """(S, S) moves between neighbouring moments in (U, M) states, each row as often as (U,) weights say."""
     known, moves = _moves(states)
     often = np.broadcast_to(weight[:, None], moves.shape)[known]
-    return np.bincount(moves[known], weights=often, minlength=S * S).reshape(S, S)
+    return np.bincount(moves[known], often, S * S).reshape(S, S).astype(np.float64)
 
 
 def transitions(states: NDArray[np.int8], confidence: float) -> Transitions:
