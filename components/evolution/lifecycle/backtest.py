@@ -98,7 +98,7 @@ def _origins(moments: int, ahead: int, most: int) -> range:
 def _tables(
     paths: NDArray[np.int8], count: NDArray[np.int64], asked: list[tuple[int, int]], draws: int, seed: int
 ) -> Floats:
-    """(asked, 1 + draws, S, S) users by state at the origin and `ahead` later; the first as they were, then drawn anew."""
+    """(asked, 1 + draws, S, S) users by state at the origin and `ahead` later: as they were, then drawn anew."""
     cells = []
     for ahead, origin in asked:
         start, end = paths[:, origin].astype(np.int64), paths[:, origin + ahead].astype(np.int64)
@@ -131,6 +131,8 @@ def _scores(found: Floats, ahead: int, confidence: float) -> list[Score]:
     scores = []
     for m, method in enumerate(METHODS):
         for k, metric in enumerate(METRICS):
+            if (method, metric) == ("shares_of_now", "share_error"):
+                continue  # that of "as last time", by definition
             mine, other = found[m, k], found[METHODS.index("as_last_time"), k]
             gap = mine - other if np.isfinite([mine, other]).all() else np.full_like(mine, np.nan)
             scores.append(Score(ahead, method, metric, spread(mine, confidence), spread(gap, confidence)))

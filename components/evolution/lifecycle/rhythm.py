@@ -24,6 +24,7 @@ from components.evolution.lifecycle.occasions import Occasions
 
 Floats = NDArray[np.float64]
 _FEWEST = 20  # pauses; a quantile near 1 tells nothing of fewer
+_ROUNDING = 1e-6  # of a unit: who always comes after seven days is not late on the seventh
 _PURE = 1e9  # pull where users do not differ: the own mean is not believed at all
 
 
@@ -45,7 +46,7 @@ class Rhythm:
     pauses: int
 
     def limits(self, log_sum: Floats, count: NDArray[np.int64]) -> Floats:
-        """Units of silence that pass each quantile.
+        """Longest silences, in whole units, that do not pass each quantile.
 
         Parameters
         ----------
@@ -56,7 +57,8 @@ class Rhythm:
         (..., quantiles), ascending along the last axis; at least 1
         """
         own = (log_sum + self.pull * self.mean) / (count + self.pull)
-        return np.maximum(np.exp(own[..., None] + np.array(self.stray)), 1.0)
+        longest = np.floor(np.exp(own[..., None] + np.array(self.stray)) + _ROUNDING)
+        return np.maximum(longest, 1.0)
 
 
 def fit_rhythm(occasions: Occasions, before: int, quantiles: tuple[float, ...]) -> Rhythm:

@@ -28,7 +28,7 @@ class Limits:
 
     Attributes
     ----------
-    after : (N, 3) float64, ascending along the last axis
+    after : (N, 3) float64 whole units, ascending along the last axis
     returns : (N,) whether the occasion ended a silence beyond the limit of dormancy that stood before it
     """
 

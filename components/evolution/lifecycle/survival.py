@@ -70,7 +70,7 @@ def until_churned(occasions: Occasions, end: int, rhythm: Rhythm) -> Durations:
     rows = np.flatnonzero(following - known.unit > limit)
     user, at = np.unique(known.user[rows], return_index=True)
     time = (end - first).astype(np.float64)
-    time[user] = known.unit[rows[at]] + np.floor(limit[rows[at]]) + 1 - first[user]
+    time[user] = known.unit[rows[at]] + limit[rows[at]] + 1 - first[user]
     happened = np.zeros(known.n_users, bool)
     happened[user] = True
     return Durations(time, happened)
