@@ -56,12 +56,26 @@ def p_churn(occasions: Occasions, moment: int, horizon: int, name: str, calibrat
     ConfigError
         There is no such scorer, or it says no probability of its own.
     """
-    ask = None if name == BASE_RATE else scorer(name)
-    if ask and calibration == "none":
-        if name not in PROBABLE:
-            raise ConfigError(f"a scorer among {', '.join(sorted(PROBABLE))}", found=f"`{name}`", do="Calibrate it.")
-        return expit(-ask(occasions, moment, horizon))
+    if name == BASE_RATE:
+        _reaches(occasions, moment, horizon, name)
+        return np.full(occasions.before(moment).n_users, 1 - active(occasions, moment - horizon, horizon).mean())
+    if calibration == "none" and name not in PROBABLE:
+        raise ConfigError(f"a scorer among {', '.join(sorted(PROBABLE))}", found=f"`{name}`", do="Calibrate it.")
+    now = scorer(name)(occasions, moment, horizon)
+    return expit(-now) if calibration == "none" else _corrected(occasions, moment, horizon, name, now, calibration)
+
+
+def _corrected(
+    occasions: Occasions, moment: int, horizon: int, name: str, now: Floats, calibration: Calibration
+) -> Floats:
+    """(V,) chances of silence from scores `now`, by what the scorer said one horizon earlier and what came of it."""
+    _reaches(occasions, moment, horizon, name)
     past = moment - horizon
+    said, came = scorer(name)(occasions, past, horizon), active(occasions, past, horizon)
+    return 1 - calibrated(said, came, now, calibration)
+
+
+def _reaches(occasions: Occasions, moment: int, horizon: int, name: str) -> None:
     reach = 2 if name in LEARNERS else 1
     if moment - reach * horizon <= occasions.unit.min():
         raise DataError(
@@ -69,10 +83,6 @@ def p_churn(occasions: Occasions, moment: int, horizon: int, name: str, calibrat
             found=f"the first in unit {int(occasions.unit.min())}",
             do="Take a shorter horizon, or a longer log.",
         )
-    came = active(occasions, past, horizon)
-    if ask is None:
-        return np.full(occasions.before(moment).n_users, 1 - came.mean())
-    return 1 - calibrated(ask(occasions, past, horizon), came, ask(occasions, moment, horizon), calibration)
 
 
 def calibrated(said: Floats, came: NDArray[np.bool_], now: Floats, calibration: Calibration) -> Floats:
@@ -125,9 +135,10 @@ def judge_churn(
             do="Take an earlier moment.",
         )
     silent = (~active(occasions, moment, horizon)).astype(np.float64)
-    wanted = dict.fromkeys((BASE_RATE, "recency", "frequency", *names))
-    said = {name: p_churn(occasions, moment, horizon, name, calibration) for name in wanted}
-    said |= {
-        f"{name}{AS_SAID}": p_churn(occasions, moment, horizon, name, "none") for name in wanted if name in PROBABLE
-    }
+    said = {BASE_RATE: p_churn(occasions, moment, horizon, BASE_RATE, calibration)}
+    for name in dict.fromkeys(("recency", "frequency", *names)):
+        now = scorer(name)(occasions, moment, horizon)
+        said[name] = _corrected(occasions, moment, horizon, name, now, calibration)
+        if name in PROBABLE:
+            said[f"{name}{AS_SAID}"] = expit(-now)
     return compare(silent, said, "recency", CHANCES, draws, confidence, seed)

@@ -75,6 +75,12 @@ class CustomerBase:
                 )
         return pl.DataFrame(rows)
 
+    def worth(self) -> Floats | None:
+        """(U,) expected value of an occasion, those that have none included; None without a value model."""
+        if self.value is None:
+            return None
+        return self.value.model.expected_value(self.purchases) * self.purchases.valued_share
+
     def users(self, name: str, horizon: float) -> pl.DataFrame:
         """p_alive, p_active, expected_occasions within a horizon, value_per_occasion and expected_value, of each user.
 
@@ -89,7 +95,7 @@ class CustomerBase:
             raise ConfigError(f"a model among {', '.join(self.counts)}", found=f"`{name}`", do="Mend the name.")
         model: CountModel = self.counts[name].model
         count = model.expected(self.purchases, horizon)
-        worth = self.value.model.expected_value(self.purchases) if self.value else None
+        worth = self.worth()
         return pl.DataFrame(
             {
                 "p_alive": model.p_alive(self.purchases),
@@ -178,12 +184,14 @@ def judge_customer_base(
         "occasions": compare(came, said, "own_rate", COUNTS, *draw),
         "comes_again": compare((came > 0).astype(np.float64), order, "recency", {"auc": auc}, *draw),
     }
-    if base.value:
+    expected_worth = base.worth()
+    if expected_worth is not None:
         inside = (occasions.unit >= moment) & (occasions.unit < moment + horizon) & np.isfinite(occasions.value)
         paid = np.bincount(occasions.user[inside], occasions.value[inside], occasions.n_users)
         spent = paid[there].astype(np.float64)
         own = np.where(known.valued > 0, known.mean_value, np.nanmean(known.mean_value))
-        worth = dict.fromkeys(base.counts, base.value.model.expected_value(known))
+        own = own * known.valued_share
+        worth = dict.fromkeys(base.counts, expected_worth)
         spending = {name: count * worth.get(name, own) for name, count in said.items()}
         found["value"] = compare(spent, spending, "own_rate", COUNTS, *draw)
     return found

@@ -19,6 +19,7 @@ from components.errors import TrainingError
 Floats = NDArray[np.float64]
 Model = TypeVar("Model")
 _STEP = 1e-3  # of a log-parameter, for second differences: the error is of the order of its square
+_PRECISION = {"ftol": 1e-12, "gtol": 1e-7, "eps": 1e-6, "maxiter": 300}
 _BOUND = 12.0  # of |log-parameter|: beyond, the data do not tell the parameter from 0 or ∞
 
 
@@ -30,8 +31,8 @@ class Fitted(Generic[Model]):
     ----------
     model : a frozen dataclass of K positive parameters
     log_likelihood : of all users, in nats
-    covariance : (K, K) of the logarithms of the parameters, from the observed information; NaN where the likelihood is
-        flat in some direction (a parameter at 0 or ∞)
+    covariance : (K, K) of the logarithms of the parameters, from the observed information; NaN of a parameter that ran
+        to 0 or ∞ (the others are then as sure as that leaves them), and of all where the likelihood is flat
     n : users
     """
 
@@ -101,12 +102,8 @@ def maximise(
     best: Any = None
     for start in starts:
         found = minimize(
-            loss,
-            np.log(start),
-            method="Nelder-Mead",
-            options={"maxiter": 400 * len(start), "xatol": 1e-3, "fatol": 1e-8},
+            loss, np.log(start), method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start), options=_PRECISION
         )
-        found = minimize(loss, found.x, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start))
         if np.isfinite(found.fun) and (best is None or found.fun < best.fun):
             best = found
     if best is None:
@@ -115,11 +112,17 @@ def maximise(
             found="none from any start",
             do="Check that there are repeat occasions to learn from.",
         )
-    information = n * _hessian(loss, best.x)
-    at_edge = np.abs(best.x) > _BOUND - 0.01
-    regular = not at_edge.any() and np.isfinite(information).all() and np.linalg.eigvalsh(information).min() > 0
-    covariance = np.asarray(np.linalg.inv(information), np.float64) if regular else np.full_like(information, np.nan)
+    inner = np.abs(best.x) < _BOUND - 0.01
+    covariance = np.full((len(best.x), len(best.x)), np.nan)
+    covariance[np.ix_(inner, inner)] = _inverse(n * _hessian(loss, best.x)[np.ix_(inner, inner)])
     return Fitted(kind(*np.exp(best.x).tolist()), -n * float(best.fun), covariance, round(n))
+
+
+def _inverse(information: Floats) -> Floats:
+    """Inverse of a positive definite matrix; NaN of another, or of one that is not finite."""
+    if not np.isfinite(information).all() or not len(information) or np.linalg.eigvalsh(information).min() <= 0:
+        return np.full_like(information, np.nan)
+    return np.asarray(np.linalg.inv(information), np.float64)
 
 
 def _hessian(loss: Callable[[Floats], float], at: Floats) -> Floats:

@@ -52,6 +52,12 @@ class Purchases:
                 do="Count occasions before the moment alone.",
             )
 
+    @property
+    def valued_share(self) -> Floats:
+        """(U,) share of a user's occasions that have a value, everyone's share counted as one occasion more."""
+        everyone = self.valued.sum() / max(float(self.x.sum()), 1.0)
+        return np.asarray((self.valued + everyone) / (self.x + 1))
+
 
 def purchases_of(occasions: Occasions, moment: int, units: float = 1.0) -> Purchases:
     """Statistics of the users who have an occasion before a moment, in the order of `occasions.before(moment).users`.

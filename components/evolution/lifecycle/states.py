@@ -56,7 +56,7 @@ def states_at(occasions: Occasions, moments: NDArray[np.int64], rhythm: Rhythm, 
     occasions : Occasions
     moments : (M,) units; nothing of the unit itself is known
     rhythm : three quantiles, learned before the moments that are to be judged
-    fresh : units that a user is new, or returning, at least; longer where their own lapsing limit is
+    fresh : units that a user is new, or returning, at least; longer where the first limit was when that began
 
     Returns
     -------
@@ -71,7 +71,7 @@ def states_at(occasions: Occasions, moments: NDArray[np.int64], rhythm: Rhythm, 
     )[last]
     silence = moments[None, :] - occasions.unit[last]  # the pause, were it to end now
     lapsing, dormant, churned = np.moveaxis(limits.after[last], -1, 0)
-    recent = moments[None, :] - occasions.unit[begun] <= np.maximum(lapsing, fresh)
+    recent = moments[None, :] - occasions.unit[begun] <= np.maximum(limits.after[begun, 0], fresh)
     state = np.where(recent, np.where(limits.returns[begun], RETURNING, NEW), ACTIVE)
     for limit, code in ((lapsing, LAPSING), (dormant, DORMANT), (churned, CHURNED)):
         state = np.where(silence > limit, code, state)

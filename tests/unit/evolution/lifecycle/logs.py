@@ -36,7 +36,7 @@ def frame(occasions: Occasions) -> pl.DataFrame:
 
 
 def simulated(users: int, last: int, seed: int = 0, r: float = 0.8, alpha: float = 15, s: float = 0.8) -> Occasions:
-    """Users who join within 60 days, come at rates Gamma(r, alpha) a day, and leave at rates Gamma(s, 60); values too."""
+    """Users who join within 60 days, come at rates Gamma(r, alpha) a day, leave at rates Gamma(s, 60), and spend."""
     rng = np.random.default_rng(seed)
     histories, values = [], []
     for _ in range(users):

@@ -1,4 +1,4 @@
-"""Chances of churn: calibrated on an earlier origin, blind to what comes after, judged with the horizon that follows."""
+"""Chances of churn: calibrated on an earlier origin, blind to what comes after, judged by the horizon that follows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy.special import expit, logit
 from components.errors import ConfigError, DataError
 from components.evolution.lifecycle.churn import BASE_RATE, calibrated, judge_churn, p_churn
 from components.evolution.lifecycle.occasions import Occasions
-from components.evolution.lifecycle.scorers import SCORERS, active, traits
 from components.evolution.lifecycle.purchases import purchases_of
+from components.evolution.lifecycle.scorers import SCORERS, active, traits
 from tests.unit.evolution.lifecycle.logs import days, simulated
 
 NAMES = [BASE_RATE, *SCORERS]

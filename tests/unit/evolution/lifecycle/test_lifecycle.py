@@ -52,9 +52,11 @@ def test_no_row_is_about_a_handful(whole: Lifecycle) -> None:
         assert table.filter(pl.col("suppressed"))["users"].is_null().all()
     assert whole.transitions["suppressed"].any()
     assert (whole.survival["happened"] + whole.survival["censored"] >= 5).all()
-    assert not lifecycle(frame(simulated(60, 250, seed=1)), params(min_users=1, horizon=40)).transitions[
-        "suppressed"
-    ].any()
+    assert (
+        not lifecycle(frame(simulated(60, 250, seed=1)), params(min_users=1, horizon=40))
+        .transitions["suppressed"]
+        .any()
+    )
 
 
 def test_the_one_that_a_total_would_betray_takes_another_with_it() -> None:

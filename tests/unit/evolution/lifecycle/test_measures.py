@@ -26,7 +26,11 @@ from components.evolution.lifecycle.measures import (
 @given(st.integers(0, 10**6), st.integers(4, 60))
 def test_as_scikit_learn_says(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
-    truth, said, weight = rng.integers(0, 2, n).astype(float), rng.integers(1, 6, n) / 7, rng.integers(0, 4, n).astype(float)
+    truth, said, weight = (
+        rng.integers(0, 2, n).astype(float),
+        rng.integers(1, 6, n) / 7,
+        rng.integers(0, 4, n).astype(float),
+    )
     if min(np.dot(weight, truth), np.dot(weight, 1 - truth)) == 0:
         return
     assert auc(truth, said, weight) == pytest.approx(roc_auc_score(truth, said, sample_weight=weight))
@@ -50,7 +54,9 @@ def test_intervals_are_as_wide_as_theory_says() -> None:
     rng = np.random.default_rng(0)
     truth, said = rng.normal(5, 2, 500), np.zeros(500)
     (found,) = (v for v in compare(truth, {"zero": said}, "zero", COUNTS, 400, 0.95, 1) if v.measure == "mae")
-    assert found.estimate.high - found.estimate.low == pytest.approx(2 * 1.96 * np.abs(truth).std() / 500**0.5, rel=0.12)
+    assert found.estimate.high - found.estimate.low == pytest.approx(
+        2 * 1.96 * np.abs(truth).std() / 500**0.5, rel=0.12
+    )
     assert found.difference.value == found.difference.low == found.difference.high == 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -57,6 +59,9 @@ def test_statistics_are_those_of_fader_and_hardie() -> None:
     assert found.T.tolist() == [4, 2]
     assert found.valued.tolist() == [2, 0]
     assert found.mean_value[0] == 15  # the first occasion is not a repeat
+    assert found.valued_share.tolist() == [1, 1]
+    half = replace(found, valued=np.array([1.0, 0]))
+    assert half.valued_share.tolist() == [0.5, 0.5]
     assert np.isnan(found.mean_value[1])
 
 
@@ -73,7 +78,9 @@ def test_counts_are_those_of_a_loop(histories: list[list[int]], moment: int) -> 
 
 def test_a_store_says_the_same_as_the_frame_it_was_packed_from() -> None:
     log = sample.log(900, users=9).filter(pl.col("action") != "never heard of")
-    store = frame_to_store(log, None, None, sample.params(windows={"tune": "5d", "blend": "5d", "test": "5d"}), "temporal")
+    store = frame_to_store(
+        log, None, None, sample.params(windows={"tune": "5d", "blend": "5d", "test": "5d"}), "temporal"
+    )
     for actions in (None, ["purchase"]):
         a = occasions_of(log.with_columns(pl.col("utc_offset_min").fill_null(60)), actions=actions)
         b = occasions_of(store, actions=actions)

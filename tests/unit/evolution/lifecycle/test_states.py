@@ -32,14 +32,32 @@ LIMITS = (0.8, 0.95, 0.99)
 
 def test_a_life_by_hand() -> None:
     log = days([10, 14, 18, 60, 64, 68, 72, 76, 80])  # every pause of 4 but one: limits 8, 16 and 32
-    asked = {10: ABSENT, 11: NEW, 20: ACTIVE, 26: ACTIVE, 27: LAPSING, 34: LAPSING, 35: DORMANT, 50: DORMANT, 51: CHURNED}
+    asked = {
+        10: ABSENT,
+        11: NEW,
+        20: ACTIVE,
+        26: ACTIVE,
+        27: LAPSING,
+        34: LAPSING,
+        35: DORMANT,
+        50: DORMANT,
+        51: CHURNED,
+    }
     found = states_at(log, np.array(list(asked)), FOURS, fresh=1)[0]
     assert found.tolist() == list(asked.values())
-    # back on 60: returning as long as lapsing takes by the pauses so far, 4 4 42 4 4 and everyone's 4
-    assert limits_of(log, FOURS).after[5, 0] == int(2 * 4 * (42 / 4) ** (1 / 6)) == 11
-    assert states_at(log, np.array([61, 71, 72]), FOURS, 1)[0].tolist() == [RETURNING, RETURNING, ACTIVE]
+    # back on 60: returning as long as lapsing took by the pauses so far, 4 4 42 and everyone's 4
+    assert limits_of(log, FOURS).after[3, 0] == int(2 * 4 * (42 / 4) ** 0.25) == 14
+    assert states_at(log, np.array([61, 74, 75]), FOURS, 1)[0].tolist() == [RETURNING, RETURNING, ACTIVE]
     assert states_at(log, np.array([81]), FOURS, fresh=21)[0].tolist() == [RETURNING]
     assert states_at(log, np.array([20]), FOURS, fresh=10)[0].tolist() == [NEW]
+
+
+def test_everyone_is_new_at_first_and_no_longer_than_silence_may_last_then(log) -> None:  # type: ignore[no-untyped-def]
+    rhythm, moments = fit_rhythm(log, 200, LIMITS), np.arange(0, log.end + 1)
+    new = states_at(log, moments, rhythm, 1) == NEW
+    age = moments[None, :] - log.unit[log.offsets[:-1], None]
+    assert new[age == 1].all()
+    assert age[new].max() == rhythm.limits(np.zeros(1), np.zeros(1, int))[0, 0]
 
 
 def test_one_silence_means_different_things_to_different_people() -> None:

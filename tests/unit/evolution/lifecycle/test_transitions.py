@@ -115,7 +115,9 @@ def test_a_forecast_knows_nothing_after_its_origin() -> None:
     turned[:, -1] = LAPSING + ACTIVE - states[:, -2]  # everyone changes at last: judged by it, not learned from it
     found = scores(turned, steps=(1,), origins=1)[1, "markov", "accuracy"]
     assert found.estimate.value == 0
-    recent = scores(np.concatenate([chained(300, 6, 0.1), chained(300, 6, 0.9)], axis=1), steps=(1,), origins=1, window=3)
+    recent = scores(
+        np.concatenate([chained(300, 6, 0.1), chained(300, 6, 0.9)], axis=1), steps=(1,), origins=1, window=3
+    )
     assert recent[1, "markov", "accuracy"].estimate.value > 0.8
     with pytest.raises(DataError, match="at least 4 moments"):
         scores(states[:, :3])
