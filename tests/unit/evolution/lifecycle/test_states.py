@@ -52,6 +52,12 @@ def test_a_life_by_hand() -> None:
     assert states_at(log, np.array([20]), FOURS, fresh=10)[0].tolist() == [NEW]
 
 
+def test_a_pause_is_long_by_what_was_known_before_it() -> None:
+    found = limits_of(days([10, 14, 18, 38]), FOURS)
+    assert found.after[2:, 1].tolist() == [16, 23]  # 20 days pass the one limit, and make the other
+    assert found.returns.tolist() == [False, False, False, True]
+
+
 def test_everyone_is_new_at_first_and_no_longer_than_silence_may_last_then(log) -> None:  # type: ignore[no-untyped-def]
     rhythm, moments = fit_rhythm(log, 200, LIMITS), np.arange(0, log.end + 1)
     new = states_at(log, moments, rhythm, 1) == NEW

@@ -113,7 +113,7 @@ def test_a_forecast_knows_nothing_after_its_origin() -> None:
     states = chained(300, 8, stay=0.9)
     turned = states.copy()
     turned[:, -1] = LAPSING + ACTIVE - states[:, -2]  # everyone changes at last: judged by it, not learned from it
-    found = scores(turned, steps=(1,), origins=1)[1, "markov", "accuracy"]
+    found = scores(turned, steps=(1,), origins=1, window=1)[1, "markov", "accuracy"]
     assert found.estimate.value == 0
     recent = scores(
         np.concatenate([chained(300, 6, 0.1), chained(300, 6, 0.9)], axis=1), steps=(1,), origins=1, window=3
