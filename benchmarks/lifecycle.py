@@ -4,7 +4,8 @@
 
 2,357 customers who first bought in the first twelve weeks of 1997, 78 weeks in all. Models are fitted to the 39 weeks
 before 1997-10-01, as Fader, Hardie and Lee (2005) do, and judged on the 39 weeks after. Chances of churn are judged on
-the last 13 weeks, calibrated on the 13 before them; states are told every four weeks and forecast from the last moves.
+the last 13 weeks, calibrated on the 13 before them; states are told every four weeks and forecast from
+the last moves: one, three, all.
 Intervals draw customers anew.
 """
 
@@ -33,6 +34,7 @@ _DAY_S, _WEEK = 86_400, 7
 MOMENT = (dt.date(1997, 10, 1) - dt.date(1970, 1, 1)).days
 HORIZON, CHURN_HORIZON = 39 * _WEEK, 13 * _WEEK
 _CONFIDENCE, _SEED = 0.95, 0
+_CHAIN_MOVES = (1, 3, 13)
 _CALIBRATIONS: tuple[Calibration, ...] = ("platt", "isotonic")
 Record = dict[str, Any]
 
@@ -77,7 +79,7 @@ def judged(verdicts: Sequence[Verdict]) -> list[Record]:
 
 
 def states(events: pl.DataFrame, draws: int) -> tuple[list[Record], list[Record]]:
-    """How forecasts of states fared, and what becomes of customers of each state."""
+    """How forecasts of states fared, by how many moves they were learned from, and what becomes of each state."""
     params = LifecycleParams(
         unit_s=_DAY_S,
         actions=None,
@@ -85,7 +87,7 @@ def states(events: pl.DataFrame, draws: int) -> tuple[list[Record], list[Record]
         moments=14,
         limits=(0.8, 0.95, 0.99),
         fresh=4 * _WEEK,
-        chain_moves=1,
+        chain_moves=_CHAIN_MOVES[0],
         steps=(1, 3),
         origins=4,
         horizon=CHURN_HORIZON,
@@ -97,16 +99,16 @@ def states(events: pl.DataFrame, draws: int) -> tuple[list[Record], list[Record]
         confidence=_CONFIDENCE,
         seed=_SEED,
     )
-    found = lifecycle(events, params)
+    rows: dict[str, Record] = {}
+    for moves in _CHAIN_MOVES:  # all are shown: none was chosen before it was judged
+        found = lifecycle(events, params.model_copy(update={"chain_moves": moves}))
+        for line in found.backtest.to_dicts():
+            name = f"markov of {moves} moves" if line["method"] == "markov" else line["method"]
+            row = rows.setdefault(f"{name}, {line['steps']} ahead", {})
+            row[line["metric"]] = {part: line[part] for part in ("value", "low", "high")}
     for note in found.notes:
         logging.info("%s", note)
-    rows = []
-    for part in found.backtest.partition_by("steps", "method", maintain_order=True):
-        row: Record = {"forecast": f"{part['method'][0]}, {part['steps'][0]} ahead"}
-        for line in part.to_dicts():
-            row[line["metric"]] = {name: line[name] for name in ("value", "low", "high")}
-        rows.append(row)
-    return rows, found.by_state.to_dicts()
+    return [{"forecast": name, **row} for name, row in sorted(rows.items())], found.by_state.to_dicts()
 
 
 def _estimate(one: Estimate) -> Record:
