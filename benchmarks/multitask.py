@@ -1,6 +1,6 @@
 """Does sharing one network cost a head anything? One joint model against a twin for each head, on a simulated log.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.multitask [--users 200] [--epochs 6] [--seeds 1] [--weights fixed]
+    OMP_NUM_THREADS=1 python -m benchmarks.multitask [--users 200] [--epochs 6] [--seeds 1] [--weights fixed] [--width 48]
 
 Every model has the same encoder, inputs, seed and number of epochs; the joint one answers everything, a twin one
 thing. Each head is judged by its own loss on the test window (nats per answer, less is better) with the state of the
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--width", type=int, default=48)
     parser.add_argument("--weights", choices=["fixed", "learned"], default="fixed")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -84,6 +85,7 @@ def main() -> None:
     network = params.training.models["gru"].network
     if network is None:
         raise SystemExit("params.yaml has no network `gru`")
+    network = network.model_copy(update={"width": options.width})
     base = params.training.loop.model_dump() | {"epochs": options.epochs, "calibration": "none"}
     fixed = TrainParams.model_validate(base)
     loop = TrainParams.model_validate(base | {"loss_weights": options.weights})
@@ -98,7 +100,12 @@ def main() -> None:
             rows.append({"seed": seed, "head": head, "joint": joint[head], "twin": twin, "worse_percent": worse})
             print(f"seed {seed}  {head:12}  joint {joint[head]:8.4f}  twin {twin:8.4f}  {worse:+6.2f} %", flush=True)
     if options.json:
-        options.json.write_text(json.dumps({"users": options.users, "epochs": options.epochs, "rows": rows}, indent=2))
+        options.json.write_text(
+            json.dumps(
+                {name: getattr(options, name) for name in ("users", "epochs", "weights", "width")} | {"rows": rows},
+                indent=2,
+            )
+        )
 
 
 if __name__ == "__main__":
