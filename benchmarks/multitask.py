@@ -1,6 +1,7 @@
 """Does sharing one network cost a head anything? One joint model against a twin for each head, on a simulated log.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.multitask [--users 200] [--epochs 6] [--seeds 1] [--weights fixed] [--width 48]
+    OMP_NUM_THREADS=1 python -m benchmarks.multitask [--users 200] [--epochs 6] [--seeds 1] [--weights fixed]
+        [--width 48]
 
 Every model has the same encoder, inputs, seed and number of epochs; the joint one answers everything, a twin one
 thing. Each head is judged by its own loss on the test window (nats per answer, less is better) with the state of the
@@ -100,12 +101,8 @@ def main() -> None:
             rows.append({"seed": seed, "head": head, "joint": joint[head], "twin": twin, "worse_percent": worse})
             print(f"seed {seed}  {head:12}  joint {joint[head]:8.4f}  twin {twin:8.4f}  {worse:+6.2f} %", flush=True)
     if options.json:
-        options.json.write_text(
-            json.dumps(
-                {name: getattr(options, name) for name in ("users", "epochs", "weights", "width")} | {"rows": rows},
-                indent=2,
-            )
-        )
+        made_by = {name: getattr(options, name) for name in ("users", "epochs", "weights", "width")}
+        options.json.write_text(json.dumps(made_by | {"rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
