@@ -21,8 +21,9 @@ from components import learners
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
 from components.memory.replay import ask_online
-from components.params import Params, load_params
+from components.params import Params, RankerParams, load_params
 from components.predictor import NoTracker, Predictor, Queries, Window
+from components.presets import preset
 from components.ranking.candidates import choose
 from components.ranking.evidence import gather
 from components.ranking.features import features, of_query
@@ -52,9 +53,8 @@ def fitted(store: Store, params: Params, names: list[str], method: str) -> Ranke
     for name in names:
         parts[name] = learners.build(name, params)
         parts[name].fit(Window(store, "train"), Window(store, "tune"), NoTracker())
-    base = params.training.rankers["ranker"].model_dump()
     changed = {"parts": names, "method": method, "ablation": False, "max_queries": 1500}
-    ranker = type(params.training.rankers["ranker"]).model_validate({**base, **changed})
+    ranker = RankerParams.model_validate({**preset("city")["training"]["rankers"]["ranker"], **changed})
     training = params.training.model_copy(update={"rankers": {"ranker": ranker}})
     made = blend_of("ranker", parts, params.model_copy(update={"training": training}), Protocol.of(params.evaluation))
     made.fit_weights(Window(store, "blend"))
