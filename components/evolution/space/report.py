@@ -130,7 +130,7 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
     for name, group in (("all", np.zeros(len(row), np.int64)), ("between_users", log.user[row])):
         found = interaction(
             log.latitude[row], log.longitude[row], log.time_s[row], group, params.distances_km, spans,
-            min(params.permutations, 999), seed,
+            min(params.permutations, 999), seed, between=name == "between_users",
         )  # fmt: skip
         answer[name] = found
     return answer

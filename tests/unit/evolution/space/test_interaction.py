@@ -56,8 +56,25 @@ def test_outbreaks_are_found_and_users_of_their_own_are_not() -> None:
     assert found.p_family[0, 0] == 1 / 200
     assert found.ratio[0, 0] > 3
     alone = np.concatenate([np.arange(200), 200 + np.repeat(np.arange(40), 5)])
-    by_user = interaction(lat, lon, time_s, alone, [0.3, 1.0], [DAY, 5 * DAY], 199, 0)
+    by_user = interaction(lat, lon, time_s, alone, [0.3, 1.0], [DAY, 5 * DAY], 199, 0, between=True)
     assert by_user.p_overall > 0.05  # a burst of one user is no interaction between users
+
+
+def test_users_who_move_once_by_themselves_do_not_interact() -> None:
+    user = np.repeat(np.arange(40), 10)
+    p = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        home = rng.uniform(0, 5, (40, 2, 2))  # before and after the move
+        time_s = np.sort(rng.integers(0, 60 * DAY, (40, 10)), axis=1)
+        moved = (time_s >= rng.integers(10 * DAY, 50 * DAY, (40, 1))).astype(int)
+        lat, lon = (home[user, moved.ravel(), axis] for axis in (0, 1))
+        p.append(
+            interaction(
+                40 + lat, lon, time_s.ravel(), user, [5.0, 50.0], [DAY, 10 * DAY], 99, seed, between=True
+            ).p_overall
+        )
+    assert np.mean(np.array(p) <= 0.05) <= 0.2
 
 
 def test_clusters_in_space_and_peaks_in_time_alone_are_none() -> None:
