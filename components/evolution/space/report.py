@@ -22,7 +22,7 @@ from components.evolution.space.flows import flows
 from components.evolution.space.hotspots import getis_ord, local_moran
 from components.evolution.space.information import mutual_information
 from components.evolution.space.interaction import interaction
-from components.evolution.space.lags import leads, without_profile
+from components.evolution.space.lags import leads, without_common, without_profile
 from components.evolution.space.mobility import mobility
 from components.evolution.space.places import dense_areas
 from components.evolution.space.surface import surface
@@ -142,8 +142,7 @@ def _leads(log: Log, params: SpaceParams) -> Record:
     if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
         return {"regions": len(busiest), "pairs": []}
     series = without_profile(np.log1p(found.counts[:, busiest]), 168)
-    series -= series.mean(axis=1, keepdims=True)  # what all regions have in common leads nobody
-    answer = leads(series, params.lag_h)
+    answer = leads(without_common(series), params.lag_h)
     pairs = np.argwhere(answer.q <= params.level)
     names = [cell_name(int(cell)) for cell in found.cells[busiest]]
     return {

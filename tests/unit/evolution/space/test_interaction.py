@@ -8,7 +8,7 @@ import pytest
 from components.errors import DataError
 from components.evolution.space.information import mutual_information
 from components.evolution.space.interaction import interaction
-from components.evolution.space.lags import leads, without_profile
+from components.evolution.space.lags import leads, without_common, without_profile
 from components.features.place import haversine_km
 
 DAY = 86_400
@@ -118,6 +118,35 @@ def test_independent_series_with_memory_lead_nobody() -> None:
     rng = np.random.default_rng(5)
     p = [leads(autoregressive(rng, 600, 2, 0.95), 10).p[0, 1] for _ in range(100)]
     assert np.mean(np.array(p) <= 0.05) <= ALLOWED
+
+
+def test_a_common_driver_without_lag_is_no_lead_either_way() -> None:
+    rng = np.random.default_rng(9)
+    p = []
+    for _ in range(60):
+        series = autoregressive(rng, 600, 1, 0.9) + rng.normal(size=(600, 2))
+        p.append(leads(series, 6).p[~np.eye(2, dtype=bool)])
+    assert (np.mean(np.array(p) <= 0.05, axis=0) <= ALLOWED).all()
+
+
+def test_regions_that_grow_by_themselves_do_not_lead() -> None:
+    rng = np.random.default_rng(10)
+    rise = np.linspace(0, 3, 600)[:, None] ** [1, 1.5]
+    p = [leads(rise + rng.normal(size=(600, 2)), 6).p[~np.eye(2, dtype=bool)] for _ in range(60)]
+    assert (np.mean(np.array(p) <= 0.05, axis=0) <= ALLOWED).all()
+
+
+def test_a_lead_of_three_hours_in_a_common_driver_is_found() -> None:
+    rng = np.random.default_rng(11)
+    driver = autoregressive(rng, 1503, 1, 0.8)[:, 0]
+    found = leads(np.stack([driver[3:], driver[:-3]], axis=1) + rng.normal(size=(1500, 2)), 6)
+    assert (found.lag[0, 1], found.p[0, 1] <= 0.05, found.p[1, 0] > 0.5) == (3, True, True)
+
+
+def test_the_common_mean_of_few_regions_stays() -> None:
+    series = np.random.default_rng(12).normal(size=(50, 4))
+    assert np.abs(without_common(series).sum(axis=1)).max() < 1e-12
+    assert np.array_equal(without_common(series[:, :3]), series[:, :3])
 
 
 def test_a_common_rhythm_is_no_lead_once_it_is_out() -> None:
