@@ -37,13 +37,12 @@ class Leads:
     q: Floats
 
 
-def without_profile(series: Floats, season: int) -> Floats:
-    """Series (T, R) less the mean of each place in the season, e.g. 168 for hours: (T, R)."""
-    place = np.arange(len(series)) % season
-    count = np.bincount(place, minlength=season)[:, None]
-    total = np.zeros((season, series.shape[1]))
-    np.add.at(total, place, series)
-    return np.asarray(series - (total / np.maximum(count, 1))[place])
+def without_profile(series: Floats, place: NDArray[np.integer]) -> Floats:
+    """Series (T, R) less the mean of each region at each `place` (T, R) of its season, e.g. its local hour of the week."""
+    regions = series.shape[1]
+    key = (place * regions + np.arange(regions)).ravel()
+    mean = np.bincount(key, weights=series.ravel()) / np.maximum(np.bincount(key), 1)
+    return np.asarray(series - mean[key].reshape(series.shape))
 
 
 def without_common(series: Floats) -> Floats:

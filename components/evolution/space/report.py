@@ -25,7 +25,7 @@ from components.evolution.space.interaction import interaction
 from components.evolution.space.lags import leads, without_common, without_profile
 from components.evolution.space.mobility import mobility
 from components.evolution.space.places import dense_areas
-from components.evolution.space.surface import surface
+from components.evolution.space.surface import hours_of_week, surface
 from components.features.place import cell_name
 from components.features.time import DAY_S, HOUR_S
 from components.params.section import Fraction, Section
@@ -137,11 +137,12 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
 
 
 def _leads(log: Log, params: SpaceParams) -> Record:
-    found = surface(log, params.region_resolution, HOUR_S, 0)
+    found = surface(log, params.region_resolution, HOUR_S, 0, utc=True)
     busiest = np.sort(np.argsort(-found.counts.sum(axis=0), kind="stable")[: params.regions])
     if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
         return {"regions": len(busiest), "pairs": []}
-    series = without_profile(np.log1p(found.counts[:, busiest]), 168)
+    hour = hours_of_week(log, found, params.region_resolution, busiest)
+    series = without_profile(np.log1p(found.counts[:, busiest]), hour)
     answer = leads(without_common(series), params.lag_h)
     pairs = np.argwhere(answer.q <= params.level)
     names = [cell_name(int(cell)) for cell in found.cells[busiest]]

@@ -152,8 +152,9 @@ def test_the_common_mean_of_few_regions_stays() -> None:
 def test_a_common_rhythm_is_no_lead_once_it_is_out() -> None:
     rng = np.random.default_rng(6)
     hour = np.arange(24 * 7 * 8)
+    week = np.repeat(hour[:, None] % 168, 2, axis=1)
     daily = np.sin(hour / 24 * 2 * np.pi)[:, None] * 4
-    p = [leads(without_profile(daily + rng.normal(size=(len(hour), 2)), 168), 6).p[0, 1] for _ in range(100)]
+    p = [leads(without_profile(daily + rng.normal(size=(len(hour), 2)), week), 6).p[0, 1] for _ in range(100)]
     assert np.mean(np.array(p) <= 0.05) <= ALLOWED
     with pytest.raises(DataError, match="steps"):
         leads(np.zeros((50, 2)), 6)
