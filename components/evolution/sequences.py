@@ -55,7 +55,7 @@ class Sequences:
         """
         starts, owners = self.blocks(by_day)
         found = np.empty_like(self.label)
-        found[self.by_user] = _in_new_order(self.label[self.by_user], starts, owners, rng)
+        found[self.by_user] = in_new_order(self.label[self.by_user], starts, owners, rng)
         return found
 
     def blocks(self, by_day: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -161,7 +161,7 @@ def _rows(found: Sequences, edges_s: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @compiled
-def _in_new_order(
+def in_new_order(
     label: NDArray[np.int64], starts: NDArray[np.int64], owners: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Labels (N,) by user with the blocks of each user in random order, the events of a block together."""

@@ -164,6 +164,7 @@ def _leads(log: Log, params: SpaceParams) -> Record:
 def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     _, cell = log.cells(params.resolution)
     hour = log.local_s // HOUR_S % 24
+    _, day = np.unique(log.user * (int(log.day.max()) + 1) + log.day, return_inverse=True)
     nobody = np.zeros(log.n_events, np.int64)
     sides: dict[str, tuple[NDArray, NDArray, NDArray]] = {
         "hour_place": (hour, cell, nobody),
@@ -174,7 +175,7 @@ def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     answer = {}
     for name, (x, y, given) in sides.items():
         known = (x >= 0) & (y >= 0)
-        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed)
+        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=day[known])
     return answer
 
 
