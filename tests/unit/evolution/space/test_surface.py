@@ -38,7 +38,9 @@ def test_every_event_of_a_whole_period_is_counted_once() -> None:
 def test_utc_periods_run_together_where_clocks_differ() -> None:
     """Two cities five hours apart, one event in every hour of each."""
     hour = np.tile(np.arange(24), 2) * 3600
-    log = log_of(np.repeat([0, 1], 24), hour, latitude=np.repeat([48.85, 40.7], 24), longitude=np.repeat([2.3, -74], 24))
+    log = log_of(
+        np.repeat([0, 1], 24), hour, latitude=np.repeat([48.85, 40.7], 24), longitude=np.repeat([2.3, -74], 24)
+    )
     log = replace(log, local_s=log.time_s - np.repeat([0, 5], 24) * 3600)
     assert surface(log, 5, 3600, 0).counts.shape == (29, 2)
     found = surface(log, 5, 3600, 0, utc=True)
