@@ -1,4 +1,4 @@
-"""Whether the mix of labels differs between the two halves of a log: Jensen–Shannon divergence against a permutation null.
+"""Whether the mix of labels differs between two halves of a log: Jensen–Shannon divergence against permutations.
 
 Two small samples of one mix differ a lot by chance; what counts is the excess over what shuffled labels have. Used for
 interests (categories) and for habits (hours). Never here: when a change happened.

@@ -38,7 +38,7 @@ class Leads:
 
 
 def without_profile(series: Floats, place: NDArray[np.integer]) -> Floats:
-    """Series (T, R) less the mean of each region at each `place` (T, R) of its season, e.g. its local hour of the week."""
+    """Series (T, R) less the mean of each region at each `place` (T, R) of its season, e.g. local hour of the week."""
     regions = series.shape[1]
     key = (place * regions + np.arange(regions)).ravel()
     mean = np.bincount(key, weights=series.ravel()) / np.maximum(np.bincount(key), 1)

@@ -27,8 +27,8 @@ class Surface:
     Attributes
     ----------
     cells : (C,) uint64 H3 cells, ascending
-    starts_s : (T+1,) where periods begin, seconds since 1970 on the local clock, or in UTC where asked so; the last one is
-        the end
+    starts_s : (T+1,) where periods begin, seconds since 1970 on the local clock, or in UTC where asked so; the last one
+        is the end
     counts : (T, C) events
     neighbours : (C, C) 1 where two cells touch, 0 on the diagonal
     """
