@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
@@ -32,6 +34,15 @@ def test_windows_hold_exactly_their_events() -> None:
     assert (monthly.high - monthly.low).sum() == len(found.label)
     assert monthly.low.shape[1] == 4  # 6 January to 5 April
     assert sliding(found, 200 * DAY, DAY).low.shape == (20, 0)
+
+
+def test_an_hour_that_the_clock_shows_twice_stays_in_order() -> None:
+    """Summer time ends at 03:00: 02:40 comes before 02:10."""
+    log = log_of(np.zeros(3, int), np.array([40, 70, 190]) * 60, np.arange(3))
+    log = replace(log, local_s=log.time_s + np.array([2, 1, 1]) * 3600)
+    found = sequences(log, log.category, 3, None)
+    assert found.label.tolist() == [0, 1, 2]
+    assert found.by_user.tolist() == [0, 1, 2]
 
 
 def test_segments_hold_their_users_in_order_of_time() -> None:
