@@ -17,7 +17,9 @@ from components.features.time import DAY_S
 
 @dataclass(frozen=True)
 class Sequences:
-    """N labelled events of U units (users, or segments of them), oldest first within each unit.
+    """N labelled events of U units (users, or segments of them), by local day and then oldest first within each unit.
+
+    So days are slices, and within a day an hour that the clock shows twice is not mixed up.
 
     Attributes
     ----------
@@ -26,7 +28,7 @@ class Sequences:
     label : (N,) 0..K-1
     n_labels : K
     user : (N,) row of the user, within which labels are shuffled
-    by_user : (N,) the rows by user and time
+    by_user : (N,) the rows by user, local day and time
     """
 
     offsets: NDArray[np.int64]
@@ -55,7 +57,7 @@ class Sequences:
         """
         starts, owners = self.blocks(by_day)
         found = np.empty_like(self.label)
-        found[self.by_user] = _in_new_order(self.label[self.by_user], starts, owners, rng)
+        found[self.by_user] = in_new_order(self.label[self.by_user], starts, owners, rng)
         return found
 
     def blocks(self, by_day: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -89,7 +91,7 @@ def sequences(log: Log, label: NDArray[np.integer], n_labels: int, segment: NDAr
     user = log.user[kept]
     unit = user if segment is None else np.asarray(segment, np.int64)[user]
     n_units = log.n_users if segment is None else int(np.max(segment, initial=-1)) + 1
-    order = np.lexsort((log.local_s[kept], unit))
+    order = np.lexsort((log.time_s[kept], log.day[kept], unit))
     count = np.bincount(unit, minlength=n_units)
     rows = kept[order]
     return Sequences(
@@ -98,7 +100,7 @@ def sequences(log: Log, label: NDArray[np.integer], n_labels: int, segment: NDAr
         label=np.asarray(label, np.int64)[rows],
         n_labels=n_labels,
         user=log.user[rows],
-        by_user=np.lexsort((log.local_s[rows], log.user[rows])),
+        by_user=np.lexsort((log.time_s[rows], log.day[rows], log.user[rows])),
     )
 
 
@@ -125,7 +127,7 @@ def sliding(found: Sequences, length_s: int, step_s: int) -> Windows:
     Parameters
     ----------
     found : Sequences
-    length_s, step_s : s; windows overlap where the step is shorter
+    length_s, step_s : s, whole days; windows overlap where the step is shorter
 
     Returns
     -------
@@ -152,7 +154,7 @@ def months(found: Sequences) -> Windows:
 
 
 def _rows(found: Sequences, edges_s: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(U, E) the first row of each unit at or after each moment."""
+    """(U, E) the first row of each unit at or after each midnight."""
     base = int(min(found.local_s.min(initial=0), edges_s.min(initial=0)))
     span = int(max(found.local_s.max(initial=0), edges_s.max(initial=0))) - base + 1
     key = found.unit * span + (found.local_s - base)
@@ -161,7 +163,7 @@ def _rows(found: Sequences, edges_s: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @compiled
-def _in_new_order(
+def in_new_order(
     label: NDArray[np.int64], starts: NDArray[np.int64], owners: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Labels (N,) by user with the blocks of each user in random order, the events of a block together."""

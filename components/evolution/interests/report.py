@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from components.evolution.drift import drift, halves
+from components.evolution.drift import drift
 from components.evolution.interests.diversity import diversity
 from components.evolution.interests.forecast import forecast
 from components.evolution.interests.persistence import persistence
@@ -87,7 +87,7 @@ def _segments(
     found = sequences(log, log.category, len(log.categories), segment)
     windows = sliding(found, params.window_days * DAY_S, params.step_days * DAY_S)
     wide = widening(found, windows, params.least_events, True, params.permutations, seed)
-    apart = drift(found, halves(found), True, params.permutations, seed)
+    apart = drift(found, True, params.permutations, seed)
     users = np.bincount(segment, minlength=found.n_units)
     return [
         {
@@ -107,7 +107,7 @@ def _changes(found: Sequences, params: InterestParams, seed: int) -> Record:
     """How many units drift, widen and narrow beyond chance."""
     windows = sliding(found, params.window_days * DAY_S, params.step_days * DAY_S)
     wide = widening(found, windows, params.least_events, True, params.permutations, seed)
-    apart = drift(found, halves(found), True, params.permutations, seed)
+    apart = drift(found, True, params.permutations, seed)
     sure = (wide.q <= params.level).astype(bool)
     tested = ~np.isnan(apart.p)
     excess = (apart.divergence - apart.expected)[tested]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from components.errors import DataError, SchemaError
 from components.features.store import Store
+from components.features.time import NO_OFFSET, utc_offset
 
 DAY_S = 86_400
 _NEEDED = ("user_id", "timestamp")
@@ -101,7 +102,9 @@ class Occasions:
         )
 
 
-def occasions_of(log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequence[str] | None = None) -> Occasions:
+def occasions_of(
+    log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequence[str] | None = None, zone: str = "UTC"
+) -> Occasions:
     """Occasions of a packed store, or of a frame of the event contract.
 
     Parameters
@@ -112,6 +115,7 @@ def occasions_of(log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequen
     unit_s : int
         Seconds of a unit, e.g. 86,400: occasions are days on the user's own clock.
     actions : names of the actions that count; None: all
+    zone : IANA time zone of a frame's events without an offset; in a store every event has one
 
     Returns
     -------
@@ -124,11 +128,11 @@ def occasions_of(log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequen
     DataError
         No event is left, or an action is unknown.
     """
-    rows = _store_rows(log, actions) if isinstance(log, Store) else _frame_rows(log, actions)
+    rows = _store_rows(log, actions) if isinstance(log, Store) else _frame_rows(log, actions, zone)
     if not rows.height:
         what = "events" if actions is None else f"events of {', '.join(actions)}"
         raise DataError(what, found="none in the log", do="Check the log, and the actions that count as activity.")
-    local = pl.col("time_s") + 60 * pl.col("offset_min").fill_null(0).cast(pl.Int64)
+    local = pl.col("time_s") + 60 * pl.col("offset_min").cast(pl.Int64)
     value = pl.when(pl.col("value").is_finite()).then(pl.col("value"))
     table = (
         rows.with_columns(unit=local.floordiv(unit_s))
@@ -148,7 +152,7 @@ def occasions_of(log: Store | pl.DataFrame, unit_s: int = DAY_S, actions: Sequen
     )
 
 
-def _frame_rows(log: pl.DataFrame, actions: Sequence[str] | None) -> pl.DataFrame:
+def _frame_rows(log: pl.DataFrame, actions: Sequence[str] | None, zone: str) -> pl.DataFrame:
     """Columns user, time_s, offset_min, value of the events that count."""
     needed = (*_NEEDED, "action") if actions is not None else _NEEDED
     if missing := [name for name in needed if name not in log.columns]:
@@ -162,10 +166,15 @@ def _frame_rows(log: pl.DataFrame, actions: Sequence[str] | None) -> pl.DataFram
     if actions is not None:
         _known(actions, set(log["action"].unique().to_list()))
         log = log.filter(pl.col("action").is_in(list(actions)))
+    time_s = log["timestamp"].dt.epoch("s").to_numpy().astype(np.int64)
+    given = np.full(log.height, NO_OFFSET, np.int16)
+    if "utc_offset_min" in log.columns:
+        given = log["utc_offset_min"].cast(pl.Int16).fill_null(NO_OFFSET).to_numpy()
+    offset_min = utc_offset(time_s, given, zone)
     return log.select(
         user=pl.col("user_id").cast(pl.String),
-        time_s=pl.col("timestamp").dt.epoch("s"),
-        offset_min=pl.col("utc_offset_min") if "utc_offset_min" in log.columns else pl.lit(0),
+        time_s=pl.Series(time_s),
+        offset_min=pl.Series(offset_min),
         value=pl.col("value").cast(pl.Float64) if "value" in log.columns else pl.lit(None, pl.Float64),
     )
 

@@ -72,12 +72,12 @@ class Lifecycle:
     notes: tuple[str, ...]
 
 
-def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams) -> Lifecycle:
+def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams, zone: str = "UTC") -> Lifecycle:
     """Tell the life cycle of a log's users.
 
     Parameters
     ----------
-    log : Store or pl.DataFrame
+    log, zone : Store or pl.DataFrame, and IANA time zone
         See `occasions.occasions_of`.
     params : LifecycleParams
 
@@ -90,7 +90,7 @@ def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams) -> Lifecycle:
     SchemaError, DataError
         The log has not what is needed, or too little of it to tell anyone's rhythm.
     """
-    occasions = occasions_of(log, params.unit_s, params.actions)
+    occasions = occasions_of(log, params.unit_s, params.actions, zone)
     moments = moments_of(occasions, params)
     origin = max(1, len(moments) - max(params.steps) - params.origins)
     rhythm = fit_rhythm(occasions, int(moments[min(origin, len(moments) - 1)]), params.limits)

@@ -170,7 +170,7 @@ def fit_cox(durations: Durations, traits: dict[str, Floats], confidence: float) 
     -------
     Cox
         proportional_p is of the scaled Schoenfeld residuals against the rank of time; where it is small, the ratio
-        changes with time.
+        changes with time. `proportional` and the verdict are of p adjusted over the traits (`holm`).
 
     Raises
     ------
@@ -217,13 +217,31 @@ def fit_cox(durations: Durations, traits: dict[str, Floats], confidence: float) 
             "high": bounds[:, 1],
             "p": found["p"].to_numpy(np.float64),
             "proportional_p": p_proportional,
-            "proportional": p_proportional >= _SIGNIFICANT,
+            "proportional": holm(p_proportional) >= _SIGNIFICANT,
         }
     )
     happened = int(durations.happened.sum())
     return Cox(
         table, float(fitter.concordance_index_), len(frame), happened, _verdict(table), fitter, names, centre, scale
     )
+
+
+def holm(p: Floats) -> Floats:
+    """(K,) p-values adjusted so that any false alarm among K tests is no likelier than the level.
+
+    References
+    ----------
+    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6.
+
+    Examples
+    --------
+    >>> holm(np.array([0.04, 0.01, 0.03])).round(2).tolist()
+    [0.06, 0.03, 0.06]
+    """
+    order = np.argsort(p)
+    found = np.empty(len(p))
+    found[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return found
 
 
 def _frame(traits: dict[str, Floats], names: tuple[str, ...], centre: Floats, scale: Floats):  # type: ignore[no-untyped-def]
@@ -235,8 +253,8 @@ def _frame(traits: dict[str, Floats], names: tuple[str, ...], centre: Floats, sc
 def _verdict(table: pl.DataFrame) -> str:
     changing = table.filter(~pl.col("proportional"))["covariate"].to_list()
     if not changing:
-        return "No sign against proportional hazards (Schoenfeld residuals, 5 %)."
+        return "No sign against proportional hazards (Schoenfeld residuals, 5 % over all traits)."
     return (
-        f"Hazards are not proportional in {', '.join(changing)} (Schoenfeld residuals, 5 %): "
+        f"Hazards are not proportional in {', '.join(changing)} (Schoenfeld residuals, 5 % over all traits): "
         "read the ratio as a mean over the time watched."
     )

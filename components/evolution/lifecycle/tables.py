@@ -29,7 +29,7 @@ def date_of(unit: int, unit_s: int) -> dt.datetime:
 def suppress(
     table: pl.DataFrame, users: str, numbers: Sequence[str], least: int, within: Sequence[str]
 ) -> pl.DataFrame:
-    """Blank the numbers of rows about fewer than `least` users, and of one more where a total would betray the one.
+    """Blank the numbers of rows about fewer than `least` users, and of others where a total would betray them.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def suppress(
     users : column of how many users a row is about; 0 is no one's secret
     numbers : columns that become null along with it
     least : ≥ 1; 1 blanks nothing
-    within : columns whose equal values make a group with a known total; where one row of it alone is blanked, the
-        next smallest is too
+    within : columns whose equal values make a group with a known total; where a row of it is blanked, the next
+        smallest are too until those blanked are about `least` users or more, and last of all the zeros
 
     Returns
     -------
@@ -51,11 +51,11 @@ def suppress(
     """
     small = (pl.col(users) > 0) & (pl.col(users) < least)
     marked = table.with_columns(suppressed=small)
-    rest = pl.when(~pl.col("suppressed") & (pl.col(users) > 0)).then(pl.col(users))
     if within:
-        alone = pl.col("suppressed").sum().over(within) == 1
-        next_one = rest.rank("ordinal").over(within) == 1
-        marked = marked.with_columns(suppressed=pl.col("suppressed") | (alone & next_one.fill_null(False)))
+        smaller = pl.col(users).cum_sum().over(within) - pl.col(users)
+        ordered = marked.with_row_index("_row").sort(pl.col(users) == 0, users, maintain_order=True)
+        betrayed = pl.col("suppressed").any().over(within) & (smaller < least)
+        marked = ordered.with_columns(suppressed=pl.col("suppressed") | betrayed).sort("_row").drop("_row")
     return marked.with_columns(pl.when(~pl.col("suppressed")).then(pl.col(name)) for name in (users, *numbers))
 
 

@@ -137,8 +137,8 @@ def local_moran(values: Floats, neighbours: Matrix, permutations: int, seed: int
     rng = np.random.default_rng(seed)
     most = int(degree.max(initial=0))
     step = max(1, _HELD // n)
-    parts = [
-        np.argsort(rng.random((min(step, permutations - done), n - 1)), axis=1)[:, :most]
+    parts = [  # copies: views would hold all n - 1
+        np.argsort(rng.random((min(step, permutations - done), n - 1)), axis=1)[:, :most].copy()
         for done in range(0, permutations, step)
     ]
     others = np.concatenate(parts)  # (P, most) of n - 1, none twice

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import bounds_of, shuffle_groups
+from components.evolution.compiled import bounds_of
+from components.evolution.sequences import in_new_order
 from components.evolution.significance import p_value
 
 Codes = NDArray[np.integer]
@@ -38,7 +39,9 @@ class Information:
     p: float
 
 
-def mutual_information(x: Codes, y: Codes, given: Codes, permutations: int, seed: int) -> Information:
+def mutual_information(
+    x: Codes, y: Codes, given: Codes, permutations: int, seed: int, *, block: Codes | None = None
+) -> Information:
     """I(x; y | given) of N events with a permutation null.
 
     Parameters
@@ -46,6 +49,9 @@ def mutual_information(x: Codes, y: Codes, given: Codes, permutations: int, seed
     x, y : (N,) codes of at least 0, e.g. hour, cell, category
     given : (N,) codes of at least 0; zeros = unconditional. With users: what hour tells of place beyond who it is
     permutations, seed : y is shuffled within equal `given`
+    block : (N,) codes, e.g. of each user's local days; the y of a block change places together and stay in their
+        order, so that a visit of several events is one piece of evidence. What holds within every block alike, as
+        home before work does where all days are of one length, is then no evidence. None: each event by itself
 
     References
     ----------
@@ -69,12 +75,16 @@ def mutual_information(x: Codes, y: Codes, given: Codes, permutations: int, seed
     h_both, k_both = _entropy(left * n_y + y, n_given * n_x * n_y)
     plain = h_left + h_right - h_both - h_given
     correction = (k_left + k_right - k_both - k_given) / (2 * len(x))
-    rng, order = np.random.default_rng(seed), np.argsort(given, kind="stable")
-    bounds, left, moved = bounds_of(given[order]), left[order], y[order]
+    rng = np.random.default_rng(seed)
+    part = np.arange(len(x)) if block is None else block
+    order = np.lexsort((part, given))
+    given, part, left, moved = given[order], part[order], left[order], y[order]
+    starts = bounds_of(given * (int(part.max()) + 1) + part)
+    owners = bounds_of(given[starts[:-1]])
     null = np.empty(permutations)
     for one in range(permutations):
-        shuffle_groups(moved, bounds, rng)
-        null[one] = h_left + h_right - h_given - _entropy(left * n_y + moved, n_given * n_x * n_y)[0]
+        mixed = in_new_order(moved, starts, owners, rng)
+        null[one] = h_left + h_right - h_given - _entropy(left * n_y + mixed, n_given * n_x * n_y)[0]
     excess, least = plain - null.mean(), min(h_left, h_right) - h_given
     bits = 1 / np.log(2)
     return Information(

@@ -54,6 +54,8 @@ def interaction(
     spans_s: Sequence[int],
     permutations: int,
     seed: int,
+    *,
+    between: bool = False,
 ) -> Interaction:
     """Knox test and space–time K over a grid of distances and spans.
 
@@ -61,10 +63,11 @@ def interaction(
     ----------
     latitude, longitude : (N,) degrees, none missing; a few thousand events, as all near pairs are held
     time_s : (N,) seconds
-    group : (N,) times are shuffled within equal values: zeros = over all events; users = what users do alone is
-        no interaction between people, nor is a user's own burst
+    group : (N,) times are shuffled within equal values: zeros = over all events
     distances_km, spans_s : ascending
     permutations, seed : of the null
+    between : count pairs of different groups alone. With users as groups: what one user does, such as to move once, is
+        no interaction between people
 
     Raises
     ------
@@ -89,6 +92,9 @@ def interaction(
             do="Ask of a sample of the events, or of shorter distances.",
         )
     near = tree.query_pairs(reach[-1] * (1 + 1e-12), output_type="ndarray")
+    if between:
+        owner = np.asarray(group)[order]
+        near = near[owner[near[:, 0]] != owner[near[:, 1]]]
     apart = np.linalg.norm(points[near[:, 0]] - points[near[:, 1]], axis=1)
     ring = np.minimum(np.searchsorted(reach * (1 + 1e-12), apart), len(radii) - 1).astype(np.int64)
     rng = np.random.default_rng(seed)

@@ -22,10 +22,10 @@ from components.evolution.space.flows import flows
 from components.evolution.space.hotspots import getis_ord, local_moran
 from components.evolution.space.information import mutual_information
 from components.evolution.space.interaction import interaction
-from components.evolution.space.lags import leads, without_profile
+from components.evolution.space.lags import leads, without_common, without_profile
 from components.evolution.space.mobility import mobility
 from components.evolution.space.places import dense_areas
-from components.evolution.space.surface import surface
+from components.evolution.space.surface import hours_of_week, surface
 from components.features.place import cell_name
 from components.features.time import DAY_S, HOUR_S
 from components.params.section import Fraction, Section
@@ -130,20 +130,20 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
     for name, group in (("all", np.zeros(len(row), np.int64)), ("between_users", log.user[row])):
         found = interaction(
             log.latitude[row], log.longitude[row], log.time_s[row], group, params.distances_km, spans,
-            min(params.permutations, 999), seed,
+            min(params.permutations, 999), seed, between=name == "between_users",
         )  # fmt: skip
         answer[name] = found
     return answer
 
 
 def _leads(log: Log, params: SpaceParams) -> Record:
-    found = surface(log, params.region_resolution, HOUR_S, 0)
+    found = surface(log, params.region_resolution, HOUR_S, 0, utc=True)
     busiest = np.sort(np.argsort(-found.counts.sum(axis=0), kind="stable")[: params.regions])
     if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
         return {"regions": len(busiest), "pairs": []}
-    series = without_profile(np.log1p(found.counts[:, busiest]), 168)
-    series -= series.mean(axis=1, keepdims=True)  # what all regions have in common leads nobody
-    answer = leads(series, params.lag_h)
+    hour = hours_of_week(log, found, params.region_resolution, busiest)
+    series = without_profile(np.log1p(found.counts[:, busiest]), hour)
+    answer = leads(without_common(series), params.lag_h)
     pairs = np.argwhere(answer.q <= params.level)
     names = [cell_name(int(cell)) for cell in found.cells[busiest]]
     return {
@@ -164,6 +164,7 @@ def _leads(log: Log, params: SpaceParams) -> Record:
 def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     _, cell = log.cells(params.resolution)
     hour = log.local_s // HOUR_S % 24
+    _, day = np.unique(log.user * (int(log.day.max()) + 1) + log.day, return_inverse=True)
     nobody = np.zeros(log.n_events, np.int64)
     sides: dict[str, tuple[NDArray, NDArray, NDArray]] = {
         "hour_place": (hour, cell, nobody),
@@ -174,7 +175,7 @@ def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     answer = {}
     for name, (x, y, given) in sides.items():
         known = (x >= 0) & (y >= 0)
-        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed)
+        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=day[known])
     return answer
 
 

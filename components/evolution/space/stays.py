@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from components.errors import DataError
 from components.evolution.compiled import compiled
+from components.evolution.space.sphere import centres
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ class Stays:
     ----------
     user : (S,) as given
     begin_s, end_s : (S,) first and last position
-    latitude, longitude : (S,) degrees, mean of its positions
+    latitude, longitude : (S,) degrees, centre of its positions
     positions : (S,) how many
     """
 
@@ -83,7 +84,7 @@ def stays(
     positions = np.bincount(label[row], minlength=n)
     begin = np.searchsorted(label[row], np.arange(n))
     first, last = row[begin], row[begin + positions - 1]
-    lat, lon = (np.bincount(label[row], weights=axis[row], minlength=n) / positions for axis in (latitude, longitude))
+    lat, lon = centres(latitude[row], longitude[row], np.ones(len(row)), label[row], n)
     return Stays(user[first], time_s[first], time_s[last], lat, lon, positions)
 
 

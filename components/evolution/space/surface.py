@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from components.errors import DataError
-from components.evolution.log import Log
-from components.features.time import DAY_S
+from components.evolution.log import HOURS_OF_WEEK, Log
+from components.features.time import DAY_S, HOUR_S
 
 Matrix: TypeAlias = sparse.csr_array
 
@@ -27,7 +27,8 @@ class Surface:
     Attributes
     ----------
     cells : (C,) uint64 H3 cells, ascending
-    starts_s : (T+1,) where periods begin, seconds since 1970 on the local clock; the last one is the end
+    starts_s : (T+1,) where periods begin, seconds since 1970 on the local clock, or in UTC where asked so; the last one
+        is the end
     counts : (T, C) events
     neighbours : (C, C) 1 where two cells touch, 0 on the diagonal
     """
@@ -38,7 +39,7 @@ class Surface:
     neighbours: Matrix
 
 
-def surface(log: Log, resolution: int, period_s: int, around: int) -> Surface:
+def surface(log: Log, resolution: int, period_s: int, around: int, *, utc: bool = False) -> Surface:
     """Count located events per cell and period.
 
     Parameters
@@ -47,6 +48,7 @@ def surface(log: Log, resolution: int, period_s: int, around: int) -> Surface:
     resolution : H3 resolution, 0..15; an edge of 8 is 0.53 km, of 7 1.4 km
     period_s : length of a period, s: of a day or a multiple of it, whole local days; else from the first event on
     around : how many rings of cells around those with events belong to the surface; 0: only cells that ever had one
+    utc : periods of the clock that all places share, without its jumps in spring and autumn; else of local clocks
 
     Returns
     -------
@@ -67,7 +69,8 @@ def surface(log: Log, resolution: int, period_s: int, around: int) -> Surface:
             found="none in the log",
             do="Leave the analysis of space out, or bring coordinates with the source.",
         )
-    first, last = int(log.local_s[located].min()), int(log.local_s[located].max())
+    time_s = (log.time_s if utc else log.local_s)[located]
+    first, last = int(time_s.min()), int(time_s.max())
     grain = min(period_s, DAY_S)
     first, end = first - first % grain, last - last % grain + grain  # logs come in whole days
     n = (end - first) // period_s
@@ -79,11 +82,34 @@ def surface(log: Log, resolution: int, period_s: int, around: int) -> Surface:
         )
     whole = _with_rings(cells, around)
     place = np.searchsorted(whole, cells)
-    at = (log.local_s[located] - first) // period_s
+    at = (time_s - first) // period_s
     inside = at < n
     key = at[inside] * len(whole) + place[index[located][inside]]
     counts = np.bincount(key, minlength=n * len(whole)).reshape(n, len(whole))
     return Surface(whole, first + period_s * np.arange(n + 1), counts, neighbours_of(whole, 1))
+
+
+def hours_of_week(log: Log, found: Surface, resolution: int, columns: NDArray[np.integer]) -> NDArray[np.int64]:
+    """(T, K) local hour of the week, 0 = Monday 00:00, of each UTC period in K cells of a surface.
+
+    The clock of a cell is that of its latest event before the end of the period; of its first one before that.
+
+    Parameters
+    ----------
+    log : Log
+    found : of `surface(log, resolution, ..., utc=True)`
+    resolution : H3 resolution of its cells
+    columns : (K,) of cells that have events
+    """
+    cells, index = log.cells(resolution)
+    hours = np.empty((len(found.counts), len(columns)), np.int64)
+    for place, column in enumerate(columns):
+        rows = np.flatnonzero(index == np.searchsorted(cells, found.cells[column]))
+        rows = rows[np.argsort(log.time_s[rows], kind="stable")]
+        latest = np.maximum(np.searchsorted(log.time_s[rows], found.starts_s[1:], side="left") - 1, 0)
+        local_s = found.starts_s[:-1] + (log.local_s - log.time_s)[rows[latest]]
+        hours[:, place] = (local_s // HOUR_S + 3 * 24) % HOURS_OF_WEEK  # 1970-01-01 was a Thursday
+    return hours
 
 
 def neighbours_of(cells: NDArray[np.uint64], rings: int) -> Matrix:

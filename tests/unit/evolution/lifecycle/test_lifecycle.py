@@ -68,6 +68,12 @@ def test_the_one_that_a_total_would_betray_takes_another_with_it() -> None:
     assert suppress(table, "users", ["share"], 1, ["group"])["suppressed"].sum() == 0
 
 
+def test_what_is_hidden_of_a_group_is_never_about_a_handful() -> None:
+    table = pl.DataFrame({"group": ["a"] * 3 + ["b"] * 3 + ["c"] * 2, "users": [3, 0, 0, 50, 2, 2, 0, 9]})
+    found = suppress(table, "users", [], 5, ["group"])
+    assert found["suppressed"].to_list() == [True] * 6 + [False] * 2
+
+
 def test_a_curve_is_thinned_to_steps_of_many() -> None:
     curve = pl.DataFrame(
         {

@@ -18,7 +18,7 @@ from tests.unit.evolution.lifecycle.logs import days, frame
 from tests.unit.features import sample
 
 
-def events(*rows: tuple[str, int, float | None, int]) -> pl.DataFrame:
+def events(*rows: tuple[str, int, float | None, int | None]) -> pl.DataFrame:
     user, second, value, offset = zip(*rows, strict=True)
     return pl.DataFrame(
         {
@@ -40,6 +40,13 @@ def test_events_of_one_local_day_are_one_occasion() -> None:
     assert found.unit.tolist() == [0, 1]
     assert found.value.tolist() == [5.0, 2.0]
     assert np.isnan(occasions_of(events(("a", 1, None, 0))).value).all()
+
+
+def test_an_event_without_an_offset_is_on_the_clock_of_the_zone() -> None:
+    log = events(("a", 2 * 3600, None, None), ("b", 2 * 3600, None, 60))
+    assert occasions_of(log, zone="America/New_York").unit.tolist() == [-1, 0]
+    assert occasions_of(log.drop("utc_offset_min"), zone="America/New_York").unit.tolist() == [-1, -1]
+    assert occasions_of(log).unit.tolist() == [0, 0]
 
 
 def test_what_is_before_a_moment() -> None:

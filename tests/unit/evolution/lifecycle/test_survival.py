@@ -9,6 +9,7 @@ from components.errors import DataError
 from components.evolution.lifecycle.survival import (
     Durations,
     fit_cox,
+    holm,
     kaplan_meier,
     log_rank,
     until_next,
@@ -87,6 +88,19 @@ def test_hazards_that_cross_are_said_not_to_be_proportional() -> None:
     found = fit_cox(Durations(life, np.ones(800, bool)), {"early": early.astype(float)}, 0.95)
     assert not found.table["proportional"][0]
     assert "not proportional in early" in found.verdict
+
+
+def test_many_traits_do_not_raise_an_alarm_by_their_number() -> None:
+    assert holm(np.array([0.04, 0.01, 0.03])) == pytest.approx([0.06, 0.03, 0.06])
+    raw, said = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        traits = {f"t{i}": rng.normal(size=200) for i in range(12)}
+        found = fit_cox(Durations(rng.exponential(10, 200), np.ones(200, bool)), traits, 0.95)
+        raw.append((found.table["proportional_p"] < 0.05).any())
+        said.append(not found.verdict.startswith("No sign"))
+    assert sum(raw) >= 3
+    assert sum(said) <= 1
 
 
 def test_nothing_to_learn_from_is_refused() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 
 import h3
 import numpy as np
 import pytest
+from scipy import sparse
 
 from components.evolution.space.autocorrelation import gearys_c, morans_i
 from components.evolution.space.emerging import emerging, mann_kendall
@@ -130,3 +132,15 @@ def test_a_spot_that_appears_is_new_or_consecutive(grid: tuple[np.ndarray, Matri
     assert (found.hot[steps == 0] == "consecutive").all()
     assert np.isin(found.hot[steps > 3], ["none", "new", "sporadic"]).all()
     assert (found.hot[steps > 3] == "none").mean() > 0.97
+
+
+def test_local_moran_holds_no_more_draws_than_it_needs() -> None:
+    """All orders of 1,000 cells would be 64 MB."""
+    n = 1000
+    ring = sparse.csr_array(sparse.diags_array([1.0, 1.0], offsets=[-1, 1], shape=(n, n)))
+    x = np.random.default_rng(0).normal(size=n)
+    tracemalloc.start()
+    local_moran(x, ring, 8000, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6

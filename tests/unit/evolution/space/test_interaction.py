@@ -8,7 +8,7 @@ import pytest
 from components.errors import DataError
 from components.evolution.space.information import mutual_information
 from components.evolution.space.interaction import interaction
-from components.evolution.space.lags import leads, without_profile
+from components.evolution.space.lags import leads, without_common, without_profile
 from components.features.place import haversine_km
 
 DAY = 86_400
@@ -56,8 +56,25 @@ def test_outbreaks_are_found_and_users_of_their_own_are_not() -> None:
     assert found.p_family[0, 0] == 1 / 200
     assert found.ratio[0, 0] > 3
     alone = np.concatenate([np.arange(200), 200 + np.repeat(np.arange(40), 5)])
-    by_user = interaction(lat, lon, time_s, alone, [0.3, 1.0], [DAY, 5 * DAY], 199, 0)
+    by_user = interaction(lat, lon, time_s, alone, [0.3, 1.0], [DAY, 5 * DAY], 199, 0, between=True)
     assert by_user.p_overall > 0.05  # a burst of one user is no interaction between users
+
+
+def test_users_who_move_once_by_themselves_do_not_interact() -> None:
+    user = np.repeat(np.arange(40), 10)
+    p = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        home = rng.uniform(0, 5, (40, 2, 2))  # before and after the move
+        time_s = np.sort(rng.integers(0, 60 * DAY, (40, 10)), axis=1)
+        moved = (time_s >= rng.integers(10 * DAY, 50 * DAY, (40, 1))).astype(int)
+        lat, lon = (home[user, moved.ravel(), axis] for axis in (0, 1))
+        p.append(
+            interaction(
+                40 + lat, lon, time_s.ravel(), user, [5.0, 50.0], [DAY, 10 * DAY], 99, seed, between=True
+            ).p_overall
+        )
+    assert np.mean(np.array(p) <= 0.05) <= 0.2
 
 
 def test_clusters_in_space_and_peaks_in_time_alone_are_none() -> None:
@@ -103,11 +120,41 @@ def test_independent_series_with_memory_lead_nobody() -> None:
     assert np.mean(np.array(p) <= 0.05) <= ALLOWED
 
 
+def test_a_common_driver_without_lag_is_no_lead_either_way() -> None:
+    rng = np.random.default_rng(9)
+    p = []
+    for _ in range(60):
+        series = autoregressive(rng, 600, 1, 0.9) + rng.normal(size=(600, 2))
+        p.append(leads(series, 6).p[~np.eye(2, dtype=bool)])
+    assert (np.mean(np.array(p) <= 0.05, axis=0) <= ALLOWED).all()
+
+
+def test_regions_that_grow_by_themselves_do_not_lead() -> None:
+    rng = np.random.default_rng(10)
+    rise = np.linspace(0, 3, 600)[:, None] ** [1, 1.5]
+    p = [leads(rise + rng.normal(size=(600, 2)), 6).p[~np.eye(2, dtype=bool)] for _ in range(60)]
+    assert (np.mean(np.array(p) <= 0.05, axis=0) <= ALLOWED).all()
+
+
+def test_a_lead_of_three_hours_in_a_common_driver_is_found() -> None:
+    rng = np.random.default_rng(11)
+    driver = autoregressive(rng, 1503, 1, 0.8)[:, 0]
+    found = leads(np.stack([driver[3:], driver[:-3]], axis=1) + rng.normal(size=(1500, 2)), 6)
+    assert (found.lag[0, 1], found.p[0, 1] <= 0.05, found.p[1, 0] > 0.5) == (3, True, True)
+
+
+def test_the_common_mean_of_few_regions_stays() -> None:
+    series = np.random.default_rng(12).normal(size=(50, 4))
+    assert np.abs(without_common(series).sum(axis=1)).max() < 1e-12
+    assert np.array_equal(without_common(series[:, :3]), series[:, :3])
+
+
 def test_a_common_rhythm_is_no_lead_once_it_is_out() -> None:
     rng = np.random.default_rng(6)
     hour = np.arange(24 * 7 * 8)
+    week = np.repeat(hour[:, None] % 168, 2, axis=1)
     daily = np.sin(hour / 24 * 2 * np.pi)[:, None] * 4
-    p = [leads(without_profile(daily + rng.normal(size=(len(hour), 2)), 168), 6).p[0, 1] for _ in range(100)]
+    p = [leads(without_profile(daily + rng.normal(size=(len(hour), 2)), week), 6).p[0, 1] for _ in range(100)]
     assert np.mean(np.array(p) <= 0.05) <= ALLOWED
     with pytest.raises(DataError, match="steps"):
         leads(np.zeros((50, 2)), 6)
@@ -126,6 +173,21 @@ def test_information_of_a_known_channel() -> None:
     given = mutual_information(x, y, x, 19, 0)  # nothing is left once x is known
     assert given.plain == pytest.approx(0, abs=1e-9)
     assert given.p == 1
+
+
+def test_visits_of_equal_events_are_one_piece_of_evidence() -> None:
+    """Hour and place are independent; each day has one visit of three events."""
+    rng = np.random.default_rng(13)
+    day = np.repeat(np.arange(120), 3)
+    by_day, by_event = [], []
+    for seed in range(60):
+        hour, place, user = rng.integers(0, 6, 120)[day], rng.integers(0, 4, 120)[day], day // 40
+        by_day.append(mutual_information(hour, place, user, 99, seed, block=day).p <= 0.05)
+        by_event.append(mutual_information(hour, place, user, 99, seed).p <= 0.05)
+    assert np.mean(by_day) <= ALLOWED
+    assert np.mean(by_event) > 0.5
+    tied = mutual_information(hour, hour // 2, user, 99, 0, block=day)
+    assert tied.p == 0.01
 
 
 def test_few_events_carry_no_information() -> None:

@@ -136,6 +136,14 @@ def test_stays_by_hand() -> None:
     assert len(stays(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0), 200.0, 1800, 3600).user) == 0
 
 
+def test_a_stay_on_the_antimeridian_is_there() -> None:
+    lon = np.array([179.9995, -179.9995, 179.9995, -179.9995])
+    found = stays(np.zeros(4, int), np.arange(4) * 900, np.full(4, -17.0), lon, 200.0, 1800, 3600)
+    assert found.positions.tolist() == [4]
+    assert found.latitude[0] == pytest.approx(-17)
+    assert abs(found.longitude[0]) == pytest.approx(180)
+
+
 def test_two_people_at_one_place_are_two_stays() -> None:
     user = np.repeat([3, 5], 4)
     found = stays(user, np.tile(np.arange(4) * 900, 2), np.full(8, 1.0), np.full(8, 1.0), 200.0, 1800, 3600)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h3
 import numpy as np
 import pytest
 
 from components.errors import DataError
-from components.evolution.space.surface import neighbours_of, surface
+from components.evolution.space.surface import hours_of_week, neighbours_of, surface
 from tests.unit.evolution.planted import log_of
 
 DAY = 86_400
@@ -31,6 +33,22 @@ def test_every_event_of_a_whole_period_is_counted_once() -> None:
     assert set(found.cells) < set(wider.cells)
     assert wider.counts.sum() == n
     assert surface(log, 8, 3 * DAY, 0).counts.shape[0] == 2
+
+
+def test_utc_periods_run_together_where_clocks_differ() -> None:
+    """Two cities five hours apart, one event in every hour of each."""
+    hour = np.tile(np.arange(24), 2) * 3600
+    log = log_of(
+        np.repeat([0, 1], 24), hour, latitude=np.repeat([48.85, 40.7], 24), longitude=np.repeat([2.3, -74], 24)
+    )
+    log = replace(log, local_s=log.time_s - np.repeat([0, 5], 24) * 3600)
+    assert surface(log, 5, 3600, 0).counts.shape == (29, 2)
+    found = surface(log, 5, 3600, 0, utc=True)
+    assert found.counts.tolist() == [[1, 1]] * 24
+    hours = hours_of_week(log, found, 5, np.arange(2))
+    east = int(np.argmax(hours[0] == 0))  # the log begins on a Monday at midnight UTC
+    assert hours[:, east].tolist() == list(range(24))
+    assert hours[:, 1 - east].tolist() == [(one - 5) % 168 for one in range(24)]
 
 
 def test_neighbours_are_a_disk() -> None:
