@@ -21,7 +21,8 @@ from typing import Any
 import polars as pl
 
 from benchmarks.machine import machine
-from components.evolution.lifecycle import LifecycleParams, lifecycle
+from components.evolution.lifecycle import lifecycle
+from components.params import LifecycleParams
 from components.evolution.lifecycle.churn import Calibration, judge_churn
 from components.evolution.lifecycle.customer_base import fit_customer_base, judge_customer_base
 from components.evolution.lifecycle.measures import Estimate, Verdict
@@ -95,9 +96,8 @@ def states(events: pl.DataFrame, draws: int) -> tuple[list[Record], list[Record]
         min_users=10,
         bootstrap=draws,
         confidence=_CONFIDENCE,
-        seed=_SEED,
     )
-    found = lifecycle(events, params)
+    found = lifecycle(events, params, _SEED)
     for note in found.notes:
         logging.info("%s", note)
     rows = []
