@@ -61,7 +61,14 @@ def interest_report(
 def _forecast(found: Sequences, windows: Windows, params: InterestParams, seed: int) -> Record:
     try:
         told = forecast(
-            found, windows, params.half_lives, params.priors, params.scored_months, params.draws, params.confidence, seed
+            found,
+            windows,
+            params.half_lives,
+            params.priors,
+            params.scored_months,
+            params.draws,
+            params.confidence,
+            seed,
         )
     except DataError as error:
         return {"missing": str(error)}
