@@ -22,13 +22,13 @@ import polars as pl
 
 from benchmarks.machine import machine
 from components.evolution.lifecycle import lifecycle
-from components.params import LifecycleParams
 from components.evolution.lifecycle.churn import Calibration, judge_churn
 from components.evolution.lifecycle.customer_base import fit_customer_base, judge_customer_base
 from components.evolution.lifecycle.measures import Estimate, Verdict
 from components.evolution.lifecycle.occasions import Occasions, occasions_of
 from components.evolution.lifecycle.scorers import SCORERS
 from components.files import write_json
+from components.params import LifecycleParams
 
 _DAY_S, _WEEK = 86_400, 7
 MOMENT = (dt.date(1997, 10, 1) - dt.date(1970, 1, 1)).days

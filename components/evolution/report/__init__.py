@@ -1,4 +1,5 @@
-"""The findings of all rooms as a person reads them: tables, sentences, pictures, one HTML file that needs nothing else."""
+"""The findings of all rooms as a person reads them: tables, sentences, pictures, one HTML file that needs nothing "
+"else."""
 
 from components.evolution.report.guard import guarded
 from components.evolution.report.page import render

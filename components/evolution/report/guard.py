@@ -1,4 +1,4 @@
-"""Findings without counts of a handful of people: what is told of fewer users than allowed becomes null, or is left out.
+"""Findings without counts of a handful of people: what tells of too few becomes null, or is left out.
 
 Cells, flows, regions, areas, segments and states are guarded where they are computed; here is what remains. Never here:
 a figure, or a sentence about one.

@@ -69,7 +69,7 @@ def week(profile: pl.DataFrame) -> Markup:
 def retention(cohorts: pl.DataFrame) -> Markup:
     """Share of each monthly cohort that is active so many months later; an empty square is not shown or not known."""
     names = cohorts["cohort"].unique(maintain_order=True).to_list()
-    ages = int(cohorts["months_later"].max() or 0) + 1  # type: ignore[arg-type,operator]
+    ages = int(cohorts["months_later"].max() or 0) + 1  # type: ignore[arg-type]
     left, top, tall = 56.0, 16.0, 22.0
     wide = min((_WIDTH - left) / ages, 60.0)
     parts = [
@@ -95,7 +95,8 @@ def retention(cohorts: pl.DataFrame) -> Markup:
         if wide >= 26:
             shade = "on" if value > 0.5 else "tick"
             parts.append(
-                f'<text class="{shade}" x="{x + wide / 2:.1f}" y="{y + 15}" text-anchor="middle">{100 * value:.0f}</text>'
+                f'<text class="{shade}" x="{x + wide / 2:.1f}" y="{y + 15}" text-anchor="middle">'
+                f"{100 * value:.0f}</text>"
             )
     return _svg(parts, top + tall * len(names) + 2, "Retention of monthly cohorts, per cent")
 
