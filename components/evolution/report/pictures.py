@@ -90,13 +90,11 @@ def retention(cohorts: pl.DataFrame) -> Markup:
         told = f"{row['cohort']}, {row['months_later']} months later: {100 * value:.0f}% of {row['users']} users"
         parts.append(
             f'<rect class="heat" x="{x + 1:.1f}" y="{y + 1}" width="{wide - 2:.1f}" height="{tall - 2}" rx="2" '
-            f'fill-opacity="{_depth(value)}"><title>{told}</title></rect>'
+            f'fill-opacity="{_depth(0.5 * value)}"><title>{told}</title></rect>'
         )
         if wide >= 26:
-            shade = "on" if value > 0.5 else "tick"
             parts.append(
-                f'<text class="{shade}" x="{x + wide / 2:.1f}" y="{y + 15}" text-anchor="middle">'
-                f"{100 * value:.0f}</text>"
+                f'<text class="cell" x="{x + wide / 2:.1f}" y="{y + 15}" text-anchor="middle">{100 * value:.0f}</text>'
             )
     return _svg(parts, top + tall * len(names) + 2, "Retention of monthly cohorts, per cent")
 
