@@ -168,7 +168,7 @@ def test_a_log_without_places_is_told_without_space(tmp_path: Path, events: pl.D
 
 
 def test_a_log_of_some_days_says_what_it_cannot_tell(tmp_path: Path, events: pl.DataFrame) -> None:
-    short = events.filter(pl.col("timestamp") < events["timestamp"].min() + np.timedelta64(6, "D"))
+    short = events.filter(pl.col("timestamp") < events["timestamp"].min() + np.timedelta64(4, "D"))
     params = workspace(tmp_path, short, quick() | {"windows": {"tune": "1d", "blend": "1d", "test": "1d"}})
     evolve(tmp_path, params)
     found = json.loads(contents(tmp_path)["findings.json"])
