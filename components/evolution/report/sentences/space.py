@@ -15,7 +15,7 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     """Where is hot, what moves together, how far people go."""
     asked, surface, mobility = params.space, found["surface"], found["mobility"]
     moran, near = surface["morans_i"], found["interaction"]
-    shuffles = f"{asked.permutations} shuffles"
+    shuffles = f"{count(asked.permutations)} shuffles"
     known = f"{count(mobility['users'])} users; {drawn(asked.draws)}"
     hot = surface["hot"][-1]
     classes = surface.get("hot_classes", {})
@@ -28,11 +28,11 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
             f"{count(surface['cells'])} cells of resolution {asked.resolution}, {shuffles}, {p_words(moran['p'])}",
         ),
         Sentence(
-            f"{count(hot)} cells were hot in the last of {count(surface['periods'])} periods"
+            f"{count(hot) if hot else 'No'} cells were hot in the last of {count(surface['periods'])} periods"
             + (f"; {count(lasting)} of all have been hot nearly always." if classes else "."),
             f"Getis–Ord G*, periods of {asked.period_days} days, {shuffles}, {discoveries(asked.level)}",
         ),
-        _nearness(near, asked.level, shuffles),
+        _nearness(near, asked.level),
         Sentence(
             f"Half of the users stay within {mobility['radius_km']['p50']:.1f} km of their centre (radius of gyration; "
             f"one in ten beyond {mobility['radius_km']['p90']:.1f} km); {estimate(mobility['explorers'], share)} "
@@ -75,9 +75,9 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     return said
 
 
-def _nearness(near: Record, level: float, shuffles: str) -> Sentence:
+def _nearness(near: Record, level: float) -> Sentence:
     between = near["between_users"]
-    where = f"{count(near['events'])} events, {shuffles} of the times of each user, {p_words(between['p_overall'])}"
+    where = f"{count(near['events'])} events, shuffles of the times of each user, {p_words(between['p_overall'])}"
     distance, span = near["distances_km"][0], near["spans_h"][0]
     ratio = between["ratio"][0][0]
     if between["p_overall"] > level or ratio is None:
