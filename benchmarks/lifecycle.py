@@ -22,13 +22,14 @@ from typing import Any
 import polars as pl
 
 from benchmarks.machine import machine
-from components.evolution.lifecycle import LifecycleParams, lifecycle
+from components.evolution.lifecycle import lifecycle
 from components.evolution.lifecycle.churn import Calibration, judge_churn
 from components.evolution.lifecycle.customer_base import fit_customer_base, judge_customer_base
 from components.evolution.lifecycle.measures import Estimate, Verdict
 from components.evolution.lifecycle.occasions import Occasions, occasions_of
 from components.evolution.lifecycle.scorers import SCORERS
 from components.files import write_json
+from components.params import LifecycleParams
 
 _DAY_S, _WEEK = 86_400, 7
 MOMENT = (dt.date(1997, 10, 1) - dt.date(1970, 1, 1)).days
@@ -97,11 +98,10 @@ def states(events: pl.DataFrame, draws: int) -> tuple[list[Record], list[Record]
         min_users=10,
         bootstrap=draws,
         confidence=_CONFIDENCE,
-        seed=_SEED,
     )
     rows: dict[str, Record] = {}
     for moves in _CHAIN_MOVES:  # all are shown: none was chosen before it was judged
-        found = lifecycle(events, params.model_copy(update={"chain_moves": moves}))
+        found = lifecycle(events, params.model_copy(update={"chain_moves": moves}), _SEED)
         for line in found.backtest.to_dicts():
             name = f"markov of {moves} moves" if line["method"] == "markov" else line["method"]
             row = rows.setdefault(f"{name}, {line['steps']} ahead", {})

@@ -17,6 +17,14 @@ from components.params.data import (
     VectorParams,
     WindowParams,
 )
+from components.params.evolve import (
+    EvolveParams,
+    HabitParams,
+    HoursParams,
+    InterestParams,
+    LifecycleParams,
+    SpaceParams,
+)
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
     BaselineParams,
@@ -74,14 +82,19 @@ __all__ = [
     "EnsembleParams",
     "EvaluationParams",
     "EventParams",
+    "EvolveParams",
     "FeatureParams",
     "FillParams",
     "FloatRange",
     "FlowParams",
     "Fraction",
     "GateParams",
+    "HabitParams",
+    "HoursParams",
     "IntRange",
+    "InterestParams",
     "ItemLossParams",
+    "LifecycleParams",
     "MemoryParams",
     "ModelParams",
     "NetworkParams",
@@ -103,6 +116,7 @@ __all__ = [
     "ServingParams",
     "SimulationParams",
     "SourceParams",
+    "SpaceParams",
     "Span",
     "TrainParams",
     "TrainingParams",

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from components.errors import ConfigError
 from components.params.data import EventParams, FeatureParams, SimulationParams, ValidationParams, WindowParams
+from components.params.evolve import EvolveParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
 from components.params.search import SearchParams
@@ -39,6 +40,7 @@ class Params(Section):
     policy: PolicyParams
     serving: ServingParams
     update: UpdateParams
+    evolve: EvolveParams
     flow: FlowParams
 
 

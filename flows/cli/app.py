@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import benchmark, compress, doctor, explain, init, pipeline, promotion, run, search, serve, ui, update
+from flows.cli import (
+    benchmark,
+    compress,
+    doctor,
+    evolve,
+    explain,
+    init,
+    pipeline,
+    promotion,
+    run,
+    search,
+    serve,
+    ui,
+    update,
+)
 
 app = typer.Typer(
     name="chronotope",
@@ -23,6 +37,7 @@ app.command()(pipeline.features)
 app.command()(pipeline.train)
 app.command()(compress.compress)
 app.command()(pipeline.evaluate)
+app.command()(evolve.evolve)
 app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)

@@ -16,6 +16,7 @@ LAYERS = [
     {"workspace", "stage", "language"},
     {"events", "knowledge"},
     {"features"},
+    {"evolution"},
     {"predictor"},
     {"memory", "models", "evaluation", "observers"},
     {"training", "baselines"},
@@ -27,7 +28,7 @@ LAYERS = [
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.
-EDGES = {"validate", "train", "compress", "blend", "evaluate"}
+EDGES = {"validate", "train", "compress", "blend", "evaluate", "evolve"}
 #: Engines, and the only place that imports each.
 ENGINES = {
     "prefect": "flows/",

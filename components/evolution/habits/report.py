@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from components.evolution.habits.cohorts import cohorts
 from components.evolution.habits.predictability import predictability
@@ -21,24 +20,10 @@ from components.evolution.record import plain
 from components.evolution.sequences import sequences
 from components.evolution.significance import Estimate, mean_by_user
 from components.features.time import DAY_S, HOUR_S
-from components.params.section import Fraction, Section
+from components.params import HabitParams
 
 Record = dict[str, Any]
 _PARTS_OF_DAY = 6  # of four hours each, apart for weekdays and weekends
-
-
-class HabitParams(Section):
-    """What is asked of habits."""
-
-    bandwidth_h: float = Field(ge=0)
-    profile_prior: float = Field(gt=0)  # events
-    least_events: int = Field(ge=2)  # of a user whose figures are averaged
-    most_events: int = Field(ge=10)  # newest ones, of an entropy rate
-    least_days: int = Field(ge=1)  # on each side of a shift
-    permutations: int = Field(ge=99)
-    level: float = Fraction
-    draws: int = Field(ge=10)
-    confidence: float = Field(gt=0, lt=1)
 
 
 def habit_report(log: Log, params: HabitParams, seed: int) -> Record:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from components.errors import DataError
 from components.evolution.drift import drift
 from components.evolution.interests.diversity import diversity
 from components.evolution.interests.forecast import forecast
@@ -20,30 +20,12 @@ from components.evolution.interests.popularity import popularity
 from components.evolution.interests.widening import widening
 from components.evolution.log import Log
 from components.evolution.record import plain
-from components.evolution.sequences import Sequences, months, sequences, sliding
+from components.evolution.sequences import Sequences, Windows, months, sequences, sliding
 from components.evolution.significance import mean_by_user
 from components.features.time import DAY_S
-from components.params.section import Fraction, Section
+from components.params import InterestParams
 
 Record = dict[str, Any]
-
-
-class InterestParams(Section):
-    """What is asked of interests."""
-
-    window_days: int = Field(ge=1)
-    step_days: int = Field(ge=1)
-    least_events: int = Field(ge=2)  # of a window, and of a user in all
-    permutations: int = Field(ge=99)
-    level: float = Fraction
-    least_users: int = Field(ge=1)  # of a segment that is shown
-    lags: int = Field(ge=1)
-    half_lives: tuple[float, ...]  # months
-    priors: tuple[float, ...] = Field(min_length=1)  # events
-    scored_months: int = Field(ge=1)
-    head_share: float = Fraction
-    draws: int = Field(ge=10)
-    confidence: float = Field(gt=0, lt=1)
 
 
 def interest_report(
@@ -59,25 +41,38 @@ def interest_report(
     params : InterestParams
     seed : of every draw
 
-    Raises
-    ------
-    DataError
-        There are too few months to score a forecast.
+    A log with too few months to score a forecast has none, and says why.
     """
     users = sequences(log, log.category, len(log.categories), None)
     items = sequences(log, log.item, len(log.items), None)
     interval = params.draws, params.confidence, seed
     monthly = months(users)
-    told = forecast(users, monthly, params.half_lives, params.priors, params.scored_months, *interval)
     found = {
         "users": _changes(users, params, seed),
         "segments": _segments(log, segment, names, params, seed),
         "breadth": _breadth(users, params, seed),
         "persistence": persistence(users, monthly, params.lags, *interval),
-        "forecast": {"chosen": told.chosen, "users": int(told.units.sum()), "ways": told.scores},
+        "forecast": _forecast(users, monthly, params, seed),
         "popularity": popularity(items, months(items), params.head_share, *interval),
     }
     return dict(plain(found))
+
+
+def _forecast(found: Sequences, windows: Windows, params: InterestParams, seed: int) -> Record:
+    try:
+        told = forecast(
+            found,
+            windows,
+            params.half_lives,
+            params.priors,
+            params.scored_months,
+            params.draws,
+            params.confidence,
+            seed,
+        )
+    except DataError as error:
+        return {"missing": str(error)}
+    return {"chosen": told.chosen, "users": int(told.units.sum()), "ways": told.scores}
 
 
 def _segments(

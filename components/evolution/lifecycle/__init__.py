@@ -3,7 +3,6 @@
 Judged by each user's own rhythm, from events alone. Never here: what anyone should do about it, or a ranking of items.
 """
 
-from components.evolution.lifecycle.params import LifecycleParams
 from components.evolution.lifecycle.report import Lifecycle, lifecycle
 
-__all__ = ["Lifecycle", "LifecycleParams", "lifecycle"]
+__all__ = ["Lifecycle", "lifecycle"]

@@ -21,7 +21,6 @@ from components.evolution.lifecycle.backtest import backtest
 from components.evolution.lifecycle.churn import judge_churn, p_churn
 from components.evolution.lifecycle.customer_base import CustomerBase, fit_customer_base, judge_customer_base
 from components.evolution.lifecycle.occasions import Occasions, occasions_of
-from components.evolution.lifecycle.params import LifecycleParams
 from components.evolution.lifecycle.purchases import purchases_of
 from components.evolution.lifecycle.rhythm import Rhythm, fit_rhythm
 from components.evolution.lifecycle.scorers import PROBABLE, traits
@@ -36,6 +35,7 @@ from components.evolution.lifecycle.survival import (
 )
 from components.evolution.lifecycle.transitions import chain, count_moves, forecast, transitions
 from components.features.store import Store
+from components.params import LifecycleParams
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Lifecycle:
     notes: tuple[str, ...]
 
 
-def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams, zone: str = "UTC") -> Lifecycle:
+def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams, seed: int, zone: str = "UTC") -> Lifecycle:
     """Tell the life cycle of a log's users.
 
     Parameters
@@ -80,6 +80,7 @@ def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams, zone: str = "U
     log, zone : Store or pl.DataFrame, and IANA time zone
         See `occasions.occasions_of`.
     params : LifecycleParams
+    seed : of every draw
 
     Returns
     -------
@@ -103,9 +104,9 @@ def lifecycle(log: Store | pl.DataFrame, params: LifecycleParams, zone: str = "U
         states=tables.states_table(states, moments, params.unit_s, params.min_users),
         transitions=tables.transitions_table(transitions(states, params.confidence), params.min_users),
         forecast=_forecast(states, moments, params),
-        backtest=_or_note(lambda: _backtest(states, params), "The forecast of states was not judged", notes),
+        backtest=_or_note(lambda: _backtest(states, params, seed), "The forecast of states was not judged", notes),
         parameters=base.parameters(params.confidence),
-        judged=_judged(occasions, params, notes),
+        judged=_judged(occasions, params, notes, seed),
         survival=curves,
         hazards=hazards,
         by_state=tables.by_state(users, params.min_users),
@@ -142,7 +143,7 @@ def _forecast(states: NDArray[np.int8], moments: NDArray[np.int64], params: Life
     return tables.forecast_table(expected, dates, params.min_users)
 
 
-def _backtest(states: NDArray[np.int8], params: LifecycleParams) -> pl.DataFrame:
+def _backtest(states: NDArray[np.int8], params: LifecycleParams, seed: int) -> pl.DataFrame:
     return tables.backtest_table(
         backtest(
             states,
@@ -151,14 +152,14 @@ def _backtest(states: NDArray[np.int8], params: LifecycleParams) -> pl.DataFrame
             params.chain_moves,
             params.bootstrap,
             params.confidence,
-            params.seed,
+            seed,
         )
     )
 
 
-def _judged(occasions: Occasions, params: LifecycleParams, notes: list[str]) -> pl.DataFrame:
+def _judged(occasions: Occasions, params: LifecycleParams, notes: list[str], seed: int) -> pl.DataFrame:
     moment, horizon = occasions.end - params.horizon, params.horizon
-    draw = (params.bootstrap, params.confidence, params.seed)
+    draw = (params.bootstrap, params.confidence, seed)
 
     def counts() -> pl.DataFrame:
         found = judge_customer_base(occasions, moment, horizon, *draw)

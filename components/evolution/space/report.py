@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from components.evolution.log import Log
 from components.evolution.record import plain
@@ -28,48 +27,9 @@ from components.evolution.space.places import dense_areas
 from components.evolution.space.surface import hours_of_week, surface
 from components.features.place import cell_name
 from components.features.time import DAY_S, HOUR_S
-from components.params.section import Fraction, Section
+from components.params import HoursParams, SpaceParams
 
 Record = dict[str, Any]
-
-
-class HoursParams(Section):
-    """Local hours of an anchor, over midnight where begin is after end."""
-
-    begin: int = Field(ge=0, le=23)
-    end: int = Field(ge=1, le=24)
-    weekdays_only: bool
-
-    def hours(self) -> Hours:
-        return Hours(self.begin, self.end, self.weekdays_only)
-
-
-class SpaceParams(Section):
-    """What is asked of space; lengths of time are whole days or hours, distances km."""
-
-    resolution: int = Field(ge=0, le=15)  # of hot spots, flows and information
-    region_resolution: int = Field(ge=0, le=15)  # of regions that may lead each other
-    place_resolution: int = Field(ge=0, le=15)  # of places that users know
-    period_days: int = Field(ge=1)
-    around: int = Field(ge=0)
-    permutations: int = Field(ge=99)
-    level: float = Fraction
-    distances_km: tuple[float, ...] = Field(min_length=1)
-    spans_h: tuple[int, ...] = Field(min_length=1)
-    interaction_events: int = Field(ge=100)
-    regions: int = Field(ge=2)
-    lag_h: int = Field(ge=1)
-    flow_h: int = Field(ge=1)
-    least_users: int = Field(ge=1)
-    core_places: int = Field(ge=1)
-    home: HoursParams
-    work: HoursParams
-    anchor_events: int = Field(ge=1)
-    anchor_share: float = Fraction
-    area_radius_km: float = Field(gt=0)
-    area_events: int = Field(ge=1)
-    draws: int = Field(ge=10)
-    confidence: float = Field(gt=0, lt=1)
 
 
 def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
@@ -109,14 +69,18 @@ def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
         "gearys_c": gearys_c(whole, found.neighbours, params.permutations, seed),
         "clusters": int(((local.q <= params.level) & (local.quadrant == 1)).sum()),
         "outliers": int(((local.q <= params.level) & np.isin(local.quadrant, [2, 4])).sum()),
+        "starts_s": found.starts_s[:-1],
         "hot": (state == 1).sum(axis=1),
         "cold": (state == -1).sum(axis=1),
     }
     if classes is not None:
+        known = _users_of(log, found.cells, params.resolution) >= params.least_users
         for kind, names in (("hot", classes.hot), ("cold", classes.cold)):
             answer[f"{kind}_classes"] = {name: int((names == name).sum()) for name in CLASSES}
             answer[f"{kind}_cells"] = {
-                cell_name(int(cell)): name for cell, name in zip(found.cells, names, strict=True) if name != CLASSES[0]
+                cell_name(int(cell)): name
+                for cell, name, shown in zip(found.cells, names, known, strict=True)
+                if shown and name != CLASSES[0]
             }
     return answer
 
@@ -138,7 +102,9 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
 
 def _leads(log: Log, params: SpaceParams) -> Record:
     found = surface(log, params.region_resolution, HOUR_S, 0, utc=True)
-    busiest = np.sort(np.argsort(-found.counts.sum(axis=0), kind="stable")[: params.regions])
+    shown = _users_of(log, found.cells, params.region_resolution) >= params.least_users
+    total = np.where(shown, found.counts.sum(axis=0), -1)
+    busiest = np.sort(np.argsort(-total, kind="stable")[: min(params.regions, int(shown.sum()))])
     if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
         return {"regions": len(busiest), "pairs": []}
     hour = hours_of_week(log, found, params.region_resolution, busiest)
@@ -207,8 +173,8 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
     walked = steps(log.user[cell >= 0], cell[cell >= 0])
     explored = exploration(walked, params.draws, params.confidence, seed)
     rules = params.anchor_events, params.anchor_share
-    home = anchors(log, params.place_resolution, params.home.hours(), *rules, None)
-    work = anchors(log, params.place_resolution, params.work.hours(), *rules, home)
+    home = anchors(log, params.place_resolution, _hours(params.home), *rules, None)
+    work = anchors(log, params.place_resolution, _hours(params.work), *rules, home)
     share = mean_by_user(found.explorer[seen], np.ones(int(seen.sum())), params.draws, params.confidence, seed)
     quantiles = np.quantile(found.radius_km[seen], [0.1, 0.5, 0.9])
     return {
@@ -228,16 +194,39 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
 
 def _areas(log: Log, params: SpaceParams) -> Record:
     located = ~np.isnan(log.latitude)
-    points, weight = np.unique(
-        np.stack([log.latitude[located], log.longitude[located]], axis=1), axis=0, return_counts=True
+    points, index, weight = np.unique(
+        np.stack([log.latitude[located], log.longitude[located]], axis=1),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
     )
     events = weight.astype(np.float64)
     found = dense_areas(points[:, 0], points[:, 1], events, params.area_radius_km, params.area_events)
+    pairs = np.unique(np.stack([found.label[index.ravel()], log.user[located]]), axis=1)
+    users = np.bincount(pairs[0][pairs[0] >= 0], minlength=len(found.weight))
     return {
         "areas": len(found.weight),
         "share": float(found.weight.sum() / weight.sum()),
         "largest": [
-            {"latitude": float(lat), "longitude": float(lon), "events": float(events)}
-            for lat, lon, events in list(zip(found.latitude, found.longitude, found.weight, strict=True))[:10]
+            {
+                "latitude": float(found.latitude[one]),
+                "longitude": float(found.longitude[one]),
+                "events": int(found.weight[one]),
+                "users": int(users[one]),
+            }
+            for one in np.flatnonzero(users >= params.least_users)[:10]
         ],
     }
+
+
+def _users_of(log: Log, cells: NDArray[np.uint64], resolution: int) -> NDArray[np.int64]:
+    """(C,) users with an event in each cell."""
+    names, index = log.cells(resolution)
+    there = index >= 0
+    place = np.searchsorted(cells, names)[index[there]]
+    pairs = np.unique(np.stack([place, log.user[there]]), axis=1)
+    return np.bincount(pairs[0], minlength=len(cells))
+
+
+def _hours(of: HoursParams) -> Hours:
+    return Hours(of.begin, of.end, of.weekdays_only)

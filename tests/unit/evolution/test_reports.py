@@ -10,11 +10,12 @@ import polars as pl
 import pytest
 
 from components.errors import DataError
-from components.evolution.habits.report import HabitParams, habit_report
+from components.evolution.habits.report import habit_report
 from components.evolution.interests.forecast import LAST_MONTH
-from components.evolution.interests.report import InterestParams, interest_report
+from components.evolution.interests.report import interest_report
 from components.evolution.log import Log
-from components.evolution.space.report import HoursParams, SpaceParams, space_report
+from components.evolution.space.report import space_report
+from components.params import HabitParams, HoursParams, InterestParams, SpaceParams
 from tests.unit.evolution.planted import log_of
 
 DAY, HOUR = 86_400, 3_600

@@ -7,14 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from components.errors import DataError
-from components.evolution.lifecycle import Lifecycle, LifecycleParams, lifecycle
+from components.evolution.lifecycle import Lifecycle, lifecycle
 from components.evolution.lifecycle.tables import suppress, thinned
+from components.params import LifecycleParams
 from tests.unit.evolution.lifecycle.logs import days, frame, simulated
 
 SETTINGS = {
     "unit_s": 86_400, "actions": None, "every": 28, "moments": 12, "limits": (0.8, 0.95, 0.99), "fresh": 28,
     "chain_moves": 3, "steps": (1, 3), "origins": 3, "horizon": 60, "model": "pareto_nbd", "churn": "pareto_nbd",
-    "calibration": "platt", "min_users": 5, "bootstrap": 50, "confidence": 0.95, "seed": 0,
+    "calibration": "platt", "min_users": 5, "bootstrap": 50, "confidence": 0.95,
 }  # fmt: skip
 
 
@@ -24,7 +25,7 @@ def params(**changed: object) -> LifecycleParams:
 
 @pytest.fixture(scope="module")
 def whole() -> Lifecycle:
-    return lifecycle(frame(simulated(300, 400, seed=6)), params())
+    return lifecycle(frame(simulated(300, 400, seed=6)), params(), 0)
 
 
 def test_tables_hold_together(whole: Lifecycle) -> None:
@@ -53,7 +54,7 @@ def test_no_row_is_about_a_handful(whole: Lifecycle) -> None:
     assert whole.transitions["suppressed"].any()
     assert (whole.survival["happened"] + whole.survival["censored"] >= 5).all()
     assert (
-        not lifecycle(frame(simulated(60, 250, seed=1)), params(min_users=1, horizon=40))
+        not lifecycle(frame(simulated(60, 250, seed=1)), params(min_users=1, horizon=40), 0)
         .transitions["suppressed"]
         .any()
     )
@@ -91,11 +92,11 @@ def test_a_curve_is_thinned_to_steps_of_many() -> None:
 
 
 def test_a_short_log_says_what_it_cannot_tell() -> None:
-    found = lifecycle(frame(simulated(80, 130, seed=2)), params(every=10, horizon=50, moments=4, steps=(2,)))
+    found = lifecycle(frame(simulated(80, 130, seed=2)), params(every=10, horizon=50, moments=4, steps=(2,)), 0)
     assert found.users.height == 80
     assert any("not judged" in note and "shorter horizon" in note for note in found.notes)
     with pytest.raises(DataError, match="longer than 28 units"):
-        lifecycle(frame(days([1, 2], [3, 4])), params())
+        lifecycle(frame(days([1, 2], [3, 4])), params(), 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""The page: sentences, then pictures, of each room; the same findings give the same bytes.
+
+Never here: how a figure is found or said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+import polars as pl
+from markupsafe import Markup
+
+from components.evolution.lifecycle import Lifecycle
+from components.evolution.report import pictures, sentences
+from components.evolution.report.sentences import Sentence
+from components.evolution.report.words import count
+from components.params import EvolveParams
+
+Record = dict[str, Any]
+
+
+def render(found: Record, life: Lifecycle | None, tables: Mapping[str, pl.DataFrame], params: EvolveParams) -> str:
+    """One HTML file that is read offline, in light and dark, on paper and on a phone.
+
+    Parameters
+    ----------
+    found : guarded findings by room, and `log` with users, events, first and last day
+    life : the life cycle's tables, None where there is none
+    tables : what lies beside the page as CSV, by name
+    params : what was asked
+    """
+    rooms = [
+        _room("lifecycle", "Life cycle", found, lambda: _told(life, params)),
+        _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
+        _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
+        _room("space", "Space", found, lambda: sentences.space_sentences(found["space"], params)),
+    ]
+    drawn = _pictures(tables)
+    for room in rooms:
+        room["pictures"] = [one for one in drawn if one["csv"].startswith(room["name"])]
+        room["csv"] = sorted(name for name in tables if name.startswith(room["name"]))
+    return _template().render(log=found["log"], rooms=rooms, states=pictures.STATES)
+
+
+def _told(life: Lifecycle | None, params: EvolveParams) -> list[Sentence]:
+    return [] if life is None else sentences.lifecycle_sentences(life, params)
+
+
+def _room(name: str, title: str, found: Record, say: Any) -> Record:
+    missing = found[name].get("missing")
+    return {
+        "name": name,
+        "title": title,
+        "missing": missing,
+        "sentences": [] if missing else say(),
+        "notes": found[name].get("notes", []),
+    }
+
+
+def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup]]:
+    made = {
+        "lifecycle_states": ("Where users stand, moment by moment", pictures.state_shares),
+        "habits_week": ("Events by hour of the week; the fuller the colour, the more", pictures.week),
+        "habits_cohorts": (
+            "Users still active, %, by the month they were first seen and months later",
+            pictures.retention,
+        ),
+        "space_cells": ("Hot and cold cells by their history", pictures.cells),
+    }
+    return [
+        {"csv": name, "title": title, "picture": draw(tables[name])}
+        for name, (title, draw) in made.items()
+        if name in tables
+    ]
+
+
+@cache
+def _template() -> jinja2.Template:
+    home = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    home.filters |= {"count": count}
+    return home.from_string(resources.files(__package__).joinpath("page.html").read_text("utf-8"))

@@ -1,0 +1,89 @@
+"""Space in sentences: where is hot, what moves together, how far people go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.evolution.report.sentences.sentence import Sentence, discoveries, drawn
+from components.evolution.report.words import count, estimate, number, p_words, share
+from components.params import EvolveParams
+
+Record = dict[str, Any]
+
+
+def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
+    """Where is hot, what moves together, how far people go."""
+    asked, surface, mobility = params.space, found["surface"], found["mobility"]
+    moran, near = surface["morans_i"], found["interaction"]
+    shuffles = f"{count(asked.permutations)} shuffles"
+    known = f"{count(mobility['users'])} users; {drawn(asked.draws)}"
+    hot = surface["hot"][-1]
+    classes = surface.get("hot_classes", {})
+    lasting = classes.get("persistent", 0) + classes.get("intensifying", 0)
+    sure = moran["p"] <= asked.level and moran["value"] > moran["expected"]
+    said = [
+        Sentence(
+            ("Busy cells lie beside busy cells" if sure else "Busy cells lie anywhere")
+            + f": Moran's I is {number(moran['value'])}, by chance {number(moran['expected'])}.",
+            f"{count(surface['cells'])} cells of resolution {asked.resolution}, {shuffles}, {p_words(moran['p'])}",
+        ),
+        Sentence(
+            f"{count(hot) if hot else 'No'} cells were hot in the last of {count(surface['periods'])} periods"
+            + (f"; {count(lasting)} of all have been hot nearly always." if classes else "."),
+            f"Getis–Ord G*, periods of {asked.period_days} days, {shuffles}, {discoveries(asked.level)}",
+        ),
+        _nearness(near, asked.level),
+        Sentence(
+            f"Half of the users stay within {mobility['radius_km']['p50']:.1f} km of their centre (radius of gyration; "
+            f"one in ten beyond {mobility['radius_km']['p90']:.1f} km); {estimate(mobility['explorers'], share)} "
+            "explore rather than return.",
+            known,
+        ),
+        Sentence(
+            f"A user who knows S places goes to a new one with probability {estimate(mobility['rho'])} · S^−γ, "
+            f"γ = {estimate(mobility['gamma'])}.",
+            f"maximum likelihood; {known}",
+        ),
+    ]
+    hour = found["information"]["hour_place_given_user"]
+    said.append(
+        Sentence(
+            f"Beyond who it is, the hour tells {number(hour['excess'])} bits of where ({share(hour['share'])} of "
+            "what there is to tell)."
+            if hour["p"] <= asked.level
+            else "Beyond who it is, the hour does not tell where.",
+            f"mutual information less that of shuffled hours, {p_words(hour['p'])}",
+        )
+    )
+    leads = found["leads"]
+    if leads["pairs"]:
+        first = max(leads["pairs"], key=lambda one: abs(one["correlation"]))
+        said.append(
+            Sentence(
+                f"{len(leads['pairs'])} pairs of regions lead each other; {first['leader']} leads "
+                f"{first['follower']} most, by {first['lag_h']} h (correlation {first['correlation']:.2f}).",
+                f"{leads['regions']} regions, week taken out, {discoveries(asked.level)}",
+            )
+        )
+    else:
+        said.append(
+            Sentence(
+                "No region leads another beyond chance.",
+                f"{leads['regions']} regions, lags up to {asked.lag_h} h, {discoveries(asked.level)}",
+            )
+        )
+    return said
+
+
+def _nearness(near: Record, level: float) -> Sentence:
+    between = near["between_users"]
+    where = f"{count(near['events'])} events, shuffles of the times of each user, {p_words(between['p_overall'])}"
+    distance, span = near["distances_km"][0], near["spans_h"][0]
+    ratio = between["ratio"][0][0]
+    if between["p_overall"] > level or ratio is None:
+        return Sentence("What happens near in space does not happen near in time beyond chance.", f"Knox test, {where}")
+    return Sentence(
+        f"What happens near in space happens near in time: within {distance:g} km and {span} h there are "
+        f"{ratio:.1f} times as many pairs as by chance.",
+        f"Knox test, {where}",
+    )

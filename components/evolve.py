@@ -1,0 +1,119 @@
+"""The stage `evolve`: how interests, habits, places and life cycles of a log's users change, as tables and one page.
+
+Reads data/features; writes reports/evolution/ (findings.json, a CSV for every table, index.html), whole or not at all.
+The same inputs give the same bytes: no clock, no path. Nothing is trained for the service, and no single user is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.errors import DataError, TrainingError
+from components.evolution.habits.report import habit_report
+from components.evolution.interests.report import interest_report
+from components.evolution.lifecycle import Lifecycle, lifecycle
+from components.evolution.log import Log
+from components.evolution.report import guarded, render, tables
+from components.evolution.space.report import space_report
+from components.features.store import Store
+from components.features.time import DAY_S
+from components.files import replace_folder, write_json, write_text
+from components.params import Params
+from components.stage import run_stage
+
+Record = dict[str, Any]
+Progress = Callable[[str], None]
+
+
+def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
+    """Analyse the packed log of a workspace and write `reports/evolution`.
+
+    Parameters
+    ----------
+    root : the workspace
+    params : `evolve`, and `workspace.seed` for every draw
+    progress : called with the name of each part before it begins
+
+    Returns
+    -------
+    str
+        What was written, for people.
+
+    Raises
+    ------
+    DataError
+        There is no store of features, or it holds no event.
+    """
+    tell = progress or (lambda _: None)
+    store = Store.load(root / "data" / "features")
+    log, asked, seed = Log.of_store(store), params.evolve, params.workspace.seed
+    if not log.n_events:
+        raise DataError("events in the features", found="none", do="Ingest some days, and run `chronotope features`.")
+    tell("life cycle")
+    life, why = _life(store, params)
+    segment, names = _segments(log, life)
+
+    def part(name: str, make: Callable[[], Record]) -> Record:
+        tell(name)
+        try:
+            return make()
+        except DataError as error:
+            return {"missing": str(error)}
+
+    found = {
+        "log": _described(log),
+        "lifecycle": why,
+        "interests": part("interests", lambda: interest_report(log, segment, names, asked.interests, seed)),
+        "habits": part("habits", lambda: habit_report(log, asked.habits, seed)),
+        "space": part("space", lambda: space_report(log, asked.space, seed)),
+    }
+    found = guarded(found, asked)
+    made = tables(found, life)
+    with replace_folder(root / "reports" / "evolution") as folder:
+        for name, table in made.items():
+            write_text(folder / f"{name}.csv", table.write_csv(datetime_format="%Y-%m-%d"))
+        write_json(folder / "findings.json", found)
+        write_text(folder / "index.html", render(found, life, made, asked))
+    without = [name for name, record in found.items() if "missing" in record]
+    return f"reports/evolution/index.html and {len(made)} tables" + (
+        f"; the log does not tell of {', '.join(without)}" if without else ""
+    )
+
+
+def _life(store: Store, params: Params) -> tuple[Lifecycle | None, Record]:
+    try:
+        life = lifecycle(store, params.evolve.lifecycle, params.workspace.seed)
+    except (DataError, TrainingError) as error:
+        return None, {"missing": str(error)}
+    return life, {"notes": list(life.notes)}
+
+
+def _segments(log: Log, life: Lifecycle | None) -> tuple[NDArray[np.int64], list[str]]:
+    """(U,) segment of each user, and its names: the state of life now, or one for all."""
+    if life is None:
+        return np.zeros(log.n_users, np.int64), ["all"]
+    state = dict(zip(life.users["user_id"].to_list(), life.users["state"].to_list(), strict=True))
+    names, segment = np.unique([state.get(user, "without activity") for user in log.users], return_inverse=True)
+    return segment.astype(np.int64), names.tolist()
+
+
+def _described(log: Log) -> Record:
+    first, last = (
+        str(np.datetime64(int(day), "D")) for day in (log.local_s.min() // DAY_S, log.local_s.max() // DAY_S)
+    )
+    return {"users": log.n_users, "events": log.n_events, "first": first, "last": last}
+
+
+def main(root: Path, params: Params, _options: argparse.Namespace) -> str:
+    """The stage as `run_stage` calls it."""
+    return evolve(root, params)
+
+
+if __name__ == "__main__":
+    run_stage(main, name="evolve", description="Tell how interests, habits, places and life cycles change.")

@@ -1,0 +1,117 @@
+"""What `chronotope evolve` asks of a log: space, interests, habits, the life cycle."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.params.section import Fraction, Section
+
+
+class HoursParams(Section):
+    """Local hours of an anchor, over midnight where begin is after end."""
+
+    begin: int = Field(ge=0, le=23)
+    end: int = Field(ge=1, le=24)
+    weekdays_only: bool
+
+
+class SpaceParams(Section):
+    """What is asked of space; lengths of time are whole days or hours, distances km."""
+
+    resolution: int = Field(ge=0, le=15)  # of hot spots, flows and information
+    region_resolution: int = Field(ge=0, le=15)  # of regions that may lead each other
+    place_resolution: int = Field(ge=0, le=15)  # of places that users know
+    period_days: int = Field(ge=1)
+    around: int = Field(ge=0)
+    permutations: int = Field(ge=99)
+    level: float = Fraction
+    distances_km: tuple[float, ...] = Field(min_length=1)
+    spans_h: tuple[int, ...] = Field(min_length=1)
+    interaction_events: int = Field(ge=100)
+    regions: int = Field(ge=2)
+    lag_h: int = Field(ge=1)
+    flow_h: int = Field(ge=1)
+    least_users: int = Field(ge=1)
+    core_places: int = Field(ge=1)
+    home: HoursParams
+    work: HoursParams
+    anchor_events: int = Field(ge=1)
+    anchor_share: float = Fraction
+    area_radius_km: float = Field(gt=0)
+    area_events: int = Field(ge=1)
+    draws: int = Field(ge=10)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class InterestParams(Section):
+    """What is asked of interests."""
+
+    window_days: int = Field(ge=1)
+    step_days: int = Field(ge=1)
+    least_events: int = Field(ge=2)  # of a window, and of a user in all
+    permutations: int = Field(ge=99)
+    level: float = Fraction
+    least_users: int = Field(ge=1)  # of a segment that is shown
+    lags: int = Field(ge=1)
+    half_lives: tuple[float, ...]  # months
+    priors: tuple[float, ...] = Field(min_length=1)  # events
+    scored_months: int = Field(ge=1)
+    head_share: float = Fraction
+    draws: int = Field(ge=10)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class HabitParams(Section):
+    """What is asked of habits."""
+
+    bandwidth_h: float = Field(ge=0)
+    profile_prior: float = Field(gt=0)  # events
+    least_events: int = Field(ge=2)  # of a user whose figures are averaged
+    most_events: int = Field(ge=10)  # newest ones, of an entropy rate
+    least_days: int = Field(ge=1)  # on each side of a shift
+    permutations: int = Field(ge=99)
+    level: float = Fraction
+    draws: int = Field(ge=10)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class LifecycleParams(Section):
+    """What is asked of the life cycle; times in units of `unit_s`."""
+
+    unit_s: int = Field(ge=60)  # seconds of an occasion: 86400, what a user does in a day is one sign of life
+    actions: list[str] | None = Field(min_length=1)  # that count as activity; null: all
+    every: int = Field(ge=1)  # units between the moments at which states are told
+    moments: int = Field(ge=2)  # at most, the latest
+    limits: tuple[float, float, float]  # quantiles of a user's pauses: lapsing, dormant, churned beyond them
+    fresh: int = Field(ge=1)  # units that a user is new, or returning, at least
+    chain_moves: int = Field(ge=1)  # latest moves that the forecast of states is learned from
+    steps: tuple[int, ...] = Field(min_length=1)  # moments ahead that states are forecast, and judged, at
+    origins: int = Field(ge=1)  # moments, at most, that forecasts of states are judged from
+    horizon: int = Field(ge=1)  # units over which churn, activity and value are told
+    model: Literal["bg_nbd", "pareto_nbd"]  # whose expectations users are given
+    churn: Literal["recency", "frequency", "bg_nbd", "pareto_nbd", "cox", "logistic"]  # whose chances users are given
+    calibration: Literal["none", "isotonic", "platt"]
+    min_users: int = Field(ge=1)  # fewer users in a cell, and it is not shown
+    bootstrap: int = Field(ge=50)
+    confidence: float = Field(gt=0.5, lt=1)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not 0 < self.limits[0] < self.limits[1] < self.limits[2] < 1:
+            raise ValueError("limits are three quantiles, ascending, between 0 and 1")
+        if min(self.steps) < 1:
+            raise ValueError("steps count from 1")
+        if self.churn in {"recency", "frequency"} and self.calibration == "none":
+            raise ValueError(f"{self.churn} is no probability: calibration must be isotonic or platt")
+        return self
+
+
+class EvolveParams(Section):
+    """How behaviour evolves; described and forecast, never used to rank."""
+
+    space: SpaceParams
+    interests: InterestParams
+    habits: HabitParams
+    lifecycle: LifecycleParams
