@@ -1,0 +1,1 @@
+"""How people's behaviour evolves: looked at, measured and forecast, never predicted one event at a time."""
