@@ -20,7 +20,7 @@ from components.errors import DataError
 Floats = NDArray[np.float64]
 Step = Literal["hour", "day", "week"]
 #: Cycles that people's behaviour may have at each step, in steps, the shortest first.
-SEASONS: dict[Step, tuple[int, ...]] = {"hour": (24, 168), "day": (7,), "week": (52,)}
+SEASONS: dict[Step, tuple[int, ...]] = {"hour": (24, 168), "day": (7,), "week": (1, 52)}
 
 
 @dataclass(frozen=True, eq=False)
