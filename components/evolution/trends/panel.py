@@ -33,7 +33,7 @@ class Panel:
     keys : (N, k) what each row counts: one column for each dimension
     seasons : cycle lengths in steps, ascending; the first scales errors (1: none)
     step : length of a step; None where the clock is not known
-    start : the beginning of step 0, local to `zone`; None likewise
+    start : the beginning of step 0, UTC and aware for hours, by the clock of `zone` and naive for days and weeks
     zone : IANA name of the clock
     """
 
