@@ -86,7 +86,7 @@ def crps(actual: Floats, quantiles: Floats, levels: Floats) -> Floats:
 
     References
     ----------
-    Gneiting, Raftery (2007), Strictly proper scoring rules, §4.2; the integral as a mean over levels: Laio, Tamea (2007).
+    Gneiting, Raftery (2007), Strictly proper scoring rules, §4.2; as a mean over levels: Laio, Tamea (2007).
     """
     error = actual[:, :, None] - quantiles
     return np.asarray(2 * np.maximum(levels * error, (levels - 1) * error).mean((1, 2)))

@@ -99,7 +99,7 @@ def backtest(panel: Panel, methods: Mapping[str, Method], horizon: int, steps_ba
         raise DataError("origins from the oldest to the newest", found=f"{steps_back}", do="Use `origins`.")
     before = [panel.until(back) for back in steps_back]
     actual = np.stack([panel.after(back, horizon) for back in steps_back])
-    point, filled, cpu_s = {}, {}, {name: 0.0 for name in methods}
+    point, filled, cpu_s = {}, {}, dict.fromkeys(methods, 0.0)
     for name in methods:
         point[name], filled[name] = np.empty(actual.shape), 0.0
     for k, known in enumerate(before):  # panels outermost, so that one decomposition serves every method

@@ -93,4 +93,5 @@ def calibrate(residual: Floats, scale: Floats, levels: Floats) -> Conformal:
     rank = (count * n + 1) * levels
     place = np.where(levels > 0.5, np.ceil(rank - 1e-9), np.floor(rank + 1e-9)).astype(np.int64) - 1
     place = np.clip(place, 0, count * n - 1)
-    return Conformal(levels, ordered[place].T, difficulty(residual, scale))
+    # With one origin no other tells the difficulty, and the scale alone must serve on both sides.
+    return Conformal(levels, ordered[place].T, difficulty(residual if count > 1 else residual[:0], scale))

@@ -162,7 +162,9 @@ def _steps(first: dt.date, last: dt.date, grid: Grid) -> list[dt.datetime]:
     try:
         low, high = pl.DataFrame({"t": ends}).select(_local("t", grid))["t"].to_list()
     except pl.exceptions.PolarsError as error:
-        raise ConfigError("an IANA time zone", found=f"{grid.zone!r}", do='Write one such as "Europe/Paris".') from error
+        raise ConfigError(
+            "an IANA time zone", found=f"{grid.zone!r}", do='Write one such as "Europe/Paris".'
+        ) from error
     every = _EVERY[grid.step]
     begins = pl.datetime_range(low, high, every, eager=True, closed="left").dt.truncate(every).unique().sort()
     nexts = begins.dt.offset_by(every)

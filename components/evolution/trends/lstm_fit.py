@@ -16,6 +16,7 @@ from torch import Tensor
 
 from components.errors import ConfigError, TrainingError
 from components.evolution.trends.lstm import LstmConfig, Network, pinball, scaled
+from components.evolution.trends.methods import Method
 from components.evolution.trends.panel import Floats, Panel
 
 _CLIP = 1.0
@@ -57,6 +58,19 @@ class Lstm:
     def point(self, panel: Panel, regressors: Floats | None = None) -> Floats:
         """(N, H) the medians."""
         return self.quantiles(panel, regressors)[:, :, self.config.levels.index(0.5)]
+
+
+def as_method(model: Lstm, regressors: Floats | None = None) -> Method:
+    """A trained network as a method: it answers for any panel like its own, up to its horizon, without learning."""
+
+    def points(panel: Panel, horizon: int) -> Floats:
+        if horizon > model.horizon:
+            raise ConfigError(
+                f"at most {model.horizon} steps ahead", found=f"{horizon}", do="Train the LSTM for a longer horizon."
+            )
+        return model.point(panel, regressors)[:, :horizon]
+
+    return points
 
 
 def fit_lstm(panel: Panel, horizon: int, config: LstmConfig, seed: int, regressors: Floats | None = None) -> Lstm:
@@ -113,7 +127,7 @@ def _fit_one(panel: Panel, horizon: int, config: LstmConfig, seed: int, regresso
             if not torch.isfinite(loss):
                 raise TrainingError("a finite loss", found="NaN or infinity", do="Lower the rate or check the series.")
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
             optimiser.step()
             plan.step()

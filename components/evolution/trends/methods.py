@@ -107,7 +107,7 @@ def forecast(name: str, panel: Panel, horizon: int) -> Points:
 
 def completed(panel: Panel, point: Floats) -> Points:
     """Points (N, H) with NaN rows filled by seasonal naive and counts not below 0."""
-    filled = ~np.isfinite(point).all(1)
+    filled = np.asarray(~np.isfinite(point).all(1))
     whole = np.where(filled[:, None], seasonal_naive(panel, point.shape[1]), point)
     counts = np.nanmin(panel.values, 1) >= 0
     return Points(np.where(counts[:, None], np.maximum(whole, 0.0), whole), filled)

@@ -45,7 +45,7 @@ def decompose(panel: Panel) -> Parts:
     """
     from statsforecast.mstl import mstl
 
-    n, steps = panel.values.shape
+    steps = panel.steps
     trend, remainder = panel.values.copy(), np.where(np.isnan(panel.values), np.nan, 0.0)
     seasonal = np.where(np.isnan(panel.values), np.nan, 0.0)[:, None].repeat(len(panel.seasons), axis=1)
     for row, series in enumerate(panel.rows()):

@@ -60,7 +60,9 @@ class Panel:
                 do="Fill what is missing (no event is a count of 0), or cut the panel where the series end.",
             )
         if not self.seasons or min(self.seasons) < 1 or sorted(set(self.seasons)) != list(self.seasons):
-            raise DataError("ascending cycle lengths from 1", found=f"{self.seasons}", do="Give (1,) where none is known.")
+            raise DataError(
+                "ascending cycle lengths from 1", found=f"{self.seasons}", do="Give (1,) where none is known."
+            )
 
     @property
     def n(self) -> int:

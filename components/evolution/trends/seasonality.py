@@ -8,10 +8,8 @@ Reference: Wang, Smith, Hyndman (2006), Characteristic-based clustering for time
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
-
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,7 +47,9 @@ def strength(parts: Parts) -> Strength:
     # A series that could not be taken apart is all trend and says nothing of its strength.
     whole = (np.nan_to_num(parts.remainder) == 0).all(1)
     season = np.stack([of(parts.seasonal[:, place]) for place in range(parts.seasonal.shape[1])], axis=1)
-    return Strength(np.where(whole, 0.0, of(parts.trend)), np.where(whole[:, None] & (season >= 1), _flat(parts), season))
+    return Strength(
+        np.where(whole, 0.0, of(parts.trend)), np.where(whole[:, None] & (season >= 1), _flat(parts), season)
+    )
 
 
 def _flat(parts: Parts) -> Floats:
@@ -99,7 +99,7 @@ def slots(panel: Panel) -> np.ndarray:
     """(T,) int64 local hour of the week of each step, 0..167."""
     if panel.step != "hour" or panel.start is None:
         raise DataError("a panel of hours with a clock", found=f"step {panel.step}", do='Count with the step "hour".')
-    from components.features.time import utc_offset, NO_OFFSET
+    from components.features.time import NO_OFFSET, utc_offset
 
     start = panel.start if panel.start.tzinfo else panel.start.replace(tzinfo=dt.UTC)
     time_s = int(start.timestamp()) + 3600 * np.arange(panel.steps, dtype=np.int64)

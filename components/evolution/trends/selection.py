@@ -52,7 +52,9 @@ def select(judged: Backtest, least: int, most: int) -> Selection:
     Caruana et al. (2004), Ensemble selection from libraries of models (greedy, here without repetition).
     """
     if len(judged.steps_back) != 1 or len(judged.point) < 1:
-        raise DataError("methods judged at one origin", found=f"{len(judged.steps_back)} origins", do="Use `at(k, k + 1)`.")
+        raise DataError(
+            "methods judged at one origin", found=f"{len(judged.steps_back)} origins", do="Use `at(k, k + 1)`."
+        )
     names, actual, scale = list(judged.point), judged.actual[0], judged.scale[0]
     points = {name: judged.point[name][0] for name in names}
 

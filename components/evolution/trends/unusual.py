@@ -84,7 +84,7 @@ def expected(panel: Panel, cycles: int, past_only: bool) -> Floats:
     if not past_only:
         around += [_shifted(panel.values, -shift) for shift in shifts]
     stacked = np.stack(around)
-    known = ~np.isnan(stacked).all(0)
+    known = np.asarray(~np.isnan(stacked).all(0))
     found = np.full(panel.values.shape, np.nan)
     found[known] = np.nanmedian(stacked[:, known], axis=0)
     return found
@@ -120,7 +120,7 @@ def deviations(residual: Floats, season: int) -> Floats:
 
 def _median(values: Floats) -> Floats:
     """(N, 1) medians over what is known; 0 where nothing is."""
-    known = ~np.isnan(values).all(1)
+    known = np.asarray(~np.isnan(values).all(1))
     found = np.zeros((len(values), 1))
     found[known, 0] = np.nanmedian(values[known], axis=1)
     return found
@@ -142,7 +142,7 @@ def day_p_values(deviation: Floats, day: int) -> Floats:
     day : steps of a day
     """
     size = np.abs(deviation).reshape(len(deviation), -1, day)
-    known = ~np.isnan(size).all(2)
+    known = np.asarray(~np.isnan(size).all(2))
     largest = np.where(known, np.where(np.isnan(size), 0.0, size).max(2), np.nan)
     tiny = np.log(np.maximum(largest, 1e-6))
     found = np.full(known.shape, np.nan)
