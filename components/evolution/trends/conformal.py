@@ -82,7 +82,7 @@ def calibrate(residual: Floats, scale: Floats, levels: Floats) -> Conformal:
     tail = float(min(levels.min(), 1 - levels.max()))
     if tail * (count * n + 1) < 1 - 1e-9:
         raise DataError(
-            f"at least {int(np.ceil(1 / tail - 1))} errors at each horizon for the level {tail:.3g}",
+            f"at least {int(np.ceil(1 / tail - 1 - 1e-6))} errors at each horizon for the level {tail:.3g}",
             found=f"{count * n} (origins × series)",
             do="Add origins to the backtest, or ask narrower levels.",
         )

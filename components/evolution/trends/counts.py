@@ -20,6 +20,7 @@ from components.errors import ConfigError, DataError
 from components.events.days import day_files
 from components.evolution.trends.panel import SEASONS, Panel, Step
 from components.features.place import cell_name, cells_of, to_e7
+from components.features.time import zone_changes
 from components.params.section import Section
 
 Dimension = Literal["action", "category", "region", "device"]
@@ -72,6 +73,7 @@ def count(log: Path | pl.DataFrame, grid: Grid, items: pl.DataFrame | None = Non
     """
     if "category" in grid.by and items is None:
         raise ConfigError("items with their category", found="none", do="Pass the items, or leave `category` out.")
+    zone_changes(grid.zone)  # refuses an unknown one
     frames, first, last = _read(log, grid)
     categories = None if items is None else items.select("item_id", pl.col("category").cast(pl.String))
     parts = [_counted(frame, grid, categories) for frame in frames]
@@ -159,12 +161,7 @@ def _steps(first: dt.date, last: dt.date, grid: Grid) -> list[dt.datetime]:
         dt.datetime.combine(first, dt.time(), dt.UTC),
         dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), dt.UTC),
     ]
-    try:
-        low, high = pl.DataFrame({"t": ends}).select(_local("t", grid))["t"].to_list()
-    except pl.exceptions.PolarsError as error:
-        raise ConfigError(
-            "an IANA time zone", found=f"{grid.zone!r}", do='Write one such as "Europe/Paris".'
-        ) from error
+    low, high = pl.DataFrame({"t": ends}).select(_local("t", grid))["t"].to_list()
     every = _EVERY[grid.step]
     begins = pl.datetime_range(low, high, every, eager=True, closed="left").dt.truncate(every).unique().sort()
     nexts = begins.dt.offset_by(every)

@@ -112,6 +112,8 @@ class Network(nn.Module):
         self.known = nn.Linear(regressors, levels, bias=False) if regressors else None
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
+        if self.known is not None:
+            nn.init.zeros_(self.known.weight)
         nn.init.normal_(self.head.weight, std=0.01)
         start = torch.linspace(-1.0, 1.0, levels).repeat(horizon)
         with torch.no_grad():

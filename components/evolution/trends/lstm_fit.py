@@ -6,8 +6,10 @@ sees the panel it is given and nothing after it. Never here: the network (`lstm`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from components.evolution.trends.panel import Floats, Panel
 
 _CLIP = 1.0
 _WARM = 0.05
+_FASTER = 10.0
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,8 @@ def _fit_one(panel: Panel, horizon: int, config: LstmConfig, seed: int, regresso
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(config, horizon, 0 if regressors is None else regressors.shape[1])
-        optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
-        plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, config.rounds, pct_start=_WARM)
+        optimiser = torch.optim.AdamW(_groups(network, config), lr=config.rate, weight_decay=config.decay)
+        plan = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _height(step, config.rounds))
         levels = torch.tensor(config.levels)
         draw = _Windows(panel, horizon, config, rng)
         network.train()
@@ -132,6 +135,21 @@ def _fit_one(panel: Panel, horizon: int, config: LstmConfig, seed: int, regresso
             optimiser.step()
             plan.step()
     return network
+
+
+def _groups(network: Network, config: LstmConfig) -> list[dict[str, Any]]:
+    """Weights with their rates: those of the calendar are few, and have far to go from 0."""
+    known = list(network.known.parameters()) if network.known is not None else []
+    others = [weight for name, weight in network.named_parameters() if not name.startswith("known.")]
+    return [{"params": others}, {"params": known, "lr": _FASTER * config.rate}]
+
+
+def _height(step: int, rounds: int) -> float:
+    """Share of the highest rate: up in a line over the first steps, down along a cosine."""
+    warm = max(1, round(_WARM * rounds))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, rounds - warm)))
 
 
 class _Windows:
