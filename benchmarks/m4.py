@@ -69,7 +69,6 @@ FREQUENCIES = {
         plan=Plan(horizon=48),
         candidates=(
             "seasonal_naive",
-            "seasonal_mean",
             "ar(1,2,3,24,168)",
             "ar(1,2,23,24,25,48,72,143,144,167,168,169)",
             "mstl:theta",
@@ -78,7 +77,7 @@ FREQUENCIES = {
             "mstl:ar(1,2,24)",
             "ces",
         ),
-        shown=("naive", "ar(1,2,3)", "ma(2)", "arma(2,1)", "arima(1,1,1)", "theta"),
+        shown=("naive", "seasonal_mean", "ar(1,2,3)", "ma(2)", "arma(2,1)", "arima(1,1,1)", "theta"),
         lstm=LstmConfig(patch=24, lookback=336, rounds=1500, members=2),
         official={
             "naive": (11.608, 43.003),

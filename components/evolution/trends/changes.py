@@ -17,6 +17,7 @@ from components.evolution.trends.panel import Floats
 
 _FACTOR = 3.0  # times the log of the length, as of SIC with the place of the change unknown
 _MOST_MEMORY = 0.95
+_MAD = 1.4826  # of a normal distribution, per standard deviation
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ def change_points(series: Floats, least: int) -> list[Change]:
 
     Notes
     -----
-    Noise is measured by differences (Von Neumann's estimate, robust by the median), its memory by the autocorrelation
-    of what is left around a first, coarse fit; both are of AR(1), whose long-run variance is σ² (1 + ρ) / (1 − ρ).
+    The noise is taken to be AR(1), and both its size and its memory are measured by differences, on which a change of
+    level is one outlier (cut off): they have a variance of 2 σ² (1 − ρ) and a correlation of −(1 − ρ) / 2 with the one
+    before. The long-run variance is σ² (1 + ρ) / (1 − ρ).
     """
     import ruptures
 
@@ -54,24 +56,18 @@ def change_points(series: Floats, least: int) -> list[Change]:
     if n < 2 * least or np.ptp(series) == 0:
         return []
     step = np.diff(series)
-    sigma = 1.4826 * float(np.median(np.abs(step - np.median(step)))) / np.sqrt(2)
-    sigma = sigma if sigma > 0 else float(np.std(step)) / np.sqrt(2)
-    if sigma == 0:
-        return []
-
-    def search(variance: float) -> list[int]:
-        penalty = _FACTOR * np.log(n) * variance
-        return [int(one) for one in ruptures.Pelt("l2", min_size=least, jump=1).fit(series).predict(pen=penalty)]
-
-    rest = series - _levels(series, search(sigma**2))
-    lag = float((rest[1:] * rest[:-1]).sum() / max(float((rest**2).sum()), 1e-300))
-    memory = min(max(lag, 0.0), _MOST_MEMORY)
-    # Differences of AR(1) have a variance of 2 σ² (1 − ρ), so sigma is too small by that.
-    own = sigma**2 / (1 - memory)
-    ends = search(own * (1 + memory) / (1 - memory))
+    spread = _MAD * float(np.median(np.abs(step - np.median(step))))
+    spread = spread if spread > 0 else float(np.std(step))
+    cut = np.clip(step - np.median(step), -3 * spread, 3 * spread)
+    memory = min(max(1 + 2 * float((cut[1:] * cut[:-1]).sum() / (cut**2).sum()), 0.0), _MOST_MEMORY)
+    variance = spread**2 / (2 * (1 - memory))
+    penalty = _FACTOR * np.log(n) * variance * (1 + memory) / (1 - memory)
+    # The linear kernel's cost is the sum of squares around the mean; this search is the one written in C.
+    found = ruptures.KernelCPD(kernel="linear", min_size=least).fit(series).predict(pen=penalty)
+    ends = [int(one) for one in found]
     level = _levels(series, ends)
     return [
-        Change(end, float(level[end - 1]), float(level[end]), float((level[end] - level[end - 1]) / np.sqrt(own)))
+        Change(end, float(level[end - 1]), float(level[end]), float((level[end] - level[end - 1]) / np.sqrt(variance)))
         for end in ends[:-1]
     ]
 

@@ -134,7 +134,8 @@ def day_p_values(deviation: Floats, day: int) -> Floats:
     """(N, D) chance of a day at least so unusual where nothing happens; NaN where nothing is known of the day.
 
     The largest absolute deviation of a day is taken to be log-normal, its place and spread read off the median and the
-    quantile one standard deviation above it. That is wider than the tail of normal noise, and so cautious.
+    quantile one standard deviation above it: up to a seventh of the days may be events. What is read off some hundred
+    days is no guarantee; on days of noise the stated rates held (tests).
 
     Parameters
     ----------
