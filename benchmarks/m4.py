@@ -37,6 +37,17 @@ from components.files import write_json
 Record = dict[str, Any]
 SEED = 0
 LSTM = "lstm"
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+_NETWORK: Record = {
+    "hidden": 64,
+    "layers": 1,
+    "dropout": 0.1,
+    "batch": 256,
+    "rate": 2e-3,
+    "decay": 1e-2,
+    "levels": LEVELS,
+    "recent": None,
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ FREQUENCIES = {
     "hourly": Frequency(
         file="Hourly",
         seasons=(24, 168),
-        plan=Plan(horizon=48),
+        plan=Plan(horizon=48, origins=3, least=4, most=6, levels=LEVELS),
         candidates=(
             "seasonal_naive",
             "ar(1,2,3,24,168)",
@@ -78,7 +89,7 @@ FREQUENCIES = {
             "ces",
         ),
         shown=("naive", "seasonal_mean", "ar(1,2,3)", "ma(2)", "arma(2,1)", "arima(1,1,1)", "theta"),
-        lstm=LstmConfig(patch=24, lookback=336, rounds=1500, members=2),
+        lstm=LstmConfig(patch=24, lookback=336, rounds=1500, members=2, **_NETWORK),
         official={
             "naive": (11.608, 43.003),
             "seasonal_naive": (1.193, 13.912),
@@ -94,7 +105,7 @@ FREQUENCIES = {
     "weekly": Frequency(
         file="Weekly",
         seasons=(1, 52),
-        plan=Plan(horizon=13),
+        plan=Plan(horizon=13, origins=3, least=4, most=6, levels=LEVELS),
         candidates=(
             "seasonal_naive",
             "ar(1,2,3)",
@@ -109,7 +120,7 @@ FREQUENCIES = {
             "mstl:ces",
         ),
         shown=("naive", "ma(2)", "arma(1,1)", "dynamic_theta"),
-        lstm=LstmConfig(patch=13, lookback=104, rounds=1000, members=3),
+        lstm=LstmConfig(patch=13, lookback=104, rounds=1000, members=3, **_NETWORK),
         official={
             "naive": (2.777, 9.161),
             "seasonal_naive": (2.777, 9.161),

@@ -43,9 +43,9 @@ class Grid(Section):
 
     step: Step
     by: tuple[Dimension, ...] = Field(min_length=1)
-    zone: str = "UTC"
-    resolution: int = Field(default=5, ge=0, le=15)
-    least: int = Field(default=1, ge=1)
+    zone: str
+    resolution: int = Field(ge=0, le=15)
+    least: int = Field(ge=1)
 
 
 def count(log: Path | pl.DataFrame, grid: Grid, items: pl.DataFrame | None = None) -> Panel:

@@ -1,9 +1,9 @@
 """A global LSTM forecaster: one small network for all series, each window scaled and without its season.
 
 The network reads the last cycles of a series as patches, a cycle at a time, and answers all steps of the horizon at
-once by quantiles; a linear path from the window to the answer runs beside it (an autoregression that all series
-share), as a network alone loses to it. One network for each panel: M4's recurrent benchmark, one network for each
-series, lost to repeating the last value. Never here: how it is trained (`lstm_fit`).
+once by quantiles; a linear path from the window to the answer runs beside it, an autoregression that all series share.
+One network serves a whole panel: M4's recurrent benchmark, one network for each series, lost to repeating the last
+value. Never here: how it is trained (`lstm_fit`).
 
 References: Hochreiter, Schmidhuber (1997), Long short-term memory; Lai et al. (2018), LSTNet (the linear path);
 Salinas et al. (2020), DeepAR (one network for all, scaled); Wen et al. (2017), MQ-RNN (direct, by quantiles).
@@ -14,11 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from components.params.section import Fraction, Section
 
-@dataclass(frozen=True)
-class LstmConfig:
+
+class LstmConfig(Section):
     """Shape and training of the network; every number changes the result.
 
     Attributes
@@ -26,7 +28,7 @@ class LstmConfig:
     patch : steps that one step of the recurrence reads, usually the shortest cycle
     lookback : steps of the window; a multiple of `patch`
     hidden, layers : of the recurrence
-    dropout : of its states
+    dropout : of its states, 0..1
     rounds : steps of the optimiser
     batch : windows of a step
     rate : learning rate at its height
@@ -36,18 +38,18 @@ class LstmConfig:
     recent : origins are drawn from so many last steps of each series; None: from all
     """
 
-    patch: int
-    lookback: int
-    hidden: int = 64
-    layers: int = 1
-    dropout: float = 0.1
-    rounds: int = 1000
-    batch: int = 256
-    rate: float = 2e-3
-    decay: float = 1e-2
-    levels: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    members: int = 1
-    recent: int | None = None
+    patch: int = Field(ge=1)
+    lookback: int = Field(ge=2)
+    hidden: int = Field(ge=1)
+    layers: int = Field(ge=1)
+    dropout: float = Fraction
+    rounds: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    rate: float = Field(gt=0.0)
+    decay: float = Field(ge=0.0)
+    levels: tuple[float, ...] = Field(min_length=1)
+    members: int = Field(ge=1)
+    recent: int | None = Field(ge=1)
 
 
 @dataclass(frozen=True)

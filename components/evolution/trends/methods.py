@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from components.errors import ConfigError
 from components.evolution.trends.arima import ar, arima, auto_arima
-from components.evolution.trends.intermittent import croston, sba, tsb
+from components.evolution.trends.intermittent import croston, sba, sparse, tsb
 from components.evolution.trends.mstl import mstl
 from components.evolution.trends.panel import Floats, Panel
 from components.evolution.trends.simple import naive, seasonal_mean, seasonal_naive
@@ -88,6 +88,23 @@ def method_of(name: str) -> Method:
         found=f"{name!r}",
         do="Correct the name.",
     )
+
+
+def usual_candidates(panel: Panel) -> tuple[str, ...]:
+    """Names that are worth asking of counts at the panel's seasons: cheap ones, each good at something.
+
+    Autoregressions reach back over the cycles that the shortest series holds twice; intermittent methods stand where
+    any series is mostly 0.
+    """
+    cycles = [one for one in panel.seasons if 1 < one <= int(panel.length.min()) // 2]
+    around = [lag for cycle in cycles for lag in (cycle - 1, cycle, cycle + 1)]
+    lags = ",".join(str(lag) for lag in sorted({1, 2, *(lag for lag in around if lag > 1)}))
+    names = ["seasonal_naive", "ar(1)", f"ar({lags})", "damped", "ces"]
+    if cycles:
+        names += ["seasonal_mean", "mstl:damped", "mstl:theta"]
+    if sparse(panel).any():
+        names += ["sba", "tsb"]
+    return tuple(dict.fromkeys(names))
 
 
 def forecast(name: str, panel: Panel, horizon: int) -> Points:

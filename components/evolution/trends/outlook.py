@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
 from components.errors import ConfigError
 from components.evolution.trends.backtest import Backtest, backtest, origins
@@ -19,12 +20,12 @@ from components.evolution.trends.ensemble import RULES, Rule
 from components.evolution.trends.methods import METHODS, Method, completed
 from components.evolution.trends.panel import Floats, Panel
 from components.evolution.trends.selection import Selection, answers, best_rule, select
+from components.params.section import Section
 
 BASELINE, ENSEMBLE = "seasonal_naive", "ensemble"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Section):
     """How an outlook is made.
 
     Attributes
@@ -35,11 +36,11 @@ class Plan:
     levels : (Q,) quantiles, ascending, symmetric around .5
     """
 
-    horizon: int
-    origins: int = 3
-    least: int = 4
-    most: int = 6
-    levels: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    horizon: int = Field(ge=1)
+    origins: int = Field(ge=1)
+    least: int = Field(ge=1)
+    most: int = Field(ge=1)
+    levels: tuple[float, ...] = Field(min_length=1)
 
     @property
     def first(self) -> int:

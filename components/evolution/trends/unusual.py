@@ -193,7 +193,7 @@ def unusual(panel: Panel, usual: Floats, day: int, control: Control) -> list[Unu
         raise DataError("two whole days", found=f"{panel.steps} steps of {day} a day", do="Count more days.")
     values, usual = panel.values[:, : days * day], usual[:, : days * day]
     residual = values - usual
-    deviation = deviations(residual, day if day > 1 else 1)
+    deviation = deviations(residual, day)
     p = day_p_values(deviation, day)
     found = []
     for row, hit in enumerate(flagged(p, control)):

@@ -17,6 +17,10 @@ from components.evolution.trends.selection import select
 STEPS = np.arange(140)
 
 
+def plan(horizon: int = 7, least: int = 2, most: int = 3) -> Plan:
+    return Plan(horizon=horizon, origins=3, least=least, most=most, levels=tuple(np.arange(1, 10) / 10))
+
+
 def weeks(n: int = 6, seed: int = 0) -> Panel:
     """Daily series with a week and a little noise."""
     rng = np.random.default_rng(seed)
@@ -86,7 +90,7 @@ def test_an_outlook_beats_its_baseline_and_holds_its_intervals() -> None:
     panel = weeks(8)
     known, actual = panel.until(14), panel.after(14, 7)
     names = ["seasonal_naive", "seasonal_mean", "naive", "ces", "damped"]
-    found = outlook(known, {name: METHODS[name] for name in names}, Plan(horizon=7, least=2, most=3))
+    found = outlook(known, {name: METHODS[name] for name in names}, plan())
     assert set(found.point) == {*found.selection.names, "seasonal_naive", ENSEMBLE}
     assert found.judged.steps_back == (21, 14, 7)
     assert found.selected_by.steps_back == (28,)
@@ -104,7 +108,7 @@ def test_a_renewed_method_answers_last_only() -> None:
     found = outlook(
         panel,
         {"a": constant(10.0), "seasonal_naive": METHODS["seasonal_naive"]},
-        Plan(horizon=7, least=2),
+        plan(),
         {"a": constant(99.0)},
     )
     assert (found.point["a"] == 99.0).all()
@@ -113,6 +117,6 @@ def test_a_renewed_method_answers_last_only() -> None:
 
 def test_too_little_to_choose_from() -> None:
     with pytest.raises(ConfigError, match="at least two"):
-        outlook(weeks(), {"naive": METHODS["naive"]}, Plan(horizon=7))
+        outlook(weeks(), {"naive": METHODS["naive"]}, plan())
     with pytest.raises(DataError, match="more than"):
-        outlook(weeks(), {"naive": METHODS["naive"], "ces": METHODS["ces"]}, Plan(horizon=60))
+        outlook(weeks(), {"naive": METHODS["naive"], "ces": METHODS["ces"]}, plan(60))

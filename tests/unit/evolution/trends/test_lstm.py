@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,24 @@ from components.evolution.trends.lstm_fit import as_method, fit_lstm
 from components.evolution.trends.panel import Panel, panel_of
 from components.evolution.trends.simple import seasonal_naive
 
-SMALL = LstmConfig(patch=7, lookback=28, hidden=16, rounds=300, batch=64, rate=5e-3)
+SMALL = LstmConfig(
+    patch=7,
+    lookback=28,
+    hidden=16,
+    layers=1,
+    dropout=0.1,
+    rounds=300,
+    batch=64,
+    rate=5e-3,
+    decay=1e-2,
+    levels=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    members=1,
+    recent=None,
+)
+
+
+def brief(rounds: int) -> LstmConfig:
+    return SMALL.model_copy(update={"rounds": rounds})
 
 
 def days(n: int = 12, steps: int = 200, seed: int = 0) -> Panel:
@@ -45,7 +60,7 @@ def test_better_than_the_last_week_with_honest_quantiles() -> None:
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
-    panel, short = days(4), replace(SMALL, rounds=20)
+    panel, short = days(4), brief(20)
     one, two, other = (fit_lstm(panel, 7, short, seed).point(panel) for seed in (1, 1, 2))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
@@ -54,13 +69,13 @@ def test_the_same_seed_gives_the_same_network() -> None:
 def test_training_leaves_the_generator_of_others_alone() -> None:
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    fit_lstm(days(2), 7, replace(SMALL, rounds=2), 0)
+    fit_lstm(days(2), 7, brief(2), 0)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_window_alone_decides_the_answer() -> None:
     panel = days(4)
-    answer = as_method(fit_lstm(panel.until(14), 7, replace(SMALL, rounds=20), 0))
+    answer = as_method(fit_lstm(panel.until(14), 7, brief(20), 0))
     older = Panel(panel.values.copy(), panel.keys, panel.seasons)
     older.values[:, :-28] = 1.0  # what the window does not hold
     assert answer(older, 5) == pytest.approx(answer(panel, 5))
@@ -71,7 +86,7 @@ def test_a_window_alone_decides_the_answer() -> None:
 
 def test_answers_grow_with_the_unit() -> None:
     panel = days(4)
-    model = fit_lstm(panel, 7, replace(SMALL, rounds=20), 0)
+    model = fit_lstm(panel, 7, brief(20), 0)
     larger = Panel(1000 * panel.values, panel.keys, panel.seasons)
     assert model.point(larger) == pytest.approx(1000 * model.point(panel), rel=1e-3)
 
@@ -106,7 +121,7 @@ def test_pinball_is_least_at_the_quantile() -> None:
 
 def test_what_cannot_be_trained() -> None:
     with pytest.raises(ConfigError, match="whole patches"):
-        fit_lstm(days(2), 7, replace(SMALL, lookback=30), 0)
+        fit_lstm(days(2), 7, SMALL.model_copy(update={"lookback": 30}), 0)
     with pytest.raises(TrainingError, match="a series of 15 steps"):
         fit_lstm(days(2, steps=12), 7, SMALL, 0)
-    assert np.isfinite(fit_lstm(days(2, steps=20), 7, replace(SMALL, rounds=2), 0).point(days(2, steps=20))).all()
+    assert np.isfinite(fit_lstm(days(2, steps=20), 7, brief(2), 0).point(days(2, steps=20))).all()

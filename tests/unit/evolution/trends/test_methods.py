@@ -10,7 +10,7 @@ from components.errors import ConfigError
 from components.evolution.trends.arima import ar
 from components.evolution.trends.each import each, sane
 from components.evolution.trends.intermittent import sparse
-from components.evolution.trends.methods import METHODS, forecast, method_of
+from components.evolution.trends.methods import METHODS, forecast, method_of, usual_candidates
 from components.evolution.trends.mstl import decompose
 from components.evolution.trends.panel import Panel, panel_of
 
@@ -100,6 +100,17 @@ def test_runaways_and_failures_are_no_forecasts() -> None:
     panel = panel_of([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], (1,), ["a", "b"])
     assert np.isnan(each(panel, 2, Broken)).all()
     assert sane(panel, np.array([[2.0], [5.0]])).tolist() == [[2.0], [5.0]]
+
+
+def test_usual_candidates_fit_the_panel() -> None:
+    names = usual_candidates(hours(SEASONAL))
+    assert "ar(1,2,23,24,25,167,168,169)" in names
+    assert "tsb" not in names
+    rare = usual_candidates(panel_of([np.eye(1, 20)[0]], (7,), ["a"]))
+    assert {"ar(1,2,6,7,8)", "tsb", "mstl:theta"} <= set(rare)
+    assert "mstl:theta" not in usual_candidates(panel_of([[1.0, 2.0]], (7,), ["a"]))
+    for name in (*names, *rare):
+        method_of(name)
 
 
 def test_tsb_falls_when_nothing_happens_any_more() -> None:
