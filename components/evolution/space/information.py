@@ -49,9 +49,9 @@ def mutual_information(
     x, y : (N,) codes of at least 0, e.g. hour, cell, category
     given : (N,) codes of at least 0; zeros = unconditional. With users: what hour tells of place beyond who it is
     permutations, seed : y is shuffled within equal `given`
-    block : (N,) codes, e.g. of each user's local days; the y of a block change places together and stay in their
-        order, so that a visit of several events is one piece of evidence. What holds within every block alike, as
-        home before work does where all days are of one length, is then no evidence. None: each event by itself
+    block : (N,) codes, e.g. of a user's like events of one day; the y of a block change places together and stay in
+        their order, so that a visit of several events is one piece of evidence. With whole days for blocks, what holds
+        within every day alike, as home before work, would be no evidence. None: each event by itself
 
     References
     ----------

@@ -128,6 +128,7 @@ def _leads(log: Log, params: SpaceParams) -> Record:
 
 
 def _information(log: Log, params: SpaceParams, seed: int) -> Record:
+    """What hour, place and kind tell of each other; a user's like events of one day are one piece of evidence."""
     _, cell = log.cells(params.resolution)
     hour = log.local_s // HOUR_S % 24
     _, day = np.unique(log.user * (int(log.day.max()) + 1) + log.day, return_inverse=True)
@@ -141,7 +142,8 @@ def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     answer = {}
     for name, (x, y, given) in sides.items():
         known = (x >= 0) & (y >= 0)
-        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=day[known])
+        visit = np.unique(np.stack([day[known], x[known], y[known]]), axis=1, return_inverse=True)[1].ravel()
+        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=visit)
     return answer
 
 
