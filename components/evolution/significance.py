@@ -116,3 +116,21 @@ def mean_by_user(total: NDArray, count: NDArray, draws: int, confidence: float, 
         means.append((weight @ total) / (weight @ count))
     low, high = np.percentile(np.concatenate(means), [50 * (1 - confidence), 50 * (1 + confidence)])
     return Estimate(value, float(low), float(high))
+
+
+def wilson(share: Floats, n: NDArray, confidence: float) -> tuple[Floats, Floats]:
+    """Wilson's interval (1927) of a share of n; NaN where n is 0.
+
+    Examples
+    --------
+    >>> low, high = wilson(np.array([0.5]), np.array([100.0]), 0.95)
+    >>> round(float(low[0]), 4), round(float(high[0]), 4)
+    (0.4038, 0.5962)
+    """
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    share, n = np.broadcast_arrays(share, n)
+    safe = np.where(n > 0, n, 1)
+    middle = (share + z**2 / (2 * safe)) / (1 + z**2 / safe)
+    reach = z / (1 + z**2 / safe) * np.sqrt(share * (1 - share) / safe + z**2 / (4 * safe**2))
+    low, high = np.clip(middle - reach, 0, 1), np.clip(middle + reach, 0, 1)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)

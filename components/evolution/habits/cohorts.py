@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from components.evolution.log import Log
+from components.evolution.significance import wilson
 from components.features.time import DAY_S
 
 Floats = NDArray[np.float64]
@@ -77,13 +77,5 @@ def cohorts(log: Log, confidence: float) -> Cohorts:
     known = ~future & (size[:, None] > 0)
     active[future] = -1
     share = np.where(known, active / np.maximum(size, 1)[:, None], np.nan)
-    low, high = _wilson(share, size[:, None], confidence)
+    low, high = wilson(share, size[:, None], confidence)
     return Cohorts(begin + np.arange(n), size, active, share, low, high)
-
-
-def _wilson(share: Floats, size: NDArray[np.int64], confidence: float) -> tuple[Floats, Floats]:
-    z = stats.norm.ppf(0.5 + confidence / 2)
-    n = np.maximum(size, 1)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return middle - half, middle + half

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from components.errors import DataError
 from components.evolution.lifecycle.states import ABSENT, STATES
+from components.evolution.significance import wilson
 
 Floats = NDArray[np.float64]
 PRESENT = STATES[1:]
@@ -97,24 +97,6 @@ def transitions(states: NDArray[np.int8], confidence: float) -> Transitions:
     effect = np.where(sure, total / np.maximum(people_out, 1), clustered / np.where(sure, 1, plain))
     low, high = wilson(share, total / np.maximum(effect, 1), confidence)
     return Transitions(count.astype(np.int64), people.astype(np.int64), low, high)
-
-
-def wilson(share: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Wilson's interval of a share of n; NaN where n is 0.
-
-    Examples
-    --------
-    >>> low, high = wilson(np.array([0.5]), np.array([100.0]), 0.95)
-    >>> round(float(low[0]), 4), round(float(high[0]), 4)
-    (0.4038, 0.5962)
-    """
-    z = float(ndtri(0.5 + confidence / 2))
-    share, n = np.broadcast_arrays(share, n)
-    safe = np.where(n > 0, n, 1)
-    middle = (share + z**2 / (2 * safe)) / (1 + z**2 / safe)
-    reach = z / (1 + z**2 / safe) * np.sqrt(share * (1 - share) / safe + z**2 / (4 * safe**2))
-    low, high = np.clip(middle - reach, 0, 1), np.clip(middle + reach, 0, 1)
-    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def chain(count: NDArray) -> Floats:

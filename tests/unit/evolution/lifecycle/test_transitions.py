@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from components.errors import DataError
 from components.evolution.lifecycle.backtest import backtest
 from components.evolution.lifecycle.states import ABSENT, ACTIVE, CHURNED, LAPSING, NEW
-from components.evolution.lifecycle.transitions import PRESENT, S, chain, count_moves, forecast, transitions, wilson
+from components.evolution.lifecycle.transitions import PRESENT, S, chain, count_moves, forecast, transitions
+from components.evolution.significance import wilson
 
 A, L = PRESENT.index("active"), PRESENT.index("lapsing")
 
