@@ -5,9 +5,9 @@
 DIR holds `nyc_taxi.csv` and `nyc_taxi_windows.json` (github.com/numenta/NAB). Half hours are summed to hours. An event
 counts as found where a flagged day touches its labelled window; flagged days outside all windows, neighbours as one,
 are false alarms, the unlabelled holidays among them. Rows differ in what they hold to be usual: the same hour of the
-weeks around, a day itself left out; of the weeks before alone (how far a slot scatters is still read off the whole span); the trend and cycles of a decomposition
-(MSTL); and, as the simple baseline, the same hour a week ago. Nothing is fitted to the labels; every row shows several
-stated rates of false alarms.
+weeks around, a day itself left out; of the weeks before alone (how far a slot scatters is still read off the whole
+span); the trend and cycles of a decomposition (MSTL); and, as the simple baseline, the same hour a week ago. Nothing
+is fitted to the labels; every row shows several stated rates of false alarms.
 """
 
 from __future__ import annotations
