@@ -12,10 +12,12 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.errors import DataError
-from components.evolution.trends.mstl import Parts
-from components.evolution.trends.panel import Floats, Panel
+from components.evolution.trends.mstl import Parts, decompose
+from components.evolution.trends.panel import Floats, Panel, panel_of
+from components.features.time import NO_OFFSET, utc_offset
 
 HOURS = 168
 
@@ -64,9 +66,6 @@ def null_strength(panel: Panel, draws: int, level: float, seed: int) -> Floats:
     ----------
     draws : series of noise; level : in 0..1, such as .99
     """
-    from components.evolution.trends.mstl import decompose
-    from components.evolution.trends.panel import panel_of
-
     noise = np.random.default_rng(seed).normal(size=(draws, panel.steps))
     found = strength(decompose(panel_of(list(noise), panel.seasons, [str(one) for one in range(draws)])))
     return np.asarray(np.quantile(found.season, level, axis=0))
@@ -95,12 +94,10 @@ def hour_of_week(panel: Panel) -> Floats:
     return np.asarray(each / np.where(mean > 0, mean, 1.0))
 
 
-def slots(panel: Panel) -> np.ndarray:
+def slots(panel: Panel) -> NDArray[np.int64]:
     """(T,) int64 local hour of the week of each step, 0..167."""
     if panel.step != "hour" or panel.start is None:
         raise DataError("a panel of hours with a clock", found=f"step {panel.step}", do='Count with the step "hour".')
-    from components.features.time import NO_OFFSET, utc_offset
-
     start = panel.start if panel.start.tzinfo else panel.start.replace(tzinfo=dt.UTC)
     time_s = int(start.timestamp()) + 3600 * np.arange(panel.steps, dtype=np.int64)
     offset = utc_offset(time_s, np.full(panel.steps, NO_OFFSET, np.int16), panel.zone)

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import DataError
-from components.evolution.trends.hierarchy import Hierarchy, Weighting, adds_up, bottom_up, hierarchy, reconcile
+from components.evolution.trends.hierarchy import (
+    Hierarchy,
+    Weighting,
+    _covariance,
+    adds_up,
+    bottom_up,
+    hierarchy,
+    reconcile,
+)
 from components.evolution.trends.panel import Panel
 
 KEYS = pl.DataFrame({"action": ["buy", "buy", "view", "view"], "region": ["a", "b", "a", "b"]})
@@ -34,7 +42,7 @@ def test_reconciled_points_add_up(seed: int, weighting: Weighting) -> None:
     rng = np.random.default_rng(seed)
     found = tree()
     base = rng.normal(size=(9, 2))
-    residual = rng.normal(size=(12, 9)) * np.exp(rng.normal(size=9))
+    residual = rng.normal(size=(4, 9)) * np.exp(rng.normal(size=9))
     points = reconcile(found, base, weighting, residual)
     assert not adds_up(found, base)
     assert adds_up(found, points)
@@ -65,6 +73,13 @@ def test_mint_is_better_than_either_level_alone() -> None:
     mint = (reconcile(found, base, "shrunk", residual) ** 2).sum(0).mean()
     assert mint < (bottom_up(found, base[-4:]) ** 2).sum(0).mean()
     assert mint < (base**2).sum(0).mean()
+
+
+def test_few_errors_of_many_series_still_make_a_covariance() -> None:
+    residual = np.random.default_rng(2).normal(size=(4, 9))
+    found = _covariance(residual, "shrunk")
+    assert np.linalg.eigvalsh(found).min() > 0.01  # of rank 4 without shrinkage
+    assert np.diag(found) == pytest.approx((residual**2).mean(0))
 
 
 def test_what_is_missing() -> None:

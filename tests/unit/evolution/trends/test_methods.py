@@ -10,7 +10,7 @@ from components.errors import ConfigError
 from components.evolution.trends.arima import ar
 from components.evolution.trends.each import each, sane
 from components.evolution.trends.intermittent import sparse
-from components.evolution.trends.methods import METHODS, forecast, method_of, usual_candidates
+from components.evolution.trends.methods import METHODS, completed, forecast, method_of, usual_candidates
 from components.evolution.trends.mstl import decompose
 from components.evolution.trends.panel import Panel, panel_of
 
@@ -88,6 +88,13 @@ def test_no_method_sees_what_is_not_there() -> None:
     for name in ("seasonal_naive", "ar(1,24,168)", "mstl:damped", "ces"):
         one, two = (forecast(name, hours(series).until(48), 48).point for series in (y, other))
         assert np.array_equal(one, two), name
+
+
+def test_counts_are_not_below_zero() -> None:
+    panel = panel_of([[9.0, 6.0, 3.0], [9.0, -6.0, 3.0]], (1,), ["a", "b"])
+    assert completed(panel, np.array([[-1.0], [-1.0]])).point.tolist() == [[0.0], [-1.0]]
+    lost = completed(panel, np.array([[np.nan], [2.0]]))
+    assert (lost.point.tolist(), lost.filled.tolist()) == ([[3.0], [2.0]], [True, False])
 
 
 def test_runaways_and_failures_are_no_forecasts() -> None:
