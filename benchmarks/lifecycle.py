@@ -25,9 +25,10 @@ from benchmarks.machine import machine
 from components.evolution.lifecycle import lifecycle
 from components.evolution.lifecycle.churn import Calibration, judge_churn
 from components.evolution.lifecycle.customer_base import fit_customer_base, judge_customer_base
-from components.evolution.lifecycle.measures import Estimate, Verdict
+from components.evolution.lifecycle.measures import Verdict
 from components.evolution.lifecycle.occasions import Occasions, occasions_of
 from components.evolution.lifecycle.scorers import SCORERS
+from components.evolution.significance import Estimate
 from components.files import write_json
 from components.params import LifecycleParams
 

@@ -105,12 +105,7 @@ def _breadth(
             if n == 0:
                 continue
             distinct = np.empty(min(n, n_labels), np.int64)
-            k = 0
-            for row in range(first, last):
-                if count[label[row]] == 0:
-                    distinct[k] = label[row]
-                    k += 1
-                count[label[row]] += 1
+            k = _counted(label, first, last, count, distinct)
             values = np.sort(count[distinct[:k]])
             entropy, ranked = 0.0, 0.0
             for i in range(k):
@@ -123,6 +118,20 @@ def _breadth(
             kinds[unit, window] = k
             count[distinct[:k]] = 0
     return found, kinds
+
+
+@compiled
+def _counted(
+    label: NDArray[np.int64], first: int, last: int, count: NDArray[np.int64], distinct: NDArray[np.int64]
+) -> int:
+    """Add the labels of the rows `first:last` to `count`, which holds none; list them in `distinct`: how many."""
+    k = 0
+    for row in range(first, last):
+        if count[label[row]] == 0:
+            distinct[k] = label[row]
+            k += 1
+        count[label[row]] += 1
+    return k
 
 
 @compiled
@@ -147,12 +156,7 @@ def chao_shen(low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np
     for unit in range(len(low)):
         for window in range(low.shape[1]):
             first, last = low[unit, window], high[unit, window]
-            k = 0
-            for row in range(first, last):
-                if count[label[row]] == 0:
-                    distinct[k] = label[row]
-                    k += 1
-                count[label[row]] += 1
+            k = _counted(label, first, last, count, distinct)
             if k:
                 found[unit, window] = _chao_shen(count[distinct[:k]], last - first)
                 for one in range(k):

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import DataError
-from components.evolution.lifecycle.measures import Estimate, spread
+from components.evolution.lifecycle.measures import spread
 from components.evolution.lifecycle.states import ABSENT
 from components.evolution.lifecycle.transitions import S, chain, count_moves
+from components.evolution.significance import Estimate
 
 Floats = NDArray[np.float64]
 METHODS = ("markov", "as_last_time", "shares_of_now")

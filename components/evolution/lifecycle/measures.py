@@ -15,20 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from components.evolution.significance import Estimate
+
 Floats = NDArray[np.float64]
 #: (truth, said, weight), each (U,) → a figure
 Measure = Callable[[Floats, Floats, Floats], float]
 _BINS = 10
 _FLOOR = 1e-6  # of a probability; a calibrator that says never is not infinitely wrong
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its interval; the bounds are NaN where nothing can be said."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

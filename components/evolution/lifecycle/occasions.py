@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from components.errors import DataError, SchemaError
 from components.features.store import Store
-from components.features.time import NO_OFFSET, utc_offset
+from components.features.time import DAY_S, NO_OFFSET, utc_offset
 
-DAY_S = 86_400
 _NEEDED = ("user_id", "timestamp")
 
 

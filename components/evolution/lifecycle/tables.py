@@ -13,9 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.evolution.lifecycle.backtest import Score
-from components.evolution.lifecycle.measures import Estimate, Verdict
+from components.evolution.lifecycle.measures import Verdict
 from components.evolution.lifecycle.states import STATES
 from components.evolution.lifecycle.transitions import PRESENT, Transitions
+from components.evolution.significance import Estimate
 
 _FIGURES = dict.fromkeys(("value", "low", "high", "difference", "difference_low", "difference_high"), pl.Float64)
 _EPOCH = dt.datetime(1970, 1, 1)  # local time of users

@@ -117,7 +117,8 @@ def _fit(tried: Floats, hits: Floats) -> tuple[float, float]:
 def heaps_exponent(found: Steps, length: int) -> float:
     """μ of S(n) ∝ n^μ, the places known after n steps, over users with at least `length` steps; NaN if none.
 
-    The slope of log mean S on log n, n = 1..length; 1 = every place is new, 0 = none is.
+    The slope of log mean S on log(n + 1), n = 1..length, the first place among the visits; 1 = every place is new, 0 =
+    none is.
 
     References
     ----------

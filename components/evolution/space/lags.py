@@ -75,9 +75,9 @@ def leads(series: Floats, most: int) -> Leads:
     -----
     One Fourier transform gives the correlation at all T shifts. The statistic is the largest over lags 1..L less the
     largest over lags -L..0: what two regions do at the same time, or the other way round, is no lead. Its null is the
-    same around every other shift, those whose lags stay L away from the lags asked of. The p-value is
-    exact for two independent series of which one is stationary in a circle, whatever its autocorrelation; the seam
-    where end meets start is the approximation.
+    same around every other shift whose lags do not overlap with those. The p-value is exact for two independent series
+    of which one is stationary in a circle, whatever its autocorrelation; the seam where end meets start is the
+    approximation.
 
     References
     ----------

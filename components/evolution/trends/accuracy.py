@@ -6,11 +6,10 @@ forecasts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from components.evolution.significance import Estimate
 from components.evolution.trends.panel import Floats, Panel
 
 
@@ -97,17 +96,10 @@ def inside(actual: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
     return np.asarray((actual >= low) & (actual <= high))
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over series and its bootstrap interval of 95 %."""
-
-    value: float
-    low: float
-    high: float
-
-
 def mean_over_series(values: Floats, draws: int = 1000, seed: int = 0) -> Estimate:
-    """Mean of one figure a series (N,), NaN left out; series are drawn anew (Efron, Tibshirani 1993).
+    """Mean of one figure a series (N,) and its interval of 95 %, NaN left out; series are drawn anew.
+
+    Source: Efron, Tibshirani, An introduction to the bootstrap (1993).
 
     Examples
     --------

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.evolution.significance import Estimate
 from components.evolution.trends.accuracy import (
-    Estimate,
     crps,
     inside,
     mase,

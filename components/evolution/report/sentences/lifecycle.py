@@ -9,10 +9,10 @@ import polars as pl
 from components.evolution.lifecycle import Lifecycle
 from components.evolution.report.sentences.sentence import Sentence, drawn
 from components.evolution.report.words import count, estimate, share, signed_points
+from components.features.time import DAY_S
 from components.params import EvolveParams
 
 Record = dict[str, Any]
-_DAY_S = 86_400
 
 
 def lifecycle_sentences(life: Lifecycle, params: EvolveParams) -> list[Sentence]:
@@ -94,7 +94,7 @@ def _moves(table: pl.DataFrame, confidence: float) -> list[Sentence]:
 
 def _span(units: int, unit_s: int) -> str:
     """A length of time in days, or in units where they are no days."""
-    return f"{units * unit_s // _DAY_S} days" if unit_s % _DAY_S == 0 else f"{units} units of {unit_s} s"
+    return f"{units * unit_s // DAY_S} days" if unit_s % DAY_S == 0 else f"{units} units of {unit_s} s"
 
 
 def _simple(row: Record) -> str:
