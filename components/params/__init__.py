@@ -37,6 +37,7 @@ from components.params.learners import (
     TrainingParams,
     TreeParams,
 )
+from components.params.live import FreshParams, LiveParams
 from components.params.network import (
     AugmentParams,
     EncoderParams,
@@ -88,6 +89,7 @@ __all__ = [
     "FloatRange",
     "FlowParams",
     "Fraction",
+    "FreshParams",
     "GateParams",
     "HabitParams",
     "HoursParams",
@@ -95,6 +97,7 @@ __all__ = [
     "InterestParams",
     "ItemLossParams",
     "LifecycleParams",
+    "LiveParams",
     "MemoryParams",
     "ModelParams",
     "NetworkParams",

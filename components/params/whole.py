@@ -13,6 +13,7 @@ from components.params.data import EventParams, FeatureParams, SimulationParams,
 from components.params.evolve import EvolveParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
+from components.params.live import LiveParams
 from components.params.search import SearchParams
 from components.params.section import Section
 from components.params.serving import FlowParams, PolicyParams, ServingParams, UpdateParams
@@ -39,6 +40,7 @@ class Params(Section):
     gate: GateParams
     policy: PolicyParams
     serving: ServingParams
+    live: LiveParams
     update: UpdateParams
     evolve: EvolveParams
     flow: FlowParams

@@ -1,0 +1,63 @@
+"""What the live log holds: one record for each thing that came in, as plain JSON that nothing executes.
+
+A record knows its kind, whose it is and when it happened; the rest is its payload. Never here: whether a record is
+allowed (`components.serving.intake`), or where it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from components.errors import IntegrityError
+
+#: event: a behaviour; impression: what was shown; feedback: what a user said; position: a point of a raw trace;
+#: tombstone: everything of the user before it is gone.
+Kind = Literal["event", "impression", "feedback", "position", "tombstone"]
+KINDS: frozenset[str] = frozenset({"event", "impression", "feedback", "position", "tombstone"})
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that came in.
+
+    Attributes
+    ----------
+    kind : what it is
+    id : unique among the records of its user and kind; a record that comes again is a duplicate
+    user_id : whose
+    time_us : when it happened, UTC microseconds since 1970
+    received_us : when the service took it, the same unit; never used to order a history
+    payload : the other fields, JSON values (of an event: the other columns of the contract)
+    """
+
+    kind: Kind
+    id: str
+    user_id: str
+    time_us: int
+    received_us: int
+    payload: Mapping[str, Any]
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        return orjson.dumps([self.kind, self.id, self.user_id, self.time_us, self.received_us, self.payload])
+
+
+def decode(data: bytes) -> Record:
+    """What `Record.encode` gave.
+
+    Raises
+    ------
+    IntegrityError
+        The bytes are no record.
+    """
+    try:
+        kind, id_, user_id, time_us, received_us, payload = orjson.loads(data)
+    except (orjson.JSONDecodeError, ValueError, TypeError) as error:
+        raise IntegrityError("a record of the live log", found=str(error), do="Restore the state folder.") from error
+    if kind not in KINDS or not isinstance(payload, dict) or not isinstance(time_us, int):
+        raise IntegrityError("a record of the live log", found=repr(data[:80]), do="Restore the state folder.")
+    return Record(kind, id_, user_id, time_us, received_us, payload)
