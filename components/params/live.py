@@ -18,7 +18,7 @@ class FreshParams(Section):
 
 
 class LiveParams(Section):
-    """The live state: where it is kept comes from the environment (CHRONOTOPE_STATE), else the workspace's own folder."""
+    """The live state; where it is kept comes from the environment (CHRONOTOPE_STATE), else from the workspace."""
 
     durability: Literal["process", "fsync"]  # what an acknowledged event survives: kill -9, or a power cut too
     retention_days: int = Field(ge=1)  # older live events leave the state; the day files keep them
