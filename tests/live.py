@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -33,10 +34,16 @@ def params_with(**sections: dict[str, Any]) -> Params:
     return Params.model_validate(record)
 
 
+@cache
+def _shared() -> Champion:
+    """One champion for all who do not look at what it counts: fitting it takes a second."""
+    return toy_champion()
+
+
 def toy_worker(params: Params | None = None, champion: Champion | None = None) -> Worker:
-    """A worker that nothing follows: what comes in is counted at once."""
+    """A worker that nothing follows: what comes in is counted at once. Who sends events brings a champion of their own."""
     params = params or params_with()
-    holder, state = Holder(champion or toy_champion()), MemoryState()
+    holder, state = Holder(champion or _shared()), MemoryState()
     return Worker(params, Live(holder, state, params), holder, state)  # type: ignore[arg-type]
 
 
