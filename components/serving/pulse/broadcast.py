@@ -98,10 +98,13 @@ class Broadcast:
                 await self._rest()
 
     def _for(self, message: dict[str, object], names: bool) -> dict[str, object]:
-        if names or "newest" not in message:
+        if names:
             return message
-        events: list[dict[str, object]] = message["newest"]  # type: ignore[assignment]
-        return message | {"newest": [one | {"user": self._pulse.pseudonym(str(one["user"]))} for one in events]}
+        told = message | {"names": False} if "names" in message else dict(message)
+        if "newest" in told:
+            events: list[dict[str, object]] = told["newest"]  # type: ignore[assignment]
+            told["newest"] = [one | {"user": self._pulse.pseudonym(str(one["user"]))} for one in events]
+        return told
 
     async def _rest(self) -> None:
         producer, self._producer = self._producer, None

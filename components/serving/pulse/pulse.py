@@ -54,7 +54,7 @@ class Pulse:
         self._secret = os.urandom(16)
         self._started_s = clock()
         self._count = 0
-        self._event_us = 0
+        self._event_us, self._behind_s = 0, 0.0
         self._actions: list[str] = []
         self._events: Windows[str] = Windows()  # by action
         self._cells = Cells()
@@ -105,7 +105,8 @@ class Pulse:
         if received_s >= self._started_s:
             self._fresh.add(now_s - received_s, now_s)
         self._count += 1
-        self._event_us = max(self._event_us, record.time_us)
+        if record.time_us >= self._event_us:
+            self._event_us, self._behind_s = record.time_us, received_s - record.time_us / 1e6
         action = self._action(str(payload.get("action", OTHER)))
         item_id = payload.get("item_id")
         item = None if item_id is None else self._source.item(str(item_id))
@@ -171,6 +172,7 @@ class Pulse:
         -------
         dict
             Counts are lists in the order of `windows`, times are milliseconds since 1970, durations milliseconds.
+            `event_ms` is the newest event's own time and `behind_ms` how long after it that was received.
             `map.cells` has for each cell rows of an action's place in `actions` and its counts; `map.shapes` is
             `cells.shape` of each; `map.left_out` says how many cells had no room. `hours` are of the local week.
         """
@@ -181,7 +183,8 @@ class Pulse:
             cells, resolution = self._cells.counts.copied(), self._cells.resolution
             events, hours, categories = self._events.copied(), self._hours.copied(), self._categories.copied()
             series = self._events.shortest()
-            newest, event_us, new_items = list(self._newest), self._event_us, list(self._new_items)[-5:]
+            newest, new_items = list(self._newest), list(self._new_items)[-5:]
+            event_us, behind_s = self._event_us, self._behind_s
             n_new, actions = len(self._new_items), [*self._actions, OTHER]
             freshness, latency, arms = (one.told(now_s) for one in (self._fresh, self._latency, self._hits))
         most = sorted(categories.rows(), key=lambda row: (-row[1][-1], row[0]))[:SHOWN_CATEGORIES]
@@ -189,6 +192,7 @@ class Pulse:
             "time_ms": round(1000 * now_s),
             "started_ms": round(1000 * self._started_s),
             "event_ms": event_us // 1000 or None,
+            "behind_ms": round(1000 * behind_s),
             "windows": list(WINDOWS),
             "actions": actions,
             "events": dict(sorted(events.rows())),

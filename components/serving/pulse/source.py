@@ -65,3 +65,25 @@ def model_of(champion: Champion, previous: Champion | None, refused: str | None)
         return {"name": entry.model, "version": entry.sequence, "digest": entry.digest[:12], "since": entry.time}
 
     return told(champion) | {"previous": told(previous) if previous else None, "refused": refused}
+
+
+def places_in(champion: Champion, most: int = 4000) -> list[int]:
+    """Where the items of a champion's catalogue are, for a map: latitude, longitude, … in 1e-4 degrees (about 11 m).
+
+    Parameters
+    ----------
+    champion : whose catalogue
+    most : places; beyond it an even choice of them
+
+    Returns
+    -------
+    list of int
+        In no order of popularity or name; each place once.
+    """
+    items = champion.encoding.catalogue
+    placed = np.isfinite(items.latitude) & np.isfinite(items.longitude)
+    points = np.stack([items.latitude[placed], items.longitude[placed]], axis=1).astype(np.float64)
+    distinct = np.unique(np.rint(points * 1e4).astype(np.int64), axis=0)
+    if len(distinct) > most:
+        distinct = distinct[np.linspace(0, len(distinct) - 1, most).astype(np.int64)]
+    return [int(degree) for degree in distinct.ravel()]
