@@ -29,5 +29,16 @@ export function say(element, text) {
 
 export const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 
-/** A colour of the theme, as it is now. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+const probe = h('i', { class: 'hidden' })
+let known = new Map()
+for (const change of ['themechanged', 'load']) addEventListener(change, () => (known = new Map()))
+
+/** A colour of the theme as it is now, for a canvas. */
+export function colour(name) {
+  if (!known.has(name)) {
+    if (!probe.isConnected) document.body.append(probe)
+    probe.style.color = `var(--${name})`
+    known.set(name, getComputedStyle(probe).color)
+  }
+  return known.get(name)
+}

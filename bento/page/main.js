@@ -3,7 +3,7 @@
 
 import { ask, follow, heldKey, holdKey } from './api.js'
 import { find, h, say } from './dom.js'
-import { applied, corners, perCell, total } from './live.js'
+import { applied, corners, total } from './live.js'
 import * as map from './map.js'
 import * as models from './models.js'
 import { isDark, legend } from './scale.js'
@@ -11,7 +11,7 @@ import * as stream from './stream.js'
 import * as tiles from './tiles.js'
 import * as user from './user.js'
 import * as week from './week.js'
-import { count, many, plain, span, when } from './words.js'
+import { count, plain, when } from './words.js'
 
 const TABS = ['stream', 'user', 'models']
 let live = null
@@ -60,13 +60,17 @@ function where() {
     return
   }
   const { cells, most } = map.show(live, chosen.window, chosen.action)
-  keyed(() => legend(most, 'Events of a place'))
+  keyed(() => (map.personal() ? ownKey() : legend(most, 'Events of a place')))
   const empty = find('map-empty')
   empty.hidden = cells.length > 0
   say(empty, !total(live, 2) ? 'Nothing has come in during the last day. Send events to /v1/events, or replay a log, and watch.'
     : placed ? 'Nothing of this kind in this window.' : 'The events of this log have no place: the week shows when they happen.')
   table(cells)
 }
+
+/** What the marks of one user mean. */
+const ownKey = () => h('ul', { class: 'own' }, ...[['path', 'where they were, the newest largest'], ['next', 'where they are likely to be next'], ['others', 'everybody']]
+  .map(([name, text]) => h('li', {}, h('i', { class: name, 'aria-hidden': 'true' }), text)))
 
 let keyNow = ''
 function keyed(make) {

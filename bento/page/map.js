@@ -44,6 +44,9 @@ export function show(snapshot, window, action) {
   return drawn
 }
 
+/** Whether one user is shown. */
+export const personal = () => drawn.user !== null
+
 /** Show one user: `path` of {latitude, longitude}, newest last, `next` of {shape, p}; null: nobody. */
 export function person(user) {
   drawn.user = user && {
@@ -78,7 +81,7 @@ function sized() {
   redraw(true)
 }
 
-/** The box that holds all but the outermost hundredth of the events. */
+/** The box that holds the events; those of the outermost hundredth only where they are not far from the others. */
 function box() {
   const points = drawn.user?.path.length ? drawn.user.path.map((centre) => ({ centre, n: 1 })) : drawn.cells
   const all = points.reduce((sum, one) => sum + one.n, 0)
@@ -88,7 +91,8 @@ function box() {
       let sum = 0
       return sorted.find((one) => (sum += one.n) >= share * all).centre[axis]
     }
-    return [reach(0.01), reach(0.99)]
+    const [first, last, low, high] = [sorted[0].centre[axis], sorted.at(-1).centre[axis], reach(0.01), reach(0.99)]
+    return last - first < 2 * (high - low) ? [first, last] : [low, high]
   }
   const [[west, east], [north, south]] = [between(0), between(1)]
   const around = drawn.cells.length ? Math.abs(drawn.cells[0].points[0][0] - drawn.cells[0].points[3][0]) : 0
@@ -98,7 +102,7 @@ function box() {
 let fitted = ''
 function fit(moved) {
   if (!drawn.cells.length && !drawn.user?.path.length) return
-  const to = view.fitting(box(), drawn.user ? 2 ** 19 : 2 ** 21)
+  const to = view.fitting(box(), 2 ** 21)
   const same = `${to.x.toFixed(5)} ${to.y.toFixed(5)} ${Math.round(Math.log2(to.zoom) * 8)}`
   if (!moved && same === fitted && view.fittedWidth === view.width) return
   const first = fitted === ''
@@ -140,10 +144,10 @@ function hexagons(context) {
   const colours = scale(drawn.most)
   context.lineWidth = 1
   context.strokeStyle = colour('paper')
-  context.globalAlpha = drawn.user ? 0.28 : 0.88
   for (const one of drawn.cells) {
     hexagon(context, one.points)
-    context.fillStyle = colours.of(one.n)
+    context.fillStyle = drawn.user ? colour('edge') : colours.of(one.n) // behind a user all others step back
+    context.globalAlpha = drawn.user ? 0.08 + (0.3 * Math.log1p(one.n)) / Math.log1p(drawn.most) : 0.88
     context.fill()
     context.stroke()
   }

@@ -3,7 +3,8 @@
 import { calm, find, h, say } from './dom.js'
 import { many, plain } from './words.js'
 
-const MOST = 14
+const MOST = 12
+const CALM_ABOVE = 3 // events at once: more do not slide in, which would be a flicker
 const SAY_MS = 6000
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 let list, said, held, note
@@ -35,13 +36,13 @@ function hold() {
 /** What an event was, in words: "check-in · Blue Café". */
 export const named = (event) => event.title || event.item || 'no item'
 
-function row(event, names) {
+function row(event, names, moves) {
   const user = names ? h('button', { type: 'button', 'data-user': event.user, title: 'Show this user' }, event.user) : h('span', { class: 'who' }, event.user)
   const marks = []
   if (event.rank > 0) marks.push(h('span', { class: 'mark good' }, `predicted, ${place(event.rank)}`))
   if (event.rank === 0) marks.push(h('span', { class: 'mark' }, 'not in the list'))
   if (event.new) marks.push(h('span', { class: 'mark new' }, 'new item'))
-  return h('li', { class: calm() ? null : 'come' },
+  return h('li', { class: moves ? 'come' : null },
     h('time', { datetime: new Date(event.time_ms).toISOString() }, clock.format(event.time_ms)),
     h('span', { class: 'what' }, h('b', {}, named(event)), h('span', { class: 'soft' }, [plain(event.action), event.category].filter(Boolean).join(' · '))),
     h('span', { class: 'by' }, user, ...marks))
@@ -53,7 +54,7 @@ const place = (rank) => ['1st', '2nd', '3rd'][rank - 1] || `${rank}th`
 function add(events, skipped, names = add.names) {
   add.names = names
   if (!events.length) return
-  list.prepend(...events.slice(-MOST).reverse().map((event) => row(event, names)))
+  list.prepend(...events.slice(-MOST).reverse().map((event) => row(event, names, events.length <= CALM_ABOVE && !calm())))
   while (list.children.length > MOST) list.lastElementChild.remove()
   newest = events.at(-1)
   unsaid += events.length + skipped

@@ -35,17 +35,17 @@ function share(arm, least = 30) {
   return { window, asked: arm?.asked[window] || 0, hits: arm?.hits[window] || 0 }
 }
 
-const SPANS = ['five minutes', 'hour', 'day']
+const SPANS = ['5 minutes', 'an hour', 'a day']
 const TILES = {
   rate: ['Events per second', (live) => [rate(live.rate.per_s), `${count(total(live, 1))} in the last hour`, live.rate.series, true]],
   fresh: ['From receipt to effect', ({ freshness_ms: f }) => [milliseconds(f.p50), f.n ? `99 of 100 within ${milliseconds(f.p99)}` : 'nothing came in yet', f.series]],
   answers: ['Time of an answer', ({ latency_ms: l }) => [milliseconds(l.p50), l.n ? `99 of 100 within ${milliseconds(l.p99)}` : 'nothing was asked yet', l.series]],
   hits: ['Next event was in the list', (live) => {
     const { window, asked, hits } = share(live.arms.find((arm) => arm.arm === 'champion'))
-    return [asked ? percent(hits / asked) : '–', asked ? `of ${count(asked)} in the last ${SPANS[window]}` : 'no list was followed by an event']
+    return [asked ? percent(hits / asked) : '–', asked ? `of ${count(asked)} in ${SPANS[window]}` : 'no list had an event after it']
   }],
-  model: ['In production', ({ model, time_ms: now }) => [model.name ? `${plainName(model.name)} v${model.version}` : '–', model.since ? `since ${ago(Date.parse(model.since), now)}` : '']],
-  state: ['Held in the live state', ({ state, new_items: fresh }) => [many(state.users, 'user'), `${many(state.records, 'record')}, ${bytes(state.bytes)}${fresh.count ? `, ${many(fresh.count, 'new item')}` : ''}`]],
+  model: ['Model in production', ({ model, time_ms: now }) => [model.name ? `${plainName(model.name)} v${model.version}` : '–', model.since ? `since ${ago(Date.parse(model.since), now)}` : '']],
+  state: ['Followed live', ({ state, new_items: fresh }) => [many(state.users, 'user'), fresh.count ? `${many(state.records, 'record')}, ${many(fresh.count, 'new item')}` : `${many(state.records, 'record')}, ${bytes(state.bytes)}`]],
 }
 const plainName = (name) => name.replaceAll('_', ' ')
 const made = {}
@@ -55,7 +55,7 @@ export function begin() {
   for (const [key, [title]] of Object.entries(TILES)) {
     made[key] = { value: h('strong', {}, '–'), note: h('small', {}), picture: h('div', { class: 'picture' }), drawn: '' }
     const { value, note, picture } = made[key]
-    find('figures').append(h('div', { class: 'tile', id: `tile-${key}` }, h('h2', {}, title), value, note, picture))
+    find('figures').append(h('div', { class: 'tile', id: `tile-${key}` }, h('h2', {}, title), value, picture, note))
   }
 }
 

@@ -39,11 +39,11 @@ export async function open(user, live, just = null) {
     const events = past.events.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time))
     const now = question.time ? Date.parse(question.time) : live.time_ms
     const reasons = fresh ? new Map() : open.reasons
-    panel.replaceChildren(...page(user, answer, events, journey, reasons, now, just))
+    panel.replaceChildren(...page(user, answer, events, journey, reasons, now, just, Boolean(question.time)))
     await onMap(answer, events)
     const why = answer.items.length ? await ask('v1/explain', { ...question, k: EXPLAINED }, stop.signal) : { items: [] }
     open.reasons = new Map(why.items.map((item) => [item.item_id, item.sentences]))
-    for (const place of panel.querySelectorAll('[data-why]')) place.replaceChildren(...sentences(open.reasons.get(place.dataset.why)))
+    panel.querySelectorAll('[data-why]').forEach((place, i) => place.replaceChildren(...sentences(open.reasons.get(place.dataset.why), i === 0)))
   } catch (error) {
     if (error.name === 'AbortError') return
     if (fresh) panel.replaceChildren(h('p', { class: 'empty', role: 'alert' }, `${user} cannot be shown: ${error.message}.`))
@@ -71,7 +71,7 @@ async function onMap(answer, events) {
   let next = []
   if (answer.places?.length) {
     const cells = answer.places.map((place) => place.cell)
-    const { shapes } = await ask(`v1/live/cells?cells=${cells.join()}`, undefined, stop.signal)
+    const { shapes } = await ask(`v1/cells/${cells.join()}`, undefined, stop.signal)
     next = answer.places.filter((place) => shapes[place.cell]).map((place) => ({ shape: shapes[place.cell], p: place.probability }))
   }
   map.person({ path, next })
@@ -92,13 +92,15 @@ export function empty() {
     h('p', { class: 'soft' }, 'Type a user’s id into the search box (press / to get there), or choose one in the stream. You will see what comes next, when, where and why.')))
 }
 
-function page(user, answer, events, journey, reasons, now, just) {
-  const state = STATES[journey.state] || journey.state
+function page(user, answer, events, journey, reasons, now, just, asked) {
+  // The service judges a silence by today's clock; for a log that is replayed the answer's segment says where they stand.
+  const standing = asked ? answer.segment : journey.state
+  const state = STATES[standing] || standing
   const last = events.length ? Date.parse(events.at(-1).time) : null
   return [
     h('div', { class: 'person' },
       h('h2', { id: 'user-title', tabindex: '-1' }, user),
-      state ? h('span', { class: `mark ${journey.state}` }, state) : null,
+      state ? h('span', { class: `mark ${standing}` }, state) : null,
       h('button', { type: 'button', id: 'leave', 'aria-label': 'Leave this user', onclick: close }, '×')),
     h('p', { class: 'soft' }, last ? `${many(answer.history_events, 'event')}, the last ${ago(last, now)}` : 'No event of this user is known: what you see is what is popular.'),
     just ? h('p', { class: 'just', role: 'status' }, `Just now: ${plain(just.action)}, ${named(just)}.${verdict(just)}`) : null,
@@ -126,7 +128,7 @@ function bars(rows) {
   return [h('ul', { class: 'bars' }, ...rows.map(([name, p, more]) => h('li', {}, h('span', {}, name), bar(p, most), h('span', { class: 'figure' }, percent(p), more ? h('small', {}, ` ${more}`) : null))))]
 }
 
-const sentences = (texts) => (texts || []).slice(0, 2).map((text) => h('span', {}, `${text} `))
+const sentences = (texts, first) => (texts || []).slice(0, first ? 2 : 1).map((text) => h('span', {}, `${text} `))
 
 function next(answer, reasons) {
   if (!answer.items.length) return [h('p', { class: 'empty' }, 'The model has nothing to offer here.')]
@@ -135,7 +137,7 @@ function next(answer, reasons) {
     h('span', {}, h('b', {}, item.title || item.item_id), item.category ? h('small', {}, ` ${item.category}`) : null),
     h('span', { class: 'figure' }, percent(item.probability)),
     bar(item.probability, most),
-    i < EXPLAINED ? h('p', { class: 'why', 'data-why': item.item_id }, ...sentences(reasons.get(item.item_id))) : null)))]
+    i < EXPLAINED ? h('p', { class: 'why', 'data-why': item.item_id }, ...sentences(reasons.get(item.item_id), i === 0)) : null)))]
 }
 
 function times(next) {
