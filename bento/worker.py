@@ -127,7 +127,7 @@ def open_worker(root: Path, params: Params) -> Worker:
         The champion or the state is not to be used.
     """
     watch = Watch(root, params.serving.poll_s)
-    state = open_state(root, params.live, os.environ.get(STATE))
+    state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
     worker = Worker(params, Live(watch, state, params), watch, state)
     worker.start()
     return worker

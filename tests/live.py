@@ -16,7 +16,7 @@ from components.params import Params, PolicyParams, load_params
 from components.serving.champion import Champion
 from components.serving.live import Live
 from tests.serving import ROOT, Holder, toy_champion
-from tests.states import MemoryState
+from components.serving.state.memory import MemoryState
 
 PLAIN = {
     "order": "plain", "weight": 1.0, "alike": ["category"], "place_km": 2.0, "half_life_days": None,
