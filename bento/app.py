@@ -1,7 +1,7 @@
-"""The HTTP face as a plain ASGI app: finds the route, lets the guard decide, answers, counts, and leaves a line in the log.
+"""The HTTP face as a plain ASGI app: finds the route, lets the guard decide, answers, counts, leaves a line in the log.
 
-The order of a request: path, key and rate (from its head alone), body, its turn, the route. An error is one JSON object;
-what went wrong inside stays inside. It knows nothing of BentoML and nothing of models.
+The order of a request: path, key and rate (from its head alone), body, its turn, the route. An error is one JSON
+object; what went wrong inside stays inside. It knows nothing of BentoML and nothing of models.
 """
 
 from __future__ import annotations

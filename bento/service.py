@@ -42,7 +42,7 @@ class Front:
 
 
 class Fronted(Service):  # type: ignore[misc]
-    """A BentoML service with our app before its own: what it puts around every request costs a millisecond, and stalls."""
+    """A BentoML service with our app before its own: what it puts around a request costs a millisecond."""
 
     __slots__ = ()
 

@@ -72,7 +72,7 @@ class Worker:
         live.listeners.append(self.pulse.applied)
 
     async def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
-        """Take records into the live log: here where that is quick, in a thread where it waits for a disk or is long."""
+        """Take records into the live log: here where that is quick, in a thread where it waits or is long."""
         if len(records) <= _ON_THE_LOOP and not self._waits:
             return self.live.take(kind, records)
         return await self.beside(self.live.take, kind, records)

@@ -43,6 +43,6 @@ async def model(_: Call, worker: Worker) -> Reply:
 
 
 ROUTES = (
-    Route("GET", "/v1/model", "model", "The model that serves, the one before it, and why a newer one was refused.", "read",
-          model, ModelState),
+    Route("GET", "/v1/model", "model", "The model that serves, the one before, and why a newer one was refused.",
+          "read", model, ModelState),
 )  # fmt: skip

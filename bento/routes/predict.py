@@ -1,7 +1,7 @@
 """`POST /v1/predict`, `/v1/recommend`, `/v1/explain`: questions, answered from fresh state.
 
-A prediction is worked out on the loop itself: it is shorter than handing it to a thread. Reasons take a hundred times as
-long: they are worked out one at a time in a thread beside it, and refused where too many wait.
+A prediction is worked out on the loop itself: it is shorter than handing it to a thread. Reasons take a hundred times
+as long: they are worked out one at a time in a thread beside it, and refused where too many wait.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def question(said: Asking, k: int, seen_kept: bool) -> Question:
     )
 
 
-def _answered(worker: Worker, said: PredictRequest | RecommendRequest, policy: PolicyParams) -> tuple[Answer, dict[str, Any]]:
+def _answered(
+    worker: Worker, said: PredictRequest | RecommendRequest, policy: PolicyParams
+) -> tuple[Answer, dict[str, Any]]:
     """An answer, and the part of it that predictions and recommendations share."""
     begin = time.perf_counter()
     while True:
@@ -142,6 +144,6 @@ ROUTES = (
           predict, PredictResponse, PredictRequest),
     Route("POST", "/v1/recommend", "recommend", "A list of items to show, under filters and rules.", "read",
           recommend, RecommendResponse, RecommendRequest),
-    Route("POST", "/v1/explain", "explain", "Why: the events, items and parts of the model behind a probability.", "read",
-          explain, ExplainResponse, ExplainRequest),
+    Route("POST", "/v1/explain", "explain", "Why: the events, items and parts of the model behind a probability.",
+          "read", explain, ExplainResponse, ExplainRequest),
 )  # fmt: skip

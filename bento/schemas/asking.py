@@ -72,7 +72,9 @@ class RecommendRequest(Asking):
         Literal["plain", "diverse", "calibrated"] | None,
         Field(description="plain: by probability; diverse: unlike each other; calibrated: like the user's own tastes."),
     ] = None
-    weight: Annotated[float, Field(ge=0, le=1, description="Of the model's own order, where another is asked for.")] = 0.5
+    weight: Annotated[float, Field(ge=0, le=1, description="Of the model's own order, where another is asked for.")] = (
+        0.5
+    )
     max_per_category: Annotated[int, Field(ge=1)] | None = None
 
 

@@ -1,5 +1,5 @@
-"""The kinds of value that many requests share. Strict as JSON has it: "10" is no number, 1 is no truth value; a time is a
-text, since JSON has no other for it; unknown keys, NaN and infinity are refused."""
+"""The kinds of value that many requests share. Strict as JSON has it: "10" is no number, 1 is no truth value; a time is
+a text, since JSON has no other for it; unknown keys, NaN and infinity are refused."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from components.params.evolve import (
     LifecycleParams,
     SpaceParams,
 )
+from components.params.guard import GuardParams, RateParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
     BaselineParams,
@@ -37,7 +38,6 @@ from components.params.learners import (
     TrainingParams,
     TreeParams,
 )
-from components.params.guard import GuardParams, RateParams
 from components.params.live import FreshParams, LiveParams
 from components.params.network import (
     AugmentParams,

@@ -1,4 +1,4 @@
-"""Whatever the document of the API allows, and what it does not: no failure inside, and every answer as it is described."""
+"""Whatever the document of the API allows, and what it does not: no failure inside, every answer as it is described."""
 
 from __future__ import annotations
 

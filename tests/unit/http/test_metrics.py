@@ -114,7 +114,10 @@ def test_the_dashboard_is_whole() -> None:
         assert expr.count("(") == expr.count(")"), expr
 
 
-@given(st.dictionaries(st.text(max_size=3), st.integers(0, 1000)), st.dictionaries(st.text(max_size=3), st.integers(0, 1000)))
+@given(
+    st.dictionaries(st.text(max_size=3), st.integers(0, 1000)),
+    st.dictionaries(st.text(max_size=3), st.integers(0, 1000)),
+)
 def test_the_index_is_zero_for_equal_shares_and_never_negative(a: dict[str, int], b: dict[str, int]) -> None:
     before, now = Counter(a), Counter(b)
     assert stability_index(before, now) >= 0

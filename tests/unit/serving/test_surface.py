@@ -41,7 +41,8 @@ def test_a_failure_inside_is_clean_json_and_its_words_stay_inside() -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs.json", "/schema.json", "/v1/none", "/static_content/index.css",
-                                  "/v1/users", "/v1/users/", "/v1/users/a/b", "/v1/users/{user_id}", "/page/"])  # fmt: skip
+                                  "/v1/users", "/v1/users/", "/v1/users/a/b", "/v1/users/{user_id}",
+                                  "/page/"])  # fmt: skip
 def test_other_paths_are_not_found(client: TestClient, path: str) -> None:
     found = client.get(path)
     assert found.status_code in {404, 405}
@@ -93,7 +94,9 @@ def test_every_reference_of_the_description_leads_somewhere(client: TestClient) 
     assert set(described["components"]["schemas"]) - names <= {"ErrorResponse"}, "no shape that nothing uses"
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.path.startswith("/v1/")], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.path.startswith("/v1/")], ids=lambda one: one.name
+)
 def test_every_route_of_data_is_described(client: TestClient, route: Route) -> None:
     if route.name == "openapi":
         return
@@ -105,7 +108,13 @@ def test_every_route_of_data_is_described(client: TestClient, route: Route) -> N
 
 
 def test_only_pages_and_health_are_open_to_all() -> None:
-    assert {route.name for route in ROUTES if route.scope is None} == {"livez", "healthz", "readyz", "page", "page_file"}
+    assert {route.name for route in ROUTES if route.scope is None} == {
+        "livez",
+        "healthz",
+        "readyz",
+        "page",
+        "page_file",
+    }
     assert {route.name for route in ROUTES if route.scope == "admin"} == {"forget"}
     assert {route.name for route in ROUTES if route.scope == "write"} == {
         "events", "impressions", "feedback", "positions"
