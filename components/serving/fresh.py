@@ -2,7 +2,8 @@
 
 Three counts say which of them comes next: what the user did with them, what of them follows the user's last item, what
 of them is popular of late. How much of the probability they have together is the recent share of all events that fell
-on them, drawn towards the user's own; the champion keeps the rest, in its own order. Without such items nothing changes.
+on them, drawn towards the user's own; the champion keeps the rest, in its own order. Without such items nothing
+changes.
 
 Counts are sums over events, so the order in which they come does not matter, and what is forgotten is taken back; only
 where more items come than are kept (`live.fresh.max_items`) does it matter which came first.
