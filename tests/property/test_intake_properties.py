@@ -43,9 +43,10 @@ _NUMBERS = st.one_of(
 )  # fmt: skip
 _EVENTS = st.fixed_dictionaries(
     {"user_id": _IDS, "item_id": _IDS, "action": _ACTIONS, "timestamp": _TIMES},
-    optional={name: _NUMBERS for name in ("source_seq", "utc_offset_min", "latitude", "longitude", "duration_s",
-                                           "value")}  # fmt: skip
-    | {name: _IDS for name in ("device", "session_id", "text", "event_id")},
+    optional=dict.fromkeys(
+        ("source_seq", "utc_offset_min", "latitude", "longitude", "duration_s", "value"), _NUMBERS
+    )  # fmt: skip
+    | dict.fromkeys(("device", "session_id", "text", "event_id"), _IDS),
 )
 _SOUND = st.fixed_dictionaries(
     {

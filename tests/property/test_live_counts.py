@@ -140,8 +140,6 @@ def test_an_event_older_than_what_is_kept_is_counted_alone(kept: int) -> None:
     short = WHOLE.model_copy(update={"serving": WHOLE.serving.model_copy(update={"history": kept})})
     live = live_of(another(), whole=short)
     before = tables(live)["count"].sum()
-    live.take(
-        "event", [{"user_id": "u1", "item_id": "i1", "action": "view", "timestamp": "2025-01-06T00:00:01+00:00"}]
-    )
+    live.take("event", [{"user_id": "u1", "item_id": "i1", "action": "view", "timestamp": "2025-01-06T00:00:01+00:00"}])
     assert tables(live)["count"].sum() == before + 1
     assert len(live.of(live.champion).history("u1")) == kept

@@ -67,7 +67,9 @@ def sent(frame: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def champion(frame: pl.DataFrame, whole: Params, lineage: dict[str, Any] | None = None, name: str = "memory") -> Champion:
+def champion(
+    frame: pl.DataFrame, whole: Params, lineage: dict[str, Any] | None = None, name: str = "memory"
+) -> Champion:
     """A model of a log, packed with all of it."""
     store = frame_to_store(frame, None, None, whole, "temporal")
     predictor = build(name, whole)
