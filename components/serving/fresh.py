@@ -73,6 +73,7 @@ class Fresh:
         self._lock = threading.Lock()
         self._slot: dict[str, int] = {}
         self._names: list[str] = []
+        self._listed: tuple[tuple[str, ...], dict[str, int]] | None = None  # what readers hold on to
         self._mass, self._newest_s = np.zeros(0), np.zeros(0)
         self._count = np.zeros(0, np.int64)
         self._place = np.zeros((0, 2))
@@ -111,6 +112,7 @@ class Fresh:
         slot = self._slot.get(name)
         if slot is None:
             slot = self._slot[name] = len(self._names)
+            self._listed = None
             self._names.append(name)
             self._grow(slot + 1)
         self._mass[slot] = max(self._mass[slot] + weight, 0.0)
@@ -144,6 +146,7 @@ class Fresh:
             gone[order[: n - most + most // 10]] = True
         if not gone.any():
             return
+        self._listed = None
         keep = np.flatnonzero(~gone)
         lost = {self._names[slot] for slot in np.flatnonzero(gone).tolist()}
         self._names = [self._names[slot] for slot in keep.tolist()]
@@ -184,7 +187,8 @@ class Fresh:
                 return _nothing()
             mass = self._mass[:n].copy()
             fade = float(np.exp2(min(max((self._since_of() - now_s) / self._half_life_s, -1000.0), 1000.0)))
-            names, slots = tuple(self._names), dict(self._slot) if history is not None else {}
+            self._listed = self._listed or (tuple(self._names), dict(self._slot))
+            names, slots = self._listed
             places, count = self._place[:n].copy(), self._count[:n].copy()
             last = history.item_id(len(history) - 1) if history is not None and len(history) else None
             follows = dict(self._after.get(last, {})) if last is not None else {}

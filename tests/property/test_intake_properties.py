@@ -43,9 +43,7 @@ _NUMBERS = st.one_of(
 )  # fmt: skip
 _EVENTS = st.fixed_dictionaries(
     {"user_id": _IDS, "item_id": _IDS, "action": _ACTIONS, "timestamp": _TIMES},
-    optional=dict.fromkeys(
-        ("source_seq", "utc_offset_min", "latitude", "longitude", "duration_s", "value"), _NUMBERS
-    )  # fmt: skip
+    optional=dict.fromkeys(("source_seq", "utc_offset_min", "latitude", "longitude", "duration_s", "value"), _NUMBERS)
     | dict.fromkeys(("device", "session_id", "text", "event_id"), _IDS),
 )
 _SOUND = st.fixed_dictionaries(
@@ -105,9 +103,15 @@ def test_an_event_that_came_live_and_in_a_file_is_one_event(event: dict[str, Any
     assert again.id == record.id
 
 
-@given(st.dictionaries(st.sampled_from(["user_id", "timestamp", "item_id", "action", "latitude", "position"]), st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one),
-    max_leaves=4)))  # fmt: skip
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda one: st.lists(one) | st.dictionaries(st.text(), one),
+    max_leaves=4,
+)
+_FIELDS = st.sampled_from(["user_id", "timestamp", "item_id", "action", "latitude", "position", "question", "answer"])
+
+
+@given(st.dictionaries(_FIELDS, _VALUES))
 @settings(max_examples=200, deadline=None)
 def test_nothing_that_json_can_hold_breaks_the_check(raw: dict[str, Any]) -> None:
     for kind in ("event", "impression", "feedback", "position", "tombstone"):

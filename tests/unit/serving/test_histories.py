@@ -11,10 +11,23 @@ import pytest
 from components.events.contract import conform
 from components.features.pack import pack
 from components.features.store import Store
+from components.params import FillParams, NumberParams, Params
 from components.serving.histories import touched
 from tests.unit.serving.live import NOW, SPLIT, START, champion, live_of, log, params, rest, sent
 
 WHOLE = params()
+#: Whose features look further back: at the day so far, and at the last known value.
+FAR = WHOLE.model_copy(
+    update={
+        "validation": WHOLE.validation.model_copy(update={"max_events_per_user_day": 2}),
+        "features": WHOLE.features.model_copy(
+            update={
+                "numbers": WHOLE.features.numbers
+                | {"value": NumberParams(scale="standard", fill=FillParams(rule="interpolate", value=0.0))}
+            }
+        ),
+    }
+)
 
 
 def same(found: Store, wanted: Store, user: str, loose: tuple[str, ...] = ()) -> None:
@@ -42,17 +55,18 @@ def whole_pack(frame: pl.DataFrame, store: Store) -> Store:
     return pack(kept, store.encoding, WHOLE)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_events_after_the_artifact_are_packed_as_the_whole_log_would_be(seed: int) -> None:
+@pytest.mark.parametrize("whole", [WHOLE, FAR], ids=["plain", "far"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_events_after_the_artifact_are_packed_as_the_whole_log_would_be(seed: int, whole: Params) -> None:
     frame = log(seed=seed)
     early, late = frame.filter(pl.col("timestamp") < SPLIT), frame.filter(pl.col("timestamp") >= SPLIT)
-    live = live_of(champion(early, WHOLE))
+    live = live_of(champion(early, whole))
     for one in sent(late):
         live.take("event", [one])
     wanted = whole_pack(frame, live.champion.artifact.histories)
     for user in ("u0", "u1", "u2", "u3", "u4"):
         # A distance from a place that the artifact holds in single precision is exact to a metre.
-        same(live.of(live.champion).history(user).store, wanted, user, ("distance_km", "speed_kmh"))
+        same(live.of(live.champion).history(user).store, wanted, user, ("distance_km", "speed_kmh", "value"))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
