@@ -14,6 +14,7 @@ from flows.cli import (
     keys,
     pipeline,
     promotion,
+    replay,
     run,
     search,
     serve,
@@ -45,6 +46,7 @@ app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="keys")
+app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)
