@@ -52,6 +52,7 @@ function where() {
   const onMap = chosen.view === 'map'
   find('map').hidden = !onMap
   find('week').hidden = onMap
+  find('action').disabled = !onMap // the week counts all actions together
   find('places').hidden = !onMap || !placed
   say(find('where-title'), onMap ? 'Where it happens' : 'When it happens')
   if (!onMap) {

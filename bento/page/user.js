@@ -4,7 +4,7 @@ import { ask } from './api.js'
 import { find, h } from './dom.js'
 import * as map from './map.js'
 import { named } from './stream.js'
-import { ago, many, percent, plain, span, when } from './words.js'
+import { ago, day, many, percent, plain, span, when } from './words.js'
 
 const SHOWN = 8
 const EXPLAINED = 3
@@ -125,7 +125,7 @@ function bar(p, most) {
 
 function bars(rows) {
   const most = Math.max(...rows.map((row) => row[1]), 1e-9)
-  return [h('ul', { class: 'bars' }, ...rows.map(([name, p, more]) => h('li', {}, h('span', {}, name), bar(p, most), h('span', { class: 'figure' }, percent(p), more ? h('small', {}, ` ${more}`) : null))))]
+  return [h('ul', { class: rows.some((row) => row[2]) ? 'bars more' : 'bars' }, ...rows.map(([name, p, more]) => h('li', {}, h('span', {}, name), bar(p, most), h('span', { class: 'figure' }, percent(p), more ? h('small', {}, more) : null))))]
 }
 
 const sentences = (texts, first) => (texts || []).slice(0, first ? 2 : 1).map((text) => h('span', {}, `${text} `))
@@ -151,6 +151,6 @@ function times(next) {
 function past(events) {
   if (!events.length) return [h('p', { class: 'soft' }, 'Nothing yet.')]
   return [h('ol', { class: 'past' }, ...events.slice(-LISTED).reverse().map((event) => h('li', {},
-    h('time', { datetime: event.time }, when(Date.parse(event.time))),
+    h('time', { datetime: event.time, title: when(Date.parse(event.time)) }, day(Date.parse(event.time))),
     h('span', {}, h('b', {}, event.title || event.item_id || 'no item'), h('small', {}, ` ${[event.action && plain(event.action), event.category].filter(Boolean).join(' · ')}`), event.offset ? h('span', { class: 'mark live' }, 'live') : null))))]
 }
