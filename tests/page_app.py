@@ -27,14 +27,22 @@ from components.serving.state.protocol import Sizes, Stored
 from components.serving.state.record import Record
 
 PAGE = Path(__file__).resolve().parents[1] / "bento" / "page"
-KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml"}
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 CSP = {"content-security-policy": "default-src 'self'; frame-ancestors 'none'"}
 CELL = "881fb46625fffff"
 #: A name that would do harm if it ever became markup.
 EVIL = '<img src=x onerror="document.title=1">'
 
 
-def event(number: int, user: str = "ann", item: str = "cafe", place: tuple[float, float] | None = (48.86, 2.35)) -> Stored:
+def event(
+    number: int, user: str = "ann", item: str = "cafe", place: tuple[float, float] | None = (48.86, 2.35)
+) -> Stored:
     """An event that happens now."""
     now_us = int(time.time() * 1e6)
     payload: dict[str, Any] = {"item_id": item, "action": "checkin", "utc_offset_min": 60}
@@ -93,7 +101,9 @@ class Service:
             return JSONResponse(ANSWER)
 
         async def explain(request: Request) -> Response:
-            return JSONResponse({"items": [{"item_id": "cafe", "sentences": ["Because you went to Blue Café (5 times)."]}]})
+            return JSONResponse(
+                {"items": [{"item_id": "cafe", "sentences": ["Because you went to Blue Café (5 times)."]}]}
+            )
 
         async def timeline(request: Request) -> Response:
             if request.path_params["user"] == "nobody":
@@ -128,12 +138,16 @@ ANSWER = {
         {"item_id": "evil", "probability": 0.02, "title": EVIL, "category": None},
     ],
     "actions": {"checkin": 0.7, "view": 0.3},
-    "next_event": {"quantiles_s": {"p10": 600, "p50": 7200, "p90": 90000}, "from_now": {"1h": 0.3, "1d": 0.9, "7d": 0.99}},
+    "next_event": {
+        "quantiles_s": {"p10": 600, "p50": 7200, "p90": 90000},
+        "from_now": {"1h": 0.3, "1d": 0.9, "7d": 0.99},
+    },
     "places": [{"cell": CELL, "probability": 0.4}],
     "history_events": 2, "reason": "", "segment": "active", "rules": [],
 }  # fmt: skip
 JOURNEY = {
-    "user_id": "ann", "events": 2, "last": "2025-03-02T09:00:00Z", "state": "lapsing", "segment": "active", "next_visit": None,
+    "user_id": "ann", "events": 2, "last": "2025-03-02T09:00:00Z", "state": "lapsing", "segment": "active",
+    "next_visit": None,
     "interests": [{"category": "place", "share": 1.0, "change": 0.25}],
 }  # fmt: skip
 
@@ -145,7 +159,9 @@ def served(key: str | None = None) -> Iterator[Service]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     service = Service(f"http://127.0.0.1:{port}/", key)
-    settings = uvicorn.Config(Starlette(routes=service.routes()), port=port, log_level="critical", timeout_graceful_shutdown=1)
+    settings = uvicorn.Config(
+        Starlette(routes=service.routes()), port=port, log_level="critical", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
