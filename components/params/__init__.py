@@ -37,6 +37,7 @@ from components.params.learners import (
     TrainingParams,
     TreeParams,
 )
+from components.params.guard import GuardParams, RateParams
 from components.params.live import FreshParams, LiveParams
 from components.params.network import (
     AugmentParams,
@@ -91,6 +92,7 @@ __all__ = [
     "Fraction",
     "FreshParams",
     "GateParams",
+    "GuardParams",
     "HabitParams",
     "HoursParams",
     "IntRange",
@@ -109,6 +111,7 @@ __all__ = [
     "PrunerParams",
     "Range",
     "RankerParams",
+    "RateParams",
     "RegionParams",
     "RuleParams",
     "SamplerParams",

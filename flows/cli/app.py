@@ -11,6 +11,7 @@ from flows.cli import (
     evolve,
     explain,
     init,
+    keys,
     pipeline,
     promotion,
     run,
@@ -43,6 +44,7 @@ app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.command()(serve.serve)
+app.add_typer(keys.keys, name="keys")
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)
