@@ -10,6 +10,7 @@ const SHOWN = 8
 const EXPLAINED = 3
 const TIMELINE = 60
 const LISTED = 12
+const CELL = /^[0-9a-f]{15}$/ // of H3; a model may have places of another kind, which no map shows
 const STATES = {
   new: 'new here', active: 'active', lapsing: 'drifting off', dormant: 'asleep', churned: 'gone', returning: 'back again', absent: 'not seen yet',
 }
@@ -68,13 +69,9 @@ function moment(live) {
 
 async function onMap(answer, events) {
   const path = events.filter((event) => event.latitude !== null && event.latitude !== undefined).slice(-40)
-  let next = []
-  if (answer.places?.length) {
-    const cells = answer.places.map((place) => place.cell)
-    const { shapes } = await ask(`v1/cells/${cells.join()}`, undefined, stop.signal)
-    next = answer.places.filter((place) => shapes[place.cell]).map((place) => ({ shape: shapes[place.cell], p: place.probability }))
-  }
-  map.person({ path, next })
+  const places = (answer.places || []).filter((place) => CELL.test(place.cell))
+  const { shapes } = places.length ? await ask(`v1/cells/${places.map((place) => place.cell).join()}`, undefined, stop.signal) : {}
+  map.person({ path, next: places.map((place) => ({ shape: shapes[place.cell], p: place.probability })) })
 }
 
 /** Leave the user. */

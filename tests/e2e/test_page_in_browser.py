@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.live import toy_app
 from tests.page_app import EVIL, Service, event, served
+from tests.running import running
+from tests.serving import toy_champion
 
 #: Smallest contrast of text against the ground behind it (WCAG 2.2, 1.4.3), and whose it is.
 CONTRAST = """() => {
@@ -261,3 +266,24 @@ def test_motion_stops_for_who_wants_it_still(browser: Any, service: Service) -> 
     assert tab.page.locator(".come").count() == 0
     assert tab.page.evaluate("getComputedStyle(document.getElementById('dot')).animationName") == "none"
     tab.context.close()
+
+
+@pytest.mark.browser
+def test_the_true_service_shows_what_it_takes_and_answers(browser: Any) -> None:
+    """Its own routes, its own policy for content, an event over HTTP, and a user asked about."""
+    with running(toy_app(champion=toy_champion())) as url:
+        sent = {"user_id": "newcomer", "item_id": "item00001", "action": "view", "latitude": 48.86, "longitude": 2.35}
+        now = dt.datetime.now(dt.UTC).isoformat()
+        answer = httpx.post(f"{url}/v1/events", json={"events": [sent | {"timestamp": now}]})
+        assert answer.json()["accepted"] == 1, answer.text
+        tab = Tab(browser, f"{url}/")
+        page = tab.page
+        page.click(".stream button:has-text('newcomer')")
+        page.wait_for_selector("#user-title:has-text('newcomer')")
+        page.wait_for_selector(".next li")
+        assert page.locator(".past li").count() == 1
+        page.wait_for_selector(".why:not(:empty)")
+        assert page.evaluate("import('/page/map.js').then(map => map.state().cells)") == 1
+        assert tab.trouble == []
+        assert {one.startswith(url) for one in tab.asked} == {True}
+        tab.context.close()
