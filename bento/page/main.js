@@ -2,7 +2,7 @@
 // through what is handed to it here.
 
 import { ask, follow, heldKey, holdKey } from './api.js'
-import { find, h, say } from './dom.js'
+import { calm, find, h, say } from './dom.js'
 import { applied, corners, total } from './live.js'
 import * as map from './map.js'
 import * as models from './models.js'
@@ -134,6 +134,7 @@ async function show(id) {
   tab('user')
   await user.open(id, live || { behind_ms: 0, time_ms: Date.now() })
   find('user-title')?.focus({ preventScroll: true })
+  if (matchMedia('(max-width: 860px)').matches) find('side').scrollIntoView({ behavior: calm() ? 'auto' : 'smooth' })
 }
 
 function connected(word, refusal) {

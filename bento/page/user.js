@@ -40,7 +40,9 @@ export async function open(user, live, just = null) {
     const events = past.events.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time))
     const now = question.time ? Date.parse(question.time) : live.time_ms
     const reasons = fresh ? new Map() : open.reasons
+    const held = panel.contains(document.activeElement) ? document.activeElement.id : ''
     panel.replaceChildren(...page(user, answer, events, journey, reasons, now, just, Boolean(question.time)))
+    if (held) find(held)?.focus({ preventScroll: true })
     await onMap(answer, events)
     const why = answer.items.length ? await ask('v1/explain', { ...question, k: EXPLAINED }, stop.signal) : { items: [] }
     open.reasons = new Map(why.items.map((item) => [item.item_id, item.sentences]))
@@ -107,7 +109,7 @@ function page(user, answer, events, journey, reasons, now, just, asked) {
     answer.places?.length ? part('Where', [h('p', { class: 'soft' }, `Marked on the map: ${many(answer.places.length, 'place')}, the likeliest with ${percent(answer.places[0].probability)}.`)]) : null,
     journey.interests?.length ? part('Cares about', bars(journey.interests.slice(0, 5).map((one) => [one.category, one.share, change(one.change)]))) : null,
     part('So far', past(events)),
-  ]
+  ].filter((one) => one !== null)
 }
 
 const verdict = (just) => (just.rank > 0 ? ` The list had it in place ${just.rank}.` : just.rank === 0 ? ' The list did not have it.' : '')

@@ -146,6 +146,8 @@ def test_a_user_is_found_and_left_by_keyboard_alone(browser: Any, service: Servi
     panel = page.locator("#panel-user").inner_text()
     for told in ("41 %", "drifting off", "within a day", "90 %", "checkin", "Red Gym", "2 h"):
         assert told in panel
+    assert "null" not in panel
+    assert "undefined" not in panel
     assert tab.focused() == "user-title"
     service.pulse.answered("ann", ["gym", "cafe"], 0.002)
     service.pulse.applied([event(200, user="ann", item="cafe")])
