@@ -55,12 +55,14 @@ function where() {
   find('action').disabled = !onMap // the week counts all actions together
   find('places').hidden = !onMap || !placed
   say(find('where-title'), onMap ? 'Where it happens' : 'When it happens')
+  find('legend').hidden = false
   if (!onMap) {
     week.show(live, chosen.window)
     keyed(() => week.key(live, chosen.window))
     return
   }
   const { cells, most } = map.show(live, chosen.window, chosen.action)
+  find('legend').hidden = !cells.length && !map.personal()
   keyed(() => (map.personal() ? ownKey() : legend(most, 'Events of a place')))
   const empty = find('map-empty')
   empty.hidden = cells.length > 0

@@ -200,6 +200,31 @@ def test_the_map_moves_and_speaks_by_keyboard(browser: Any, service: Service) ->
 
 
 @pytest.mark.browser
+def test_the_map_moves_by_mouse_and_fits_again(browser: Any, service: Service) -> None:
+    tab = Tab(browser, service.url)
+    page = tab.page
+    page.wait_for_timeout(600)
+    state = "import('/page/map.js').then(map => map.state())"
+    before = page.evaluate(state)
+    box = page.locator("#cells").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 - 60, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    after = page.evaluate(state)
+    assert after["zoom"] == pytest.approx(2 * before["zoom"])
+    assert after["x"] == pytest.approx(before["x"] + 60 / after["zoom"])
+    service.pulse.applied([event(500, place=(49.9, 3.9))])
+    page.wait_for_timeout(700)
+    assert page.evaluate(state)["x"] == after["x"], "it stays where somebody moved it"
+    page.click("[data-zoom=fit]")
+    page.wait_for_timeout(700)
+    assert page.evaluate(state)["zoom"] < before["zoom"]
+    tab.context.close()
+
+
+@pytest.mark.browser
 def test_a_log_without_places_shows_its_week(browser: Any) -> None:
     with served() as service:
         service.pulse.applied([event(n, place=None) for n in range(1, 6)])
