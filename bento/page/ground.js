@@ -22,20 +22,39 @@ function decoded(text, unit) {
   return points
 }
 
-function trace(path, points, joined) {
-  points.forEach(([x, y], i) => (i || joined ? path.lineTo(x, y) : path.moveTo(x, y)))
+/** Points whose steps over the date line go on beyond the edge of the world instead of back across it. */
+function unwrapped(points) {
+  const whole = []
+  for (const [x, y] of points) whole.push([whole.length ? x + Math.round(whole.at(-1)[0] - x) : x, y])
+  return whole
+}
+
+function trace(path, points) {
+  points.forEach(([x, y], i) => (i ? path.lineTo(x, y) : path.moveTo(x, y)))
+}
+
+/** The same line, most of it inside the world. */
+function inside(points) {
+  const line = unwrapped(points)
+  const shift = Math.floor(line.reduce((sum, [x]) => sum + x, 0) / line.length)
+  return line.map(([x, y]) => [x - shift, y])
+}
+
+/** Add a ring; one that goes around a pole is closed below it. */
+function enclose(path, points) {
+  const ring = inside(points)
+  if (Math.abs(ring.at(-1)[0] - ring[0][0]) > 0.5) ring.push([ring.at(-1)[0], 1], [ring[0][0], 1])
+  trace(path, ring)
+  path.closePath()
 }
 
 /** Paths of the outlines in world units. */
 export function paths(outlines) {
   const arcs = outlines.arcs.map((text) => decoded(text, outlines.unit))
   const [land, coasts, borders] = [new Path2D(), new Path2D(), new Path2D()]
-  for (const ring of outlines.land) {
-    ring.forEach((n, i) => trace(land, n >= 0 ? arcs[n] : arcs[~n].toReversed(), i > 0))
-    land.closePath()
-  }
+  for (const ring of outlines.land) enclose(land, ring.flatMap((n) => (n >= 0 ? arcs[n] : arcs[~n].toReversed())))
   const shared = new Set(outlines.borders)
-  arcs.forEach((points, n) => trace(shared.has(n) ? borders : coasts, points, false))
+  arcs.forEach((points, n) => trace(shared.has(n) ? borders : coasts, inside(points)))
   return { land, coasts, borders }
 }
 

@@ -2,7 +2,7 @@
 // through what is handed to it here.
 
 import { ask, follow, heldKey, holdKey } from './api.js'
-import { find, h, say } from './dom.js'
+import { calm, find, h, say } from './dom.js'
 import { applied, corners, total } from './live.js'
 import * as map from './map.js'
 import * as models from './models.js'
@@ -52,14 +52,17 @@ function where() {
   const onMap = chosen.view === 'map'
   find('map').hidden = !onMap
   find('week').hidden = onMap
+  find('action').disabled = !onMap // the week counts all actions together
   find('places').hidden = !onMap || !placed
   say(find('where-title'), onMap ? 'Where it happens' : 'When it happens')
+  find('legend').hidden = false
   if (!onMap) {
     week.show(live, chosen.window)
     keyed(() => week.key(live, chosen.window))
     return
   }
   const { cells, most } = map.show(live, chosen.window, chosen.action)
+  find('legend').hidden = !cells.length && !map.personal()
   keyed(() => (map.personal() ? ownKey() : legend(most, 'Events of a place')))
   const empty = find('map-empty')
   empty.hidden = cells.length > 0
@@ -133,6 +136,7 @@ async function show(id) {
   tab('user')
   await user.open(id, live || { behind_ms: 0, time_ms: Date.now() })
   find('user-title')?.focus({ preventScroll: true })
+  if (matchMedia('(max-width: 860px)').matches) find('side').scrollIntoView({ behavior: calm() ? 'auto' : 'smooth' })
 }
 
 function connected(word, refusal) {

@@ -3,6 +3,7 @@
 
 import { calm, colour, find, h, say } from './dom.js'
 import * as ground from './ground.js'
+import { listen } from './hands.js'
 import { corners, perCell } from './live.js'
 import { isDark, scale } from './scale.js'
 import { count, many, percent, plain } from './words.js'
@@ -18,7 +19,9 @@ let groundStale = true
 /** Load the outlines; the map works without them. */
 export async function begin() {
   new ResizeObserver(sized).observe(top)
-  listen()
+  listen(top, view, { redraw: () => redraw(true), refit, walk, hint, still: () => { tip.hidden = true }, leave })
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw(true))
+  addEventListener('themechanged', () => redraw(true))
   const answer = await fetch('page/outlines/world.json')
   if (answer.ok) drawn.lines = ground.paths(await answer.json())
   redraw(true)
@@ -28,6 +31,7 @@ export async function begin() {
 export function places(flat) {
   drawn.places = []
   for (let i = 0; i < flat.length; i += 2) drawn.places.push(world(flat[i] / 1e4, flat[i + 1] / 1e4))
+  if (!view.byHand) fit(false)
   redraw(true)
 }
 
@@ -81,9 +85,15 @@ function sized() {
   redraw(true)
 }
 
+/** What the map fits itself to: the user's places, else the events', else the catalogue's. */
+function aim() {
+  if (!drawn.user?.path.length && drawn.cells.length) return drawn.cells
+  return (drawn.user?.path.length ? drawn.user.path : drawn.places).map((centre) => ({ centre, n: 1 }))
+}
+
 /** The box that holds the events; those of the outermost hundredth only where they are not far from the others. */
 function box() {
-  const points = drawn.user?.path.length ? drawn.user.path.map((centre) => ({ centre, n: 1 })) : drawn.cells
+  const points = aim()
   const all = points.reduce((sum, one) => sum + one.n, 0)
   const between = (axis) => {
     const sorted = points.toSorted((a, b) => a.centre[axis] - b.centre[axis])
@@ -101,7 +111,7 @@ function box() {
 
 let fitted = ''
 function fit(moved) {
-  if (!drawn.cells.length && !drawn.user?.path.length) return
+  if (!aim().length) return
   const to = view.fitting(box(), 2 ** 21)
   const same = `${to.x.toFixed(5)} ${to.y.toFixed(5)} ${Math.round(Math.log2(to.zoom) * 8)}`
   if (!moved && same === fitted && view.fittedWidth === view.width) return
@@ -242,67 +252,16 @@ function walk(step) {
   redraw(true)
 }
 
-const KEYS = {
-  ArrowLeft: () => view.pan(80, 0), ArrowRight: () => view.pan(-80, 0),
-  ArrowUp: () => view.pan(0, 80), ArrowDown: () => view.pan(0, -80),
-  '+': () => view.zoomAt(1.5), '=': () => view.zoomAt(1.5), '-': () => view.zoomAt(1 / 1.5),
-  0: refit, '.': () => walk(1), ',': () => walk(-1),
-}
-
 function refit() {
   view.byHand = false
   fit(true)
 }
 
-function listen() {
-  const held = new Map()
-  top.addEventListener('keydown', (event) => {
-    const act = KEYS[event.key]
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return
-    event.preventDefault()
-    act()
-    redraw(true)
-  })
-  top.addEventListener('wheel', (event) => {
-    event.preventDefault()
-    view.zoomAt(2 ** (-event.deltaY / 300), event.offsetX, event.offsetY)
-    redraw(true)
-  }, { passive: false })
-  top.addEventListener('pointerdown', (event) => {
-    top.setPointerCapture(event.pointerId)
-    held.set(event.pointerId, [event.offsetX, event.offsetY])
-  })
-  top.addEventListener('pointermove', (event) => {
-    const before = held.get(event.pointerId)
-    if (!before) return hint(event.offsetX, event.offsetY)
-    const others = [...held].filter(([id]) => id !== event.pointerId).map(([, point]) => point)
-    const now = [event.offsetX, event.offsetY]
-    if (others.length) {
-      const apart = (point) => Math.hypot(point[0] - others[0][0], point[1] - others[0][1]) || 1
-      view.zoomAt(apart(now) / apart(before), (now[0] + others[0][0]) / 2, (now[1] + others[0][1]) / 2)
-    }
-    const share = others.length ? 0.5 : 1
-    if (Math.hypot(now[0] - before[0], now[1] - before[1])) view.pan((now[0] - before[0]) * share, (now[1] - before[1]) * share)
-    held.set(event.pointerId, now)
-    tip.hidden = true
-    return redraw(true)
-  })
-  for (const name of ['pointerup', 'pointercancel', 'lostpointercapture']) top.addEventListener(name, (event) => held.delete(event.pointerId))
-  top.addEventListener('pointerleave', () => { tip.hidden = true })
-  top.addEventListener('blur', () => {
-    drawn.chosen = -1
-    tip.hidden = true
-    redraw()
-  })
-  for (const button of document.querySelectorAll('[data-zoom]')) {
-    button.addEventListener('click', () => {
-      if (button.dataset.zoom === 'fit') refit()
-      else view.zoomAt(button.dataset.zoom === 'in' ? 1.5 : 1 / 1.5)
-      redraw(true)
-    })
-  }
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw(true))
-  addEventListener('themechanged', () => redraw(true))
+function leave() {
+  drawn.chosen = -1
+  tip.hidden = true
+  redraw()
 }
 
+/** Where the map looks and how much it shows. */
 export const state = () => ({ zoom: view.zoom, x: view.x, y: view.y, dark: isDark(), cells: drawn.cells.length })

@@ -19,7 +19,7 @@ export function show(live, window) {
   if (now === drawn) return
   drawn = now
   const rows = live.arms.filter((arm) => arm.asked[window] > 0)
-  const most = Math.max(...rows.map((arm) => wilson(arm.hits[window], arm.asked[window])[1]), 0.1)
+  const most = Math.min(1, 1.1 * Math.max(...rows.map((arm) => wilson(arm.hits[window], arm.asked[window])[1]), 0.1))
   const spans = ['five minutes', 'hour', 'day']
   find('panel-models').replaceChildren(
     h('h2', {}, 'Whose list had the next event'),

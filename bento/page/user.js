@@ -4,12 +4,13 @@ import { ask } from './api.js'
 import { find, h } from './dom.js'
 import * as map from './map.js'
 import { named } from './stream.js'
-import { ago, many, percent, plain, span, when } from './words.js'
+import { ago, day, many, percent, plain, span, when } from './words.js'
 
 const SHOWN = 8
 const EXPLAINED = 3
 const TIMELINE = 60
 const LISTED = 12
+const CELL = /^[0-9a-f]{15}$/ // of H3; a model may have places of another kind, which no map shows
 const STATES = {
   new: 'new here', active: 'active', lapsing: 'drifting off', dormant: 'asleep', churned: 'gone', returning: 'back again', absent: 'not seen yet',
 }
@@ -39,7 +40,9 @@ export async function open(user, live, just = null) {
     const events = past.events.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time))
     const now = question.time ? Date.parse(question.time) : live.time_ms
     const reasons = fresh ? new Map() : open.reasons
+    const held = panel.contains(document.activeElement) ? document.activeElement.id : ''
     panel.replaceChildren(...page(user, answer, events, journey, reasons, now, just, Boolean(question.time)))
+    if (held) find(held)?.focus({ preventScroll: true })
     await onMap(answer, events)
     const why = answer.items.length ? await ask('v1/explain', { ...question, k: EXPLAINED }, stop.signal) : { items: [] }
     open.reasons = new Map(why.items.map((item) => [item.item_id, item.sentences]))
@@ -68,13 +71,9 @@ function moment(live) {
 
 async function onMap(answer, events) {
   const path = events.filter((event) => event.latitude !== null && event.latitude !== undefined).slice(-40)
-  let next = []
-  if (answer.places?.length) {
-    const cells = answer.places.map((place) => place.cell)
-    const { shapes } = await ask(`v1/cells/${cells.join()}`, undefined, stop.signal)
-    next = answer.places.filter((place) => shapes[place.cell]).map((place) => ({ shape: shapes[place.cell], p: place.probability }))
-  }
-  map.person({ path, next })
+  const places = (answer.places || []).filter((place) => CELL.test(place.cell))
+  const { shapes } = places.length ? await ask(`v1/cells/${places.map((place) => place.cell).join()}`, undefined, stop.signal) : {}
+  map.person({ path, next: places.map((place) => ({ shape: shapes[place.cell], p: place.probability })) })
 }
 
 /** Leave the user. */
@@ -110,7 +109,7 @@ function page(user, answer, events, journey, reasons, now, just, asked) {
     answer.places?.length ? part('Where', [h('p', { class: 'soft' }, `Marked on the map: ${many(answer.places.length, 'place')}, the likeliest with ${percent(answer.places[0].probability)}.`)]) : null,
     journey.interests?.length ? part('Cares about', bars(journey.interests.slice(0, 5).map((one) => [one.category, one.share, change(one.change)]))) : null,
     part('So far', past(events)),
-  ]
+  ].filter((one) => one !== null)
 }
 
 const verdict = (just) => (just.rank > 0 ? ` The list had it in place ${just.rank}.` : just.rank === 0 ? ' The list did not have it.' : '')
@@ -125,7 +124,7 @@ function bar(p, most) {
 
 function bars(rows) {
   const most = Math.max(...rows.map((row) => row[1]), 1e-9)
-  return [h('ul', { class: 'bars' }, ...rows.map(([name, p, more]) => h('li', {}, h('span', {}, name), bar(p, most), h('span', { class: 'figure' }, percent(p), more ? h('small', {}, ` ${more}`) : null))))]
+  return [h('ul', { class: rows.some((row) => row[2]) ? 'bars more' : 'bars' }, ...rows.map(([name, p, more]) => h('li', {}, h('span', {}, name), bar(p, most), h('span', { class: 'figure' }, percent(p), more ? h('small', {}, more) : null))))]
 }
 
 const sentences = (texts, first) => (texts || []).slice(0, first ? 2 : 1).map((text) => h('span', {}, `${text} `))
@@ -151,6 +150,6 @@ function times(next) {
 function past(events) {
   if (!events.length) return [h('p', { class: 'soft' }, 'Nothing yet.')]
   return [h('ol', { class: 'past' }, ...events.slice(-LISTED).reverse().map((event) => h('li', {},
-    h('time', { datetime: event.time }, when(Date.parse(event.time))),
+    h('time', { datetime: event.time, title: when(Date.parse(event.time)) }, day(Date.parse(event.time))),
     h('span', {}, h('b', {}, event.title || event.item_id || 'no item'), h('small', {}, ` ${[event.action && plain(event.action), event.category].filter(Boolean).join(' · ')}`), event.offset ? h('span', { class: 'mark live' }, 'live') : null))))]
 }

@@ -1,6 +1,6 @@
 // Where the map looks: Web Mercator, the world from (0, 0) in the north-west to (1, 1), a centre, and pixels per world.
 
-const LEAST = 200
+const LEAST = 500
 const MOST = 2 ** 25
 const MOST_LATITUDE = 85.05
 
@@ -15,7 +15,7 @@ const held = (value, least, most) => Math.min(Math.max(value, least), most)
 
 export class View {
   constructor() {
-    Object.assign(this, { x: 0.5, y: 0.4, zoom: LEAST * 4, width: 1, height: 1, byHand: false })
+    Object.assign(this, { x: 0.5, y: 0.4, zoom: LEAST * 1.6, width: 1, height: 1, byHand: false })
     this.moving = 0
   }
 

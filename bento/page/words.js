@@ -6,6 +6,8 @@ const moment = new Intl.DateTimeFormat('en-GB', {
   weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit',
 })
 
+const daily = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+
 export const count = (n) => (n < 100_000 ? whole.format(n) : short.format(n))
 export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`
 export const rate = (n) => (n >= 100 ? count(Math.round(n)) : n >= 10 ? n.toFixed(1) : n.toFixed(2).replace(/0$/, ''))
@@ -36,6 +38,7 @@ export function span(seconds) {
 
 export const ago = (ms, now) => (now - ms < 5000 ? 'just now' : `${span((now - ms) / 1000)} ago`)
 export const when = (ms) => moment.format(new Date(ms))
+export const day = (ms) => daily.format(new Date(ms))
 export const bytes = (n) => (n < 1e6 ? `${Math.round(n / 1e3)} kB` : `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB`)
 
 /** Names of actions as they come, readable: "add_to_cart" is "add to cart". */
