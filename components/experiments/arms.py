@@ -175,7 +175,7 @@ class Arms:
         return answer
 
     def check(self) -> bool:
-        """Follow the log of experiments: load a new challenger, drop one whose time is over; whether anything changed."""
+        """Follow the log of experiments: load a new challenger, drop one that has ended; whether anything changed."""
         try:
             under_way = self._follow.active()
         except (ChronotopeError, OSError) as error:
@@ -216,7 +216,7 @@ class Arms:
             trial.silent.close()
 
     def look(self) -> bool:
-        """Read what came of the experiment so far, and turn the challenger off if it is surely worse; whether it was."""
+        """Read what came of the experiment, and turn the challenger off if it is surely worse; whether it was."""
         trial = self._trial
         if trial is None:
             return False

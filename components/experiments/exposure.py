@@ -140,7 +140,7 @@ class Evidence:
 
     @property
     def happened(self) -> pl.DataFrame:
-        """Events that came in since the experiment began (columns `HAPPENED`), of whoever did them; worthless ones have reward 0."""
+        """Events that came in since the experiment began (columns `HAPPENED`), of everybody; worthless ones too."""
         return self._happened
 
 

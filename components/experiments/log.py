@@ -7,7 +7,6 @@ writes. A follower pays one listing of the folder when nothing changed. Never he
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +182,7 @@ class Follow:
             The log was tampered with; the last known answer is forgotten.
         """
         try:
-            names = tuple(sorted(name for name in os.listdir(Workspace(self._root).experiments) if name[0] != "."))
+            names = tuple(sorted(path.name for path in Workspace(self._root).experiments.iterdir()))
         except FileNotFoundError:
             names = ()
         if names != self._names:

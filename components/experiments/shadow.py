@@ -1,4 +1,4 @@
-"""Two models on what users did next: both lists were made before it, for the same question, so the difference is paired.
+"""Two models on what users did next: both lists were made before it, for the same question, so differences are paired.
 
 Each question is scored by the user's next rewarded event: where does its item stand in either list? Never here: how the
 lists were made (`experiments.silent`).
@@ -124,7 +124,7 @@ def _scored(plan: Plan, asked: pl.DataFrame, happened: pl.DataFrame) -> pl.DataF
         )
         .filter(pl.col("item_id").is_not_null())
     )  # fmt: skip
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for arm, name in (("a", "champion"), ("b", "challenger")):
         rank = np.array([_rank(items, item) for items, item in found.select(name, "item_id").iter_rows()], np.float64)
         hit = rank > 0
@@ -146,5 +146,5 @@ def _compared(plan: Plan, score: str, users: pl.DataFrame) -> Compared:
     champion, challenger = (users[f"{score}_{arm}"].to_numpy() for arm in ("a", "b"))
     settings = plan.settings
     path = mean_path(challenger - champion, settings.level, settings.aim_users, settings.least_users)
-    means = (float(one.mean()) if len(one) else float("nan") for one in (champion, challenger))
-    return Compared(score, *means, path)
+    means = [float(one.mean()) if len(one) else float("nan") for one in (champion, challenger)]
+    return Compared(score, means[0], means[1], path)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from components.errors import ChronotopeError
 from components.files import write_bytes
 from components.serving.question import Answer
 from components.workspace import hold_file
@@ -158,5 +159,5 @@ def _keep(folder: Path, held: Sequence[Pair]) -> None:
         write_bytes(
             folder / f"{held[0].time_us}-{uuid.uuid4().hex[:12]}.jsonl", b"".join(p.encode() + b"\n" for p in held)
         )
-    except OSError as error:
+    except (ChronotopeError, OSError) as error:
         logger.error("%d silent answers are lost: %s", len(held), error)

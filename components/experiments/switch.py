@@ -1,4 +1,4 @@
-"""The automatic switch: a challenger that is surely worse by more than the guard is turned off, by one entry of the log.
+"""The automatic switch: a challenger that is surely worse by more than the guard is turned off by one entry of the log.
 
 It acts on the interval that is valid at every look, so looking often costs nothing. A kill between decision and entry
 loses nothing: the next look decides the same. Never here: promoting a challenger that is better; the gate does that.

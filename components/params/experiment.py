@@ -1,4 +1,4 @@
-"""How the live champion and a challenger are compared on people: what an experiment takes where nothing else is said."""
+"""How the live champion and a challenger are compared on people: what an experiment takes where nothing is said."""
 
 from __future__ import annotations
 
