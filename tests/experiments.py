@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import yaml
@@ -19,9 +20,14 @@ START_US = 1_750_000_000_000_000
 CHAMPION, CHALLENGER = "a" * 64, "b" * 64
 
 
+@cache
+def _settings() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())["experiment"]
+
+
 def plan(mode: str = "ab", name: str = "trial", **settings: Any) -> Plan:
     """A plan with the settings of params.yaml, some of them replaced; small enough for a handful of users to speak."""
-    record = yaml.safe_load((ROOT / "params.yaml").read_text())["experiment"] | {"least_users": 10} | settings
+    record = _settings() | {"least_users": 10} | settings
     return Plan(
         name=name, mode=mode, champion=CHAMPION, challenger=CHALLENGER, salt="salt", start_us=START_US, offset=0,
         settings=ExperimentParams.model_validate(record),

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 _FOLDS = 2
 _SHRINK = 20.0  # showings that pull an item's mean to that of all
 _LEAST_EFFECTIVE = 100.0
+_SURE = 3.3  # standard errors from 1 at which the mean weight is doubted: one false doubt in a thousand
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def estimates(logged: Logged, most: float, *, draws: int, confidence: float, see
     shown_worth, target_worth = _worth(logged)
     robust = target_worth + weight * (logged.reward - shown_worth)
     mean_weight = bootstrap.mean(raw)
+    unsure = _SURE * float(np.std(bootstrap.samples(raw)))
     effective = float(weight.sum() ** 2 / np.sum(weight**2)) if weight.any() else 0.0
     return Estimates(
         served=bootstrap.mean(logged.reward),
@@ -117,7 +119,7 @@ def estimates(logged: Logged, most: float, *, draws: int, confidence: float, see
         effective=effective,
         clipped=float(np.mean(raw > most)),
         mean_weight=mean_weight,
-        doubts=tuple(_doubts(logged, mean_weight, effective)),
+        doubts=tuple(_doubts(logged, mean_weight.value, unsure, effective)),
     )
 
 
@@ -151,7 +153,7 @@ def _worth(logged: Logged) -> tuple[Floats, Floats]:
     return shown, target
 
 
-def _doubts(logged: Logged, mean_weight: Estimate, effective: float) -> list[str]:
+def _doubts(logged: Logged, mean_weight: float, unsure: float, effective: float) -> list[str]:
     doubts = []
     if np.all(logged.chance == 1.0):
         doubts.append(
@@ -160,15 +162,13 @@ def _doubts(logged: Logged, mean_weight: Estimate, effective: float) -> list[str
         )
     elif not logged.target_of_shown.any():
         doubts.append("No overlap: nothing that the target would show was ever shown. Nothing can be said of it.")
-    if mean_weight.high < 1.0:
+    if mean_weight + unsure < 1.0:
         doubts.append(
-            f"The weights average {mean_weight.value:.2f} and not 1: part of what the target would show was never "
+            f"The weights average {mean_weight:.2f} and not 1: part of what the target would show was never "
             "shown, and counts as 0 here; only the doubly robust figure guesses at it."
         )
-    elif mean_weight.low > 1.0:
-        doubts.append(
-            f"The weights average {mean_weight.value:.2f} and not 1: the logged chances are not the true ones."
-        )
+    elif mean_weight - unsure > 1.0:
+        doubts.append(f"The weights average {mean_weight:.2f} and not 1: the logged chances are not the true ones.")
     if effective < _LEAST_EFFECTIVE:
         doubts.append(
             f"The decisions weigh as {effective:,.0f} would: below {_LEAST_EFFECTIVE:.0f}, trust no interval."

@@ -100,9 +100,11 @@ def difference_path(values: Floats, treated: NDArray[np.bool_], level: float, ai
     """
     there, here = _Running.of(values, treated), _Running.of(values, ~treated)
     n = np.arange(1, len(values) + 1, dtype=np.float64)
-    both = there.speaks(least) & here.speaks(least)
-    variance = n * (there.variance() / np.maximum(there.n, 1.0) + here.variance() / np.maximum(here.n, 1.0))
-    width = np.where(both, half_width(variance, n, level, aim), np.nan)
+    everybody = _Running.of(values, np.ones(len(values), bool))
+    # An arm where nothing ever happens must not look certain, nor stay unjudged: it spreads at least as all users do.
+    spread = [np.fmax(arm.variance(), everybody.variance()) / np.maximum(arm.n, 1.0) for arm in (there, here)]
+    speaks = (there.n >= least) & (here.n >= least) & everybody.speaks(2 * least)
+    width = np.where(speaks, half_width(n * (spread[0] + spread[1]), n, level, aim), np.nan)
     value = there.mean - here.mean
     return Path(n.astype(np.int64), value, value - width, value + width)
 

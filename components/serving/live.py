@@ -20,6 +20,7 @@ from components.errors import ChronotopeError
 from components.evolution.lifecycle.rhythm import Rhythm
 from components.params import Params, PolicyParams
 from components.serving.answer import answer
+from components.serving.beside import Beside
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
@@ -79,6 +80,7 @@ class Live:
     Attributes
     ----------
     listeners : called with the records that were just applied, in the order of the log, each once in this worker
+    beside : decides who answers, where a challenger is on trial; None: the champion answers everybody
     """
 
     def __init__(self, watch: Watch, state: State, params: Params, clock: Callable[[], dt.datetime] = _now) -> None:
@@ -88,6 +90,7 @@ class Live:
         self._thread: threading.Thread | None = None
         self._followed: list[Followed] = []
         self.listeners: list[Listener] = []
+        self.beside: Beside | None = None
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
@@ -110,7 +113,9 @@ class Live:
             known = Followed(champion, self.state, self.params)
         known.follow()
         with self._lock:
-            serving = {id(one.artifact.predictor) for one in (self._watch.champion, self._watch.previous) if one}
+            beside = None if self.beside is None else self.beside.challenger
+            loaded = (self._watch.champion, self._watch.previous, beside)
+            serving = {id(one.artifact.predictor) for one in loaded if one}
             others = [one for one in self._followed if one is not known]
             self._followed = [one for one in others if id(one.champion.artifact.predictor) in serving] + [known]
         return known
@@ -188,8 +193,11 @@ class Live:
 
     def answer(self, question: Question, policy: PolicyParams | None = None) -> Answer:
         """Predict what the user does next from what they did a second ago; see `serving.answer`."""
-        champion = self.champion
-        return answer(champion, question, policy, self._history(champion, question))
+
+        def ask(model: Champion) -> Answer:
+            return answer(model, question, policy, self._history(model, question))
+
+        return ask(self.champion) if self.beside is None else self.beside.answer(self.champion, question, ask)
 
     def explain(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, kstest
 
@@ -35,6 +35,7 @@ def test_any_string_is_a_user() -> None:
     assert 0 <= place("salt", "\ud800") < 1
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.floats(0.01, 0.98), st.floats(0.001, 0.99))
 def test_a_larger_share_moves_only_users_to_the_challenger(user: str, share: float, more: float) -> None:
     larger = share + (0.99 - share) * more
