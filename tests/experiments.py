@@ -11,9 +11,9 @@ import yaml
 from components.experiments.assignment import arm_of
 from components.experiments.plan import Arm, Plan
 from components.params import ExperimentParams
+from components.serving.state.memory import MemoryState
 from components.serving.state.record import Record
 from tests.conftest import ROOT
-from tests.states import MemoryState
 
 HOUR_US = 3_600_000_000
 START_US = 1_750_000_000_000_000

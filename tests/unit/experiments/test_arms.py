@@ -18,10 +18,10 @@ from components.experiments.plan import Plan
 from components.experiments.silent import pairs
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question, RankedItem
+from components.serving.state.memory import MemoryState
 from components.workspace import Workspace
 from tests.experiments import CHALLENGER, CHAMPION, HOUR_US, START_US, did, plan
 from tests.serving import toy_champion
-from tests.states import MemoryState
 
 LISTS = {CHAMPION: ["a", "b", "c"], CHALLENGER: ["c", "b", "a"]}
 
