@@ -20,11 +20,8 @@ from components.errors import ChronotopeError
 from components.evolution.lifecycle.rhythm import Rhythm
 from components.params import Params, PolicyParams
 from components.serving.answer import answer
-<<<<<<< HEAD
 from components.serving.beside import Beside
-=======
 from components.serving.blended import blended, explained, visible
->>>>>>> engine
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
@@ -197,24 +194,20 @@ class Live:
 
     def answer(self, question: Question, policy: PolicyParams | None = None) -> Answer:
         """Predict what the user does next from what they did a second ago; see `serving.answer`."""
-<<<<<<< HEAD
+        if self.beside is None:
+            return self._asked(self.champion, question, policy)
+        return self.beside.answer(self.champion, question, lambda model: self._asked(model, question, policy))
 
-        def ask(model: Champion) -> Answer:
-            return answer(model, question, policy, self._history(model, question))
-
-        return ask(self.champion) if self.beside is None else self.beside.answer(self.champion, question, ask)
-=======
-        champion = self.champion
+    def _asked(self, model: Champion, question: Question, policy: PolicyParams | None) -> Answer:
         if question.history is not None or question.user_id is None:
-            return answer(champion, question, policy)
-        followed = self.of(champion)
+            return answer(model, question, policy)
+        followed = self.of(model)
         known = followed.history(question.user_id)
-        found = answer(champion, question, policy, known.store)
+        found = answer(model, question, policy, known.store)
         if not len(followed.fresh):
             return found
         seen = visible(known, question)
         return blended(found, followed.fresh.offered(seen, question.time.timestamp()), seen, question, policy)
->>>>>>> engine
 
     def explain(
         self,

@@ -132,6 +132,11 @@ class Workspace:
         return self.state / "shadows"
 
     @property
+    def live(self) -> Path:
+        """What came in live, when no server keeps it."""
+        return self.state / "live"
+
+    @property
     def mlflow_db(self) -> Path:
         return self.state / "mlflow.db"
 
