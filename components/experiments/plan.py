@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from components.errors import ExperimentError
+from components.errors import ConfigError, ExperimentError
 from components.params import ExperimentParams
 from components.params.section import Section
 from components.registry.artifact import verify
@@ -23,6 +24,7 @@ Mode = Literal["shadow", "ab"]
 Arm = Literal["champion", "challenger"]
 ARMS: tuple[Arm, Arm] = ("champion", "challenger")
 _DIGEST = r"^[0-9a-f]{64}$"
+_LEAST_NAMED = 6
 
 
 class Plan(Section):
@@ -77,6 +79,47 @@ def new_salt() -> str:
     return secrets.token_hex(8)
 
 
+def parse_plan(record: Mapping[str, Any]) -> Plan:
+    """Check a plan that a person made.
+
+    Raises
+    ------
+    ConfigError
+        Something of it is missing or out of range.
+    """
+    try:
+        return Plan.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"a valid {key or 'plan'}", found=f"{first['msg']} (got {first['input']!r:.80})", do="Mend the option."
+        ) from error
+
+
+def find_artifact(root: Path, named: str) -> str:
+    """Digest of the one artifact of a workspace whose digest begins so (at least 6 characters).
+
+    Raises
+    ------
+    ExperimentError
+        There is none, or there are several.
+    """
+    folders = _folders(root)
+    found = [one.name for one in folders if len(named) >= _LEAST_NAMED and one.name.startswith(named)]
+    if len(found) != 1:
+        raise ExperimentError(
+            f"one artifact {named!r:.80}",
+            found=f"{len(found)} among {len(folders)} in {Workspace(root).artifacts}",
+            do=f"Name it by at least {_LEAST_NAMED} characters of a digest that is there.",
+        )
+    return found[0]
+
+
+def _folders(root: Path) -> list[Path]:
+    return [one for one in Workspace(root).artifacts.glob("[0-9a-f]*") if re.fullmatch(_DIGEST, one.name)]
+
+
 def find_challenger(root: Path, champion: Entry, named: str | None = None) -> str:
     """Digest of the artifact to be tried.
 
@@ -93,20 +136,18 @@ def find_challenger(root: Path, champion: Entry, named: str | None = None) -> st
     IntegrityError, UnsafeFileError
         It is not what its digest says.
     """
-    folders = [one for one in Workspace(root).artifacts.glob("[0-9a-f]*") if re.fullmatch(_DIGEST, one.name)]
-    if named is None:
-        found = sorted((one for one in folders if one.name != champion.digest), key=lambda one: one.stat().st_mtime)[
-            -1:
-        ]
+    if named is not None:
+        digest = find_artifact(root, named)
     else:
-        found = [one for one in folders if len(named) >= 6 and one.name.startswith(named)]
-    if len(found) != 1:
-        raise ExperimentError(
-            "one packed artifact that is not the champion" if named is None else f"one artifact {named!r:.80}",
-            found=f"{len(found)} among {len(folders)} in {Workspace(root).artifacts}",
-            do="Train a challenger (`chronotope run`), or name it by the digest that `chronotope history` shows.",
-        )
-    manifest = verify(found[0], found[0].name)
+        others = [one for one in _folders(root) if one.name != champion.digest]
+        if not others:
+            raise ExperimentError(
+                "a packed artifact that is not the champion",
+                found=f"none in {Workspace(root).artifacts}",
+                do="Train a challenger (`chronotope run`): the gate packs it, and keeps it though it refuses it.",
+            )
+        digest = max(others, key=lambda one: one.stat().st_mtime).name
+    manifest = verify(Workspace(root).artifact(digest), digest)
     if manifest.content == champion.content:
         raise ExperimentError(
             "a challenger that can differ from the champion",

@@ -60,6 +60,17 @@ class Silence:
     compared: dict[str, Compared]
     ripe_us: np.ndarray
 
+    def verdict(self) -> str:
+        """What NDCG says, in a sentence."""
+        value, low, high = self.compared["ndcg"].path.last
+        k = self.plan.settings.k
+        if np.isnan(low):
+            return f"Too few users to say anything: {self.plan.settings.least_users} ripe ones are needed."
+        span = f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
+        if low <= 0 <= high:
+            return f"No difference in NDCG@{k} is sure yet: {span}."
+        return f"The silent challenger is {'better' if low > 0 else 'worse'} in NDCG@{k}, whenever one looks: {span}."
+
 
 def silence(plan: Plan, kept: Iterable[Pair], happened: pl.DataFrame, now_us: int) -> Silence:
     """Score both models by what came next.
