@@ -33,6 +33,7 @@ from components.experiments.switch import switch_off
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question
 from components.serving.state.protocol import State, Stored
+from components.serving.watch import warm
 from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Arms:
         self._root, self._state, self._prepare, self._clock = root, state, prepare, clock
         self._follow = Follow(root)
         self._trial: _Trial | None = None
+        self._loaded: Champion | None = None
         self._refused: int | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -91,8 +93,7 @@ class Arms:
     @property
     def challenger(self) -> Champion | None:
         """The model beside the champion, where an experiment is under way."""
-        trial = self._trial
-        return None if trial is None else trial.challenger
+        return self._loaded
 
     @property
     def plan(self) -> Plan | None:
@@ -159,7 +160,7 @@ class Arms:
         list_id = uuid.uuid4().hex
         items, chances = explored(found.items, plan.settings.explore, list_id)
         answer = dataclasses.replace(found, items=items, arm=plan.label(arm), list_id=list_id, chances=chances)
-        self.counts[f"{arm} by {'challenger' if by is self.challenger else 'champion'}"] += 1
+        self.counts[f"{arm} by {'challenger' if by.entry.digest == plan.challenger else 'champion'}"] += 1
         if plan.settings.expose:
             try:
                 self._state.append(
@@ -190,8 +191,10 @@ class Arms:
             return False
         self._rest(None, None)
         try:
-            challenger = load_challenger(self._root, under_way.plan.challenger)
+            # Known as the one beside the champion before it is caught up: whoever follows the log must not let it go.
+            self._loaded = challenger = load_challenger(self._root, under_way.plan.challenger)
             self._prepare(challenger)
+            warm(challenger)
         except (ChronotopeError, OSError) as error:
             self._rest(under_way, str(error))
             return False
@@ -206,7 +209,7 @@ class Arms:
 
     def _rest(self, under_way: Active | None, error: str | None) -> None:
         """Take no part (any more) in an experiment; with `under_way`, until its log goes on."""
-        trial, self._trial = self._trial, None
+        trial, self._trial, self._loaded = self._trial, None, None
         self.error = error
         if under_way is not None:
             self._refused = under_way.sequence

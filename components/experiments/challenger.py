@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.registry.artifact import load_artifact
+from components.registry.artifact import verify
 from components.registry.chain import FIRST
 from components.registry.promotions import Entry
-from components.serving.champion import Champion
+from components.registry.safe import parse_json
+from components.serving.champion import Champion, load_champion
 from components.workspace import Workspace
 
 
@@ -22,10 +23,12 @@ def load_challenger(root: Path, digest: str) -> Champion:
     IntegrityError, UnsafeFileError
         The artifact is not what its digest says, or asks for something that a model file may not.
     """
-    artifact = load_artifact(Workspace(root).artifact(digest), digest)
+    folder = Workspace(root).artifact(digest)
+    manifest = verify(folder, digest)
+    name = str(parse_json((folder / "lineage.json").read_bytes(), "lineage.json")["model"])
     entry = Entry(
-        sequence=1, kind="promote", model=artifact.name, digest=digest, content=artifact.manifest.content,
-        previous=None, returns_to=None, reason="on trial", decision=None, window=None, dvc_lock=None, params=None,
-        git_sha=None, time="", chain=FIRST,
+        sequence=1, kind="promote", model=name, digest=digest, content=manifest.content, previous=None,
+        returns_to=None, reason="on trial", decision=None, window=None, dvc_lock=None, params=None, git_sha=None,
+        time="", chain=FIRST,
     )  # fmt: skip
-    return Champion(entry, artifact)
+    return load_champion(entry, folder)

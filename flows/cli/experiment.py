@@ -17,7 +17,7 @@ from rich.table import Table
 from components.errors import ExperimentError, PromotionError
 from components.files import write_text
 from components.params import load_params
-from components.workspace import Workspace
+from components.workspace import Workspace, hold
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def start(
     challenger: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="The artifact; default: the newest that is not the champion.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Or a trained candidate model, which is packed first.")
+    ] = None,
     share: Annotated[float | None, typer.Option(help="Of the users who get the challenger.")] = None,
     metric: Annotated[Metric | None, typer.Option(help="What decides.")] = None,
     guard: Annotated[float | None, typer.Option(help="Turned off when surely worse by more than this.")] = None,
@@ -86,16 +89,20 @@ def start(
 ) -> None:
     """Begin an experiment; services that run follow within `serving.poll_s`.
 
-    Example: `chronotope experiment start newer-network --share 0.2`
+    Example: `chronotope experiment start newer-network --model transformer --share 0.2`
     """
     from components.experiments import log
     from components.experiments.plan import find_challenger, new_salt, parse_plan
     from components.registry.promotions import current
+    from components.registry.trial import pack_candidate
 
     root = enter(workspace)
     params, champion = load_params(root / "params.yaml"), current(root)
     if champion is None:
         raise PromotionError("a champion to try against", found=f"none in {root}", do="Run `chronotope run` first.")
+    if model is not None:
+        with hold(root, "experiment"):
+            challenger = pack_candidate(root, params, model).digest
     chosen = {"share": share, "metric": metric and metric.value, "guard": guard, "explore": explore}
     settings = params.experiment.model_dump() | {key: value for key, value in chosen.items() if value is not None}
     with _opened(root, params) as state:
