@@ -171,6 +171,6 @@ def _doubts(logged: Logged, mean_weight: float, unsure: float, effective: float)
         doubts.append(f"The weights average {mean_weight:.2f} and not 1: the logged chances are not the true ones.")
     if effective < _LEAST_EFFECTIVE:
         doubts.append(
-            f"The decisions weigh as {effective:,.0f} would: below {_LEAST_EFFECTIVE:.0f}, trust no interval."
+            f"The decisions weigh as {effective:,.0f} would; below {_LEAST_EFFECTIVE:.0f}, trust no interval."
         )
     return doubts

@@ -33,7 +33,7 @@ def render(record: Record) -> str:
         plan=record["experiment"],
         settings=settings,
         guard=guard,
-        began=dt.datetime.fromtimestamp(record["experiment"]["start_us"] / 1e6, dt.UTC).isoformat(" ", "minutes"),
+        began=dt.datetime.fromtimestamp(record["experiment"]["start_us"] / 1e6, dt.UTC).strftime("%Y-%m-%d %H:%M"),
         words=_words,
         picture=_picture(record["path"], guard),
         differences=_differences(record),
