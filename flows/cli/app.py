@@ -14,6 +14,7 @@ from flows.cli import (
     init,
     pipeline,
     promotion,
+    replay,
     run,
     search,
     serve,
@@ -45,6 +46,7 @@ app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.add_typer(experiment.app)
 app.command()(serve.serve)
+app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)
