@@ -25,6 +25,7 @@ from components.params.evolve import (
     LifecycleParams,
     SpaceParams,
 )
+from components.params.experiment import ExperimentParams
 from components.params.guard import GuardParams, RateParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
@@ -85,6 +86,7 @@ __all__ = [
     "EvaluationParams",
     "EventParams",
     "EvolveParams",
+    "ExperimentParams",
     "FeatureParams",
     "FillParams",
     "FloatRange",

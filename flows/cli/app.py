@@ -9,6 +9,7 @@ from flows.cli import (
     compress,
     doctor,
     evolve,
+    experiment,
     explain,
     init,
     keys,
@@ -44,6 +45,7 @@ app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
+app.add_typer(experiment.app)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="keys")
 app.command()(replay.replay)
