@@ -38,6 +38,7 @@ async def model(_: Call, worker: Worker) -> Reply:
         "champion": model_info(watch.champion),
         "previous": model_info(watch.previous) if watch.previous else None,
         "refused": watch.last_error,
+        "experiment": None if worker.arms is None else worker.arms.status(),
     }
     return Reply(dumped(answer))
 

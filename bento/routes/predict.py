@@ -21,6 +21,8 @@ from bento.schemas.asking import Asking, ExplainRequest, PredictRequest, Recomme
 from bento.schemas.reasons import ExplainResponse
 from bento.worker import Worker
 from components.params import PolicyParams
+from components.serving.champion import Champion
+from components.serving.pulse.pulse import CHAMPION
 from components.serving.question import Answer, Question
 
 _WAITING = 8  # requests for reasons that may wait for the one at work
@@ -67,8 +69,10 @@ def _answered(
         found = worker.live.answer(put, policy)
         if worker.live.champion is champion:  # else another took over meanwhile: the answer must name who gave it
             break
-    worker.metrics.predicted(found, champion.entry.sequence)
-    worker.pulse.answered(said.user_id, [item.item_id for item in found.items], time.perf_counter() - begin)
+    model, side = _by(worker, found, champion)
+    worker.metrics.predicted(found, model.entry.digest, found.arm or CHAMPION)
+    shown = [item.item_id for item in found.items]
+    worker.pulse.answered(said.user_id, shown, time.perf_counter() - begin, side)
     return found, {
         "items": found.items,
         "history_events": found.history_events,
@@ -76,8 +80,18 @@ def _answered(
         "segment": found.segment,
         "rules": found.rules,
         "time": put.time,
-        "model": model_info(champion),
+        "model": model_info(model),
+        "arm": found.arm,
+        "list_id": found.list_id,
+        "chances": found.chances,
     }
+
+
+def _by(worker: Worker, found: Answer, champion: Champion) -> tuple[Champion, str]:
+    """Which model an answer's arm stands for, and on which side of an experiment that is."""
+    side = CHAMPION if found.arm is None else found.arm.rpartition("/")[2]
+    challenger = None if worker.arms is None else worker.arms.challenger
+    return (champion if side == CHAMPION or challenger is None else challenger), side
 
 
 async def predict(call: Call, worker: Worker) -> Reply:
