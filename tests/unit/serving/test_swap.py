@@ -68,6 +68,23 @@ def test_it_is_caught_up_while_the_old_one_still_answers(promotions: Promotions,
         np.testing.assert_allclose(table, counted[name], atol=1e-6, err_msg=name)
 
 
+def test_what_the_new_one_took_first_is_told_as_well(promotions: Promotions, tmp_path: Path) -> None:
+    watch, state = Watch(tmp_path, 1.0), MemoryState()
+    live = Live(watch, state, WHOLE, lambda: NOW)
+    other = Live(module.Alone(champion(EARLY, WHOLE)), state, WHOLE, lambda: NOW)
+    heard: list[int] = []
+    live.listeners.append(lambda records: heard.extend(one.offset for one in records))
+    late = sent(FRAME.filter(pl.col("timestamp") >= SPLIT))
+    live.take("event", late[:5])
+    other.take("event", late[5:10])  # not yet followed here
+    promotions.promote(champion(EARLY, WHOLE))
+    watch.check()
+    other.take("event", late[10:12])
+    live.follow()
+    live.follow()
+    assert heard == list(range(1, 13))
+
+
 def test_the_one_before_goes_on_where_it_was_when_it_comes_back(promotions: Promotions, tmp_path: Path) -> None:
     watch = Watch(tmp_path, 1.0)
     live = Live(watch, MemoryState(), WHOLE, lambda: NOW)
