@@ -93,7 +93,9 @@ def test_every_reference_of_the_description_leads_somewhere(client: TestClient) 
     assert set(described["components"]["schemas"]) - names <= {"ErrorResponse"}, "no shape that nothing uses"
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.path.startswith("/v1/")], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.path.startswith("/v1/")], ids=lambda one: one.name
+)
 def test_every_route_of_data_is_described(client: TestClient, route: Route) -> None:
     if route.name == "openapi":
         return
@@ -105,7 +107,13 @@ def test_every_route_of_data_is_described(client: TestClient, route: Route) -> N
 
 
 def test_only_pages_and_health_are_open_to_all() -> None:
-    assert {route.name for route in ROUTES if route.scope is None} == {"livez", "healthz", "readyz", "page", "page_file"}
+    assert {route.name for route in ROUTES if route.scope is None} == {
+        "livez",
+        "healthz",
+        "readyz",
+        "page",
+        "page_file",
+    }
     assert {route.name for route in ROUTES if route.scope == "admin"} == {"forget"}
     assert {route.name for route in ROUTES if route.scope == "write"} == {
         "events", "impressions", "feedback", "positions"
