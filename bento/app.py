@@ -1,17 +1,17 @@
-"""The HTTP face as a plain ASGI app: finds the route, lets the guard decide, answers, counts, and leaves a line in the log.
+"""The HTTP face as a plain ASGI app: finds the route, lets the guard decide, answers, counts, leaves a line in the log.
 
-The order of a request: path, key and rate (from its head alone), body, its turn, the route. An error is one JSON object;
-what went wrong inside stays inside. It knows nothing of BentoML and nothing of models.
+The order of a request: path, key and rate (from its head alone), body, its turn, the route. An error is one JSON
+object; what went wrong inside stays inside. It knows nothing of BentoML and nothing of models.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
+import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -20,14 +20,27 @@ from bento.guard import bodies, headers
 from bento.guard.door import Door
 from bento.guard.keys import Keys
 from bento.guard.log import RequestLog
+from bento.life import close_streams_on_signal
 from bento.routes.route import Route
 from bento.routes.table import find
 from bento.worker import Worker
 from components.errors import BusyError, ChronotopeError, DataError, ServiceError, StorageError
 from components.params import Params
 
+if TYPE_CHECKING:
+    from bento.trace import Traces
+
 _SOON = ((b"retry-after", b"1"),)
 _FAILED = Refusal(500, "the service failed")
+
+
+def _traces() -> Traces | None:
+    """What is told of requests to a collector; the libraries for it are loaded only where one is named."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return None
+    from bento.trace import from_environment
+
+    return from_environment()
 
 
 class App:
@@ -51,6 +64,7 @@ class App:
         self._params, self._opened = params, opened
         self._door = Door(keys, params.guard)
         self._log = log or RequestLog(params.guard.log)
+        self._traces = _traces()
         self.worker: Worker | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +103,9 @@ class App:
         if self.worker is not None:
             self.worker.metrics.answered(name, reply.status, seconds)
         self._log.request(name, call.scope["method"], reply.status, seconds, call.request_id, call.key)
+        if self._traces is not None:
+            now_ns = time.time_ns()
+            self._traces.note(call, name, reply.status, now_ns - int(seconds * 1e9), now_ns)
 
     async def _led(self, call: Call, route: Route) -> Reply | Stream:
         """Through the guard to the route."""
@@ -156,26 +173,9 @@ class App:
     def close(self) -> None:
         """Write the log's last lines and let the worker go."""
         self._log.flush()
+        if self._traces is not None:
+            self._traces.close()
         worker, self.worker = self.worker, None
         if worker is not None:
             worker.closing.set()
             worker.stop()
-
-
-def close_streams_on_signal(worker: Worker) -> None:
-    """End what never ends by itself when the server is told to stop: it waits for its last answer before it closes."""
-    loop = asyncio.get_running_loop()
-
-    def wrapped(number: signal.Signals) -> None:
-        before = signal.getsignal(number)
-
-        def ending(signum: int, frame: Any) -> None:
-            loop.call_soon_threadsafe(worker.closing.set)
-            if callable(before):
-                before(signum, frame)
-
-        signal.signal(number, ending)
-
-    with contextlib.suppress(ValueError):  # not the main thread: whoever runs the server there ends it otherwise
-        for number in (signal.SIGTERM, signal.SIGINT):
-            wrapped(number)

@@ -1,5 +1,5 @@
-"""The document of the API (OpenAPI 3.1), made of the table of routes: a route that is not in the table is not served, so
-none is missing here."""
+"""The document of the API (OpenAPI 3.1), made of the table of routes: what is not in it is not served, so nothing is
+missing here."""
 
 from __future__ import annotations
 

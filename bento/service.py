@@ -16,8 +16,9 @@ import uvicorn
 from _bentoml_sdk import Service
 from starlette.types import Receive, Scope, Send
 
-from bento.app import App, close_streams_on_signal
+from bento.app import App
 from bento.guard.keys import from_environment
+from bento.life import close_streams_on_signal
 from bento.slow import Protocol
 from bento.surroundings import find_workspace, one_thread
 from bento.worker import open_worker
@@ -42,7 +43,7 @@ class Front:
 
 
 class Fronted(Service):  # type: ignore[misc]
-    """A BentoML service with our app before its own: what it puts around every request costs a millisecond, and stalls."""
+    """A BentoML service with our app before its own: what it puts around a request costs a millisecond."""
 
     __slots__ = ()
 

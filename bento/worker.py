@@ -18,6 +18,7 @@ from typing import Any
 from bento.metrics.gauges import Gauges
 from bento.metrics.metrics import Metrics
 from components.errors import ChronotopeError
+from components.experiments.arms import Arms
 from components.params import Params
 from components.serving.live import Live, Taken
 from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
@@ -40,16 +41,18 @@ class Worker:
     ----------
     params, policy : of the workspace
     live, watch, state : the live system, who holds the champion, and where records are kept
+    arms : the experiment under way, if there is one; None: there can be none
     metrics, pulse, broadcast : what is counted, and for whom
     waiting, explaining, streams : requests that wait for their turn, for reasons, that follow the stream
     slow : the one thread that works out reasons
     closing : set when the service is about to end
     """
 
-    def __init__(self, params: Params, live: Live, watch: Watch, state: State) -> None:
+    def __init__(self, params: Params, live: Live, watch: Watch, state: State, arms: Arms | None = None) -> None:
         self.params, self.policy = params, params.policy
         self.policy_json = params.policy.model_dump_json().encode()
-        self.live, self.watch, self.state = live, watch, state
+        self.live, self.watch, self.state, self.arms = live, watch, state, arms
+        live.beside = arms
         self.metrics = Metrics()
         self.pulse = Pulse(
             Source(
@@ -72,7 +75,7 @@ class Worker:
         live.listeners.append(self.pulse.applied)
 
     async def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
-        """Take records into the live log: here where that is quick, in a thread where it waits for a disk or is long."""
+        """Take records into the live log: here where that is quick, in a thread where it waits or is long."""
         if len(records) <= _ON_THE_LOOP and not self._waits:
             return self.live.take(kind, records)
         return await self.beside(self.live.take, kind, records)
@@ -93,6 +96,8 @@ class Worker:
         """Follow the log of promotions, and what other workers take; let what is too old go."""
         self.watch.start(on_swap=self.metrics.swapped)
         self.live.start()
+        if self.arms is not None:
+            self.arms.start(self.params.serving.poll_s)
         self._keeper = threading.Thread(target=self._expire, name="retention", daemon=True)
         self._keeper.start()
 
@@ -109,6 +114,8 @@ class Worker:
         self._stop.set()
         if self._keeper is not None:
             self._keeper.join(timeout=5)
+        if self.arms is not None:
+            self.arms.stop()
         self.watch.stop()
         self.live.stop()
         self._intake.shutdown(wait=True)
@@ -128,6 +135,7 @@ def open_worker(root: Path, params: Params) -> Worker:
     """
     watch = Watch(root, params.serving.poll_s)
     state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
-    worker = Worker(params, Live(watch, state, params), watch, state)
+    live = Live(watch, state, params)
+    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare))
     worker.start()
     return worker

@@ -15,8 +15,8 @@ from bento.worker import Worker
 from components.params import Params, PolicyParams, load_params
 from components.serving.champion import Champion
 from components.serving.live import Live
-from tests.serving import ROOT, Holder, toy_champion
 from components.serving.state.memory import MemoryState
+from tests.serving import ROOT, Holder, toy_champion
 
 PLAIN = {
     "order": "plain", "weight": 1.0, "alike": ["category"], "place_km": 2.0, "half_life_days": None,
@@ -41,7 +41,7 @@ def _shared() -> Champion:
 
 
 def toy_worker(params: Params | None = None, champion: Champion | None = None) -> Worker:
-    """A worker that nothing follows: what comes in is counted at once. Who sends events brings a champion of their own."""
+    """A worker that nothing follows: what comes in is counted at once. Who sends events brings their own champion."""
     params = params or params_with()
     holder, state = Holder(champion or _shared()), MemoryState()
     return Worker(params, Live(holder, state, params), holder, state)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 """API keys: who may ask for what. Only digests are kept, and they are compared in constant time.
 
-A key is `chronotope_<name>_<secret>`; its secret is 256 random bits, so a plain SHA-256 is as good as a slow digest. What
-is configured is one line for each key, `<name> <scopes> <sha256 of the key>`, in the file that CHRONOTOPE_KEYS names, or
-in that variable itself. A file that changes is read again: a key is withdrawn by taking its line away.
+A key is `chronotope_<name>_<secret>`; its secret is 256 random bits, so a plain SHA-256 is as good as a slow digest.
+What is configured is one line for each key, `<name> <scopes> <sha256 of the key>`, in the file that CHRONOTOPE_KEYS
+names, or in that variable itself. A file that changes is read again: a key is withdrawn by taking its line away.
 Never here: limits, and secrets in any message.
 """
 
@@ -25,7 +25,7 @@ from components.errors import ConfigError
 logger = logging.getLogger(__name__)
 ENVIRONMENT = "CHRONOTOPE_KEYS"
 OPEN = "CHRONOTOPE_OPEN"  # "1": answer whoever reaches the port, without keys
-#: read: predictions, reasons, users, models; write: events and what else comes in; admin: forgetting; metrics: /metrics.
+#: read: predictions, reasons, users, models; write: what comes in; admin: forgetting; metrics: /metrics.
 Scope = Literal["read", "write", "admin", "metrics"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _LINE = re.compile(r"([a-z0-9-]{1,32})\s+([a-z,]+)\s+([0-9a-f]{64})")

@@ -69,7 +69,9 @@ class RequestLog:
 
     def _note(self, record: dict[str, Any]) -> None:
         self._lines.append(
-            orjson.dumps({"time": dt.datetime.now(dt.UTC)} | record, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+            orjson.dumps(
+                {"time": dt.datetime.now(dt.UTC)} | record, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+            )
         )
         if len(self._lines) >= _MOST:
             self.flush()

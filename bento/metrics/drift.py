@@ -1,8 +1,8 @@
 """Drift of predictions: how far the categories that are recommended first have moved since the model began to serve.
 
-The population stability index over the category of each answer's first item: the newest answers against the first ones
-after a swap. Categories and not scores, because they mean the same for every model, and not items, because a few hundred
-answers cannot fill thousands of bins. Below 0.1 little has moved, beyond 0.25 much has (the usual reading of the index).
+The population stability index over the category of each answer's first item: the newest answers against the first
+ones after a swap. Categories and not scores, because they mean the same for every model, and not items, because a few
+hundred answers cannot fill thousands of bins. Below 0.1 little has moved, beyond 0.25 much has: the usual reading.
 Never here: whether anything is done about it.
 """
 

@@ -39,7 +39,11 @@ class Gauges(Collector):
             yield GaugeMetricFamily(f"chronotope_state_{kind}", f"The live state: {kind}.", value=n)
         for name, told, value in (
             ("newest_event_age_seconds", "Time since the newest event was received.", worker.metrics.newest_age_s),
-            ("prediction_drift", "Stability index of the first items' categories since the swap.", worker.metrics.drift),
+            (
+                "prediction_drift",
+                "Stability index of the first items' categories since the swap.",
+                worker.metrics.drift,
+            ),
             ("log_behind", "Records of the live log that this worker has not counted.", worker.behind()),
             ("waiting", "Requests that wait for their turn.", worker.waiting),
             ("streams", "Pages that follow the stream.", worker.streams),

@@ -1,8 +1,8 @@
 """Counters of one worker, and the page that Prometheus reads.
 
 With several workers the page that any of them shows is of all: prometheus_client sums their files in
-PROMETHEUS_MULTIPROC_DIR (BentoML and `chronotope serve --bare` set it). What is read at the time of a look (state, model,
-drift) is of the worker that shows the page. No label names a user, an item or a key.
+PROMETHEUS_MULTIPROC_DIR (BentoML and `chronotope serve --bare` set it). What is read at the time of a look (state,
+model, drift) is of the worker that shows the page. No label names a user, an item or a key.
 """
 
 from __future__ import annotations

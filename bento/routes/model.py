@@ -38,11 +38,12 @@ async def model(_: Call, worker: Worker) -> Reply:
         "champion": model_info(watch.champion),
         "previous": model_info(watch.previous) if watch.previous else None,
         "refused": watch.last_error,
+        "experiment": None if worker.arms is None else worker.arms.status(),
     }
     return Reply(dumped(answer))
 
 
 ROUTES = (
-    Route("GET", "/v1/model", "model", "The model that serves, the one before it, and why a newer one was refused.", "read",
-          model, ModelState),
+    Route("GET", "/v1/model", "model", "The model that serves, the one before, and why a newer one was refused.",
+          "read", model, ModelState),
 )  # fmt: skip

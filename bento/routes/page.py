@@ -52,7 +52,11 @@ def files() -> dict[str, _File]:
         if kind is None or path.is_symlink() or not path.is_file():
             continue
         body = path.read_bytes()
-        packed = gzip.compress(body, 9, mtime=0) if len(body) >= _SMALL and not kind.startswith(("image/p", "font")) else None
+        packed = (
+            gzip.compress(body, 9, mtime=0)
+            if len(body) >= _SMALL and not kind.startswith(("image/p", "font"))
+            else None
+        )
         digest = hashlib.sha256(body).hexdigest()[:32].encode()
         found[path.relative_to(FOLDER).as_posix()] = _File(body, packed, kind, b'"' + digest + b'"')
     return found

@@ -1,7 +1,7 @@
 """`POST /v1/predict`, `/v1/recommend`, `/v1/explain`: questions, answered from fresh state.
 
-A prediction is worked out on the loop itself: it is shorter than handing it to a thread. Reasons take a hundred times as
-long: they are worked out one at a time in a thread beside it, and refused where too many wait.
+A prediction is worked out on the loop itself: it is shorter than handing it to a thread. Reasons take a hundred times
+as long: they are worked out one at a time in a thread beside it, and refused where too many wait.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from bento.schemas.asking import Asking, ExplainRequest, PredictRequest, Recomme
 from bento.schemas.reasons import ExplainResponse
 from bento.worker import Worker
 from components.params import PolicyParams
+from components.serving.champion import Champion
+from components.serving.pulse.pulse import CHAMPION
 from components.serving.question import Answer, Question
 
 _WAITING = 8  # requests for reasons that may wait for the one at work
@@ -56,7 +58,9 @@ def question(said: Asking, k: int, seen_kept: bool) -> Question:
     )
 
 
-def _answered(worker: Worker, said: PredictRequest | RecommendRequest, policy: PolicyParams) -> tuple[Answer, dict[str, Any]]:
+def _answered(
+    worker: Worker, said: PredictRequest | RecommendRequest, policy: PolicyParams
+) -> tuple[Answer, dict[str, Any]]:
     """An answer, and the part of it that predictions and recommendations share."""
     begin = time.perf_counter()
     while True:
@@ -65,8 +69,10 @@ def _answered(worker: Worker, said: PredictRequest | RecommendRequest, policy: P
         found = worker.live.answer(put, policy)
         if worker.live.champion is champion:  # else another took over meanwhile: the answer must name who gave it
             break
-    worker.metrics.predicted(found, champion.entry.sequence)
-    worker.pulse.answered(said.user_id, [item.item_id for item in found.items], time.perf_counter() - begin)
+    model, side = _by(worker, found, champion)
+    worker.metrics.predicted(found, model.entry.digest, found.arm or CHAMPION)
+    shown = [item.item_id for item in found.items]
+    worker.pulse.answered(said.user_id, shown, time.perf_counter() - begin, side)
     return found, {
         "items": found.items,
         "history_events": found.history_events,
@@ -74,8 +80,18 @@ def _answered(worker: Worker, said: PredictRequest | RecommendRequest, policy: P
         "segment": found.segment,
         "rules": found.rules,
         "time": put.time,
-        "model": model_info(champion),
+        "model": model_info(model),
+        "arm": found.arm,
+        "list_id": found.list_id,
+        "chances": found.chances,
     }
+
+
+def _by(worker: Worker, found: Answer, champion: Champion) -> tuple[Champion, str]:
+    """Which model an answer's arm stands for, and on which side of an experiment that is."""
+    side = CHAMPION if found.arm is None else found.arm.rpartition("/")[2]
+    challenger = None if worker.arms is None else worker.arms.challenger
+    return (champion if side == CHAMPION or challenger is None else challenger), side
 
 
 async def predict(call: Call, worker: Worker) -> Reply:
@@ -142,6 +158,6 @@ ROUTES = (
           predict, PredictResponse, PredictRequest),
     Route("POST", "/v1/recommend", "recommend", "A list of items to show, under filters and rules.", "read",
           recommend, RecommendResponse, RecommendRequest),
-    Route("POST", "/v1/explain", "explain", "Why: the events, items and parts of the model behind a probability.", "read",
-          explain, ExplainResponse, ExplainRequest),
+    Route("POST", "/v1/explain", "explain", "Why: the events, items and parts of the model behind a probability.",
+          "read", explain, ExplainResponse, ExplainRequest),
 )  # fmt: skip

@@ -57,8 +57,8 @@ async def forget(call: Call, worker: Worker) -> Reply:
 ROUTES = (
     Route("GET", "/v1/users/{user_id}/timeline", "timeline", "The newest events of a user, newest first.", "read",
           timeline, TimelineResponse, query=(_N,)),
-    Route("GET", "/v1/users/{user_id}/journey", "journey", "A user's interests, life-cycle state and next visit.", "read",
-          journey, JourneyResponse),
+    Route("GET", "/v1/users/{user_id}/journey", "journey", "A user's interests, life-cycle state and next visit.",
+          "read", journey, JourneyResponse),
     Route("DELETE", "/v1/users/{user_id}", "forget", "Forget a user: state, memory and the next retraining let go.",
           "admin", forget, ForgottenResponse),
 )  # fmt: skip

@@ -38,15 +38,35 @@ class ModelInfo(BaseModel):
     lineage: dict[str, str | int | float | None]
 
 
+class ExperimentState(BaseModel):
+    """The experiment that this worker takes part in, or why it does not."""
+
+    experiment: str | None
+    mode: str | None
+    challenger: str | None
+    error: str | None
+    answers: dict[str, int]
+    silent: dict[str, int] | None
+
+
 class ModelState(BaseModel):
     """The model that serves, the one before it, and why the newest promotion was refused, if it was."""
 
     champion: ModelInfo
     previous: ModelInfo | None
     refused: str | None
+    experiment: ExperimentState | None = None
 
 
-class PredictResponse(BaseModel):
+class Shown(BaseModel):
+    """The list as a part of an experiment; what is posted to `/v1/impressions` carries these."""
+
+    arm: str | None = None
+    list_id: str | None = None
+    chances: Annotated[list[float], Field(description="Of each item to be where it is; empty: no experiment.")] = []
+
+
+class PredictResponse(Shown):
     items: list[RankedItem]
     actions: dict[str, float] | None
     next_event: NextTime | None
@@ -59,7 +79,7 @@ class PredictResponse(BaseModel):
     model: ModelInfo
 
 
-class RecommendResponse(BaseModel):
+class RecommendResponse(Shown):
     """A list to show; log it with `/v1/impressions`, and what follows will tell how good it was."""
 
     items: list[RankedItem]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from bento.schemas.base import Id, Label, Latitude, Longitude, Strict, UtcOffset
+from bento.schemas.base import Amount, Duration, Id, Label, Latitude, Longitude, Strict, UtcOffset
 
 
 class PastEvent(Strict):
@@ -17,8 +17,8 @@ class PastEvent(Strict):
     timestamp: AwareDatetime
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    duration_s: Annotated[float, Field(ge=0)] | None = None
-    value: float | None = None
+    duration_s: Duration | None = None
+    value: Amount | None = None
     device: Label | None = None
     session_id: Label | None = None
     utc_offset_min: UtcOffset | None = None
@@ -72,7 +72,9 @@ class RecommendRequest(Asking):
         Literal["plain", "diverse", "calibrated"] | None,
         Field(description="plain: by probability; diverse: unlike each other; calibrated: like the user's own tastes."),
     ] = None
-    weight: Annotated[float, Field(ge=0, le=1, description="Of the model's own order, where another is asked for.")] = 0.5
+    weight: Annotated[float, Field(ge=0, le=1, description="Of the model's own order, where another is asked for.")] = (
+        0.5
+    )
     max_per_category: Annotated[int, Field(ge=1)] | None = None
 
 

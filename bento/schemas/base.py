@@ -1,5 +1,5 @@
-"""The kinds of value that many requests share. Strict as JSON has it: "10" is no number, 1 is no truth value; a time is a
-text, since JSON has no other for it; unknown keys, NaN and infinity are refused."""
+"""The kinds of value that many requests share. Strict as JSON has it: "10" is no number, 1 is no truth value; a time is
+a text, since JSON has no other for it; unknown keys, NaN and infinity are refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ Id = Annotated[str, Field(min_length=1, max_length=256)]
 Latitude = Annotated[float, Field(ge=-90, le=90, description="Degrees, WGS84.")]
 Longitude = Annotated[float, Field(ge=-180, le=180, description="Degrees, WGS84.")]
 UtcOffset = Annotated[int, Field(ge=-1080, le=1080, description="Minutes that the local clock is ahead of UTC.")]
+#: What a float of 32 bits holds, since that is what models read.
+Amount = Annotated[float, Field(ge=-1e30, le=1e30)]
+Duration = Annotated[float, Field(ge=0, le=1e30, description="Seconds.")]
 Label = Annotated[str, Field(max_length=256)]
 
 

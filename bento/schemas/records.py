@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from bento.schemas.base import Id, Label, Latitude, Longitude, Strict, UtcOffset
+from bento.schemas.base import Amount, Duration, Id, Label, Latitude, Longitude, Strict, UtcOffset
 
 
 class LiveEvent(Strict):
@@ -20,8 +20,8 @@ class LiveEvent(Strict):
     utc_offset_min: UtcOffset | None = None
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    duration_s: Annotated[float, Field(ge=0)] | None = None
-    value: float | None = None
+    duration_s: Duration | None = None
+    value: Amount | None = None
     device: Label | None = None
     session_id: Label | None = None
     text: str | None = None
@@ -47,7 +47,7 @@ class Feedback(Strict):
     timestamp: AwareDatetime
     question: Id
     answer: str | None = None
-    value: float | None = None
+    value: Amount | None = None
     item_id: Id | None = None
 
 

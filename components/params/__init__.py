@@ -25,6 +25,8 @@ from components.params.evolve import (
     LifecycleParams,
     SpaceParams,
 )
+from components.params.experiment import ExperimentParams
+from components.params.guard import GuardParams, RateParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
     BaselineParams,
@@ -37,7 +39,6 @@ from components.params.learners import (
     TrainingParams,
     TreeParams,
 )
-from components.params.guard import GuardParams, RateParams
 from components.params.live import FreshParams, LiveParams
 from components.params.network import (
     AugmentParams,
@@ -85,6 +86,7 @@ __all__ = [
     "EvaluationParams",
     "EventParams",
     "EvolveParams",
+    "ExperimentParams",
     "FeatureParams",
     "FillParams",
     "FloatRange",

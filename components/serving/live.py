@@ -20,19 +20,22 @@ from components.errors import ChronotopeError
 from components.evolution.lifecycle.rhythm import Rhythm
 from components.params import Params, PolicyParams
 from components.serving.answer import answer
+from components.serving.beside import Beside
 from components.serving.blended import blended, explained, visible
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
+from components.serving.histories import History, nothing
 from components.serving.intake import Refusal, check
 from components.serving.journey import Journey, interests, rhythm_of, state_of
 from components.serving.question import Answer, Question
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Kind, Record
 from components.serving.timeline import TimelineEvent, timeline
-from components.serving.watch import Watch
+from components.serving.watch import Alone, Watch
 
 logger = logging.getLogger(__name__)
+_PART = 1_000  # records that are read at once
 Listener = Callable[[Sequence[Stored]], None]
 
 
@@ -80,15 +83,19 @@ class Live:
     Attributes
     ----------
     listeners : called with the records that were just applied, in the order of the log, each once in this worker
+    beside : decides who answers, where a challenger is on trial; None: the champion answers everybody
     """
 
-    def __init__(self, watch: Watch, state: State, params: Params, clock: Callable[[], dt.datetime] = _now) -> None:
+    def __init__(
+        self, watch: Watch | Alone, state: State, params: Params, clock: Callable[[], dt.datetime] = _now
+    ) -> None:
         self._watch, self.state, self.params, self._clock = watch, state, params, clock
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._followed: list[Followed] = []
         self.listeners: list[Listener] = []
+        self.beside: Beside | None = None
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
@@ -111,7 +118,9 @@ class Live:
             known = Followed(champion, self.state, self.params)
         known.follow()
         with self._lock:
-            serving = {id(one.artifact.predictor) for one in (self._watch.champion, self._watch.previous) if one}
+            beside = None if self.beside is None else self.beside.challenger
+            loaded = (self._watch.champion, self._watch.previous, beside)
+            serving = {id(one.artifact.predictor) for one in loaded if one}
             others = [one for one in self._followed if one is not known]
             self._followed = [one for one in others if id(one.champion.artifact.predictor) in serving] + [known]
         return known
@@ -159,14 +168,23 @@ class Live:
             for other in self._followed:
                 if other is not serving:
                     other.follow()
-            found = serving.follow()
+            known, found = serving.offset, serving.follow()
+            if known > self._told:  # a champion that took over had taken records that nobody was told of
+                found = self._after(self._told, serving.offset)
             fresh = [one for one in found if one.offset > self._told]
-            if found:
-                self._told = max(self._told, found[-1].offset)
+            self._told = max(self._told, serving.offset)
         if fresh:
             for listener in self.listeners:
                 listener(fresh)
         return len(found)
+
+    def _after(self, offset: int, until: int) -> list[Stored]:
+        """Records of the log with offsets after one and up to another."""
+        found: list[Stored] = []
+        while offset < until and (part := self.state.after(offset, _PART)):
+            found += [one for one in part if one.offset <= until]
+            offset = part[-1].offset
+        return found
 
     def start(self) -> None:
         """Follow the log in a thread until `stop`."""
@@ -189,16 +207,24 @@ class Live:
 
     def answer(self, question: Question, policy: PolicyParams | None = None) -> Answer:
         """Predict what the user does next from what they did a second ago; see `serving.answer`."""
-        champion = self.champion
-        if question.history is not None or question.user_id is None:
-            return answer(champion, question, policy)
-        followed = self.of(champion)
-        known = followed.history(question.user_id)
-        found = answer(champion, question, policy, known.store)
+        if self.beside is None:
+            return self._asked(self.champion, question, policy)
+        return self.beside.answer(self.champion, question, lambda model: self._asked(model, question, policy))
+
+    def _asked(self, model: Champion, question: Question, policy: PolicyParams | None) -> Answer:
+        followed = self.of(model)
+        known = self._history(followed, question)
+        found = answer(model, question, policy, None if known is None else known.store)
         if not len(followed.fresh):
             return found
-        seen = visible(known, question)
+        seen = nothing(model.encoding, "inline") if known is None else visible(known, question)
         return blended(found, followed.fresh.offered(seen, question.time.timestamp()), seen, question, policy)
+
+    def _history(self, followed: Followed, question: Question) -> History | None:
+        """The user's history as it is now; None where the question brings its own."""
+        if question.history is not None or question.user_id is None:
+            return None
+        return followed.history(question.user_id)
 
     def explain(
         self,
@@ -210,21 +236,19 @@ class Live:
     ) -> Explanation:
         """Why; see `serving.explain`. Items that came after the training are explained by what was counted of them."""
         champion = self.champion
-        if question.history is not None or question.user_id is None:
-            return explain(champion, question, item_ids, max_events, gradient_steps, policy)
         followed = self.of(champion)
-        known = followed.history(question.user_id)
+        known = self._history(followed, question)
         if item_ids is None:
             item_ids = [one.item_id for one in self.answer(question, policy).items]
+        seen = nothing(champion.encoding, "inline") if known is None else visible(known, question)
+        offered = followed.fresh.offered(seen, question.time.timestamp())
         code_of = champion.encoding.vocabularies["item"].code_of
-        seen, now_s = visible(known, question), question.time.timestamp()
-        offered = followed.fresh.offered(seen, now_s)
         new = [name for name in item_ids if name not in code_of and name in offered.names]
         rest = [name for name in item_ids if name not in new]
-        found = explain(champion, question, rest, max_events, gradient_steps, policy, known.store)
-        if not new:
-            return found
-        everybody = followed.fresh.offered(None, now_s)
+        found = explain(
+            champion, question, rest, max_events, gradient_steps, policy, None if known is None else known.store
+        )
+        everybody = followed.fresh.offered(None, question.time.timestamp())
         told = {one.item_id: replace(one, probability=one.probability * (1 - offered.share)) for one in found.items}
         told |= {name: explained(name, offered, everybody, seen) for name in new}
         return replace(found, items=[told[name] for name in item_ids])

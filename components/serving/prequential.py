@@ -2,7 +2,8 @@
 sent. Two systems answer the same questions: one whose state follows (live), and one that stays as it was when its model
 was packed (frozen). What knowing the last second is worth is the difference.
 
-Ranks are among the whole catalogue and the new items: 1 + greater + ½ ties; an item that nobody could know is a miss.
+Beside them stands the live one without new items (`known_items`): what these are worth. Ranks are among the whole
+catalogue and the new items: 1 + greater + ½ ties; an item that a system could not know is a miss.
 Never here: where the log comes from, or how a model was trained.
 
 Reference: Dawid (1984), Statistical theory: the prequential approach; Gama, Sebastião, Rodrigues (2013), On evaluating
@@ -64,7 +65,7 @@ class Tally:
             self.answers.setdefault(name, []).append(one)
 
     def report(self, draws: int, confidence: float, seed: int) -> dict[str, Any]:
-        """Metrics of each system with intervals by user, and live − frozen where both answered.
+        """Metrics of each system with intervals by user, and how far live is ahead of the others on the same questions.
 
         Raises
         ------
@@ -84,11 +85,14 @@ class Tally:
                 for name, columns in values.items()
             },
         }
-        if {"live", "frozen"} <= set(values):
-            record["gain"] = {
+        record["gain"] = {
+            name: {
                 metric: paired_difference(values["live"][metric], column, bootstrap).record()
-                for metric, column in values["frozen"].items()
+                for metric, column in columns.items()
             }
+            for name, columns in values.items()
+            if name != "live"
+        }
         return record
 
 
@@ -109,16 +113,19 @@ def question_of(champion: Champion, event: Event) -> Question:
     )  # fmt: skip
 
 
-def asked_live(live: Live, event: Event) -> Found:
-    """How the live system answers, from its state before the event."""
+def asked_live(live: Live, event: Event) -> dict[str, Found]:
+    """How the live system answers, from its state before the event: with new items, and without (`known_items`)."""
     champion = live.champion
     question = question_of(champion, event)
     followed = live.of(champion)
     history = visible(followed.history(str(event["user_id"])), question)
     queries, _ = champion.queries(question, history.store)
     offered = followed.fresh.offered(history, question.time.timestamp())
-    seen = {history.item_id(row) for row in range(len(history))} if not question.seen else set()
-    return _found(champion, champion.predictor.score(queries), event, offered, seen)
+    seen = set() if question.seen else {name for row in range(len(history)) if (name := history.item_id(row))}
+    scores = champion.predictor.score(queries)
+    plain = _found(champion, scores, event, None, seen)
+    whole = _found(champion, scores, event, offered, seen) if offered.share > 0 else plain
+    return {"live": whole, "known_items": plain}
 
 
 def asked_frozen(champion: Champion, event: Event) -> Found:
@@ -131,14 +138,14 @@ def asked_frozen(champion: Champion, event: Event) -> Found:
     return _found(champion, champion.predictor.score(queries), event, None, seen)
 
 
-def _found(champion: Champion, scores: Scores, event: Event, offered: Offered | None, seen: set[str | None]) -> Found:
+def _found(champion: Champion, scores: Scores, event: Event, offered: Offered | None, seen: set[str]) -> Found:
     code_of, item = champion.encoding.vocabularies["item"].code_of, event["item_id"]
     action = np.nan
     actions = champion.encoding.vocabularies["action"].code_of
     if scores.action is not None and len(actions) > 1:
         right = actions.get(str(event["action"]), UNKNOWN)
         action = float(int(np.argmax(scores.action[0])) == right)
-    block, names = scores.item, ()
+    block, names = scores.item, tuple[str, ...]()
     if offered is not None and offered.share > 0:
         names = offered.names
         with np.errstate(divide="ignore"):
@@ -148,7 +155,7 @@ def _found(champion: Champion, scores: Scores, event: Event, offered: Offered | 
     target = code_of.get(item, place.get(item, UNKNOWN))
     if target == UNKNOWN:
         return Found(np.inf, action)
-    left_out = [code for name in seen if (code := code_of.get(str(name), place.get(str(name)))) is not None]
+    left_out = [code for name in seen if (code := code_of.get(name, place.get(name))) is not None]
     pairs = np.zeros(len(left_out), np.int64), np.array(left_out, np.int64)
     return Found(float(rank_dense(block, np.array([target]), pairs if left_out else None)[0]), action)
 
@@ -188,7 +195,7 @@ def replay(
     for sent, event in enumerate(events):
         wait(event["timestamp"])
         if event.get("item_id") is not None:
-            found = {"live": asked_live(live, event)}
+            found = asked_live(live, event)
             if frozen is not None:
                 found["frozen"] = asked_frozen(frozen, event)
             known = event["item_id"] in live.champion.encoding.vocabularies["item"].code_of

@@ -9,11 +9,13 @@ from flows.cli import (
     compress,
     doctor,
     evolve,
+    experiment,
     explain,
     init,
     keys,
     pipeline,
     promotion,
+    replay,
     run,
     search,
     serve,
@@ -43,8 +45,10 @@ app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
+app.add_typer(experiment.app)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="keys")
+app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)

@@ -18,7 +18,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="Processes; they share the live state.")] = 1,
-    bare: Annotated[bool, typer.Option("--bare", help="Without BentoML: the same routes, several times as fast.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without BentoML: the same routes, several times as fast.")
+    ] = False,
     open_to_all: Annotated[
         bool, typer.Option("--open", help="Answer other machines without keys (CHRONOTOPE_KEYS).")
     ] = False,
@@ -34,7 +36,8 @@ def serve(
     root = enter(workspace)
     if current(root) is None:
         raise PromotionError("a champion to serve", found=f"no promotion in {root}", do="Run `chronotope run` first.")
-    if not is_loopback(host) and not from_environment().configured and not open_to_all:
+    keys = from_environment()
+    if not is_loopback(host) and not keys.configured and not open_to_all:
         raise ConfigError(
             f"keys to listen on {host}, where other machines can reach the service",
             found=f"no {ENVIRONMENT}",

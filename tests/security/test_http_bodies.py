@@ -144,3 +144,10 @@ def test_ids_that_are_paths_or_code_are_only_strings(client: TestClient) -> None
         answer = client.post("/v1/predict", json=GOOD | {"user_id": name, "history": [EVENT | {"item_id": name}]})
         assert answer.status_code == 200
         assert name not in {item["item_id"] for item in answer.json()["items"]}
+
+
+@pytest.mark.parametrize("field", ["value", "duration_s"])
+def test_a_number_that_no_model_can_hold_is_refused(client: TestClient, route: str, field: str) -> None:
+    answer = client.post(route, json={"history": [EVENT | {field: 1e308}]})
+    assert (answer.status_code, answer.json()["where"]) == (422, f"history.0.{field}")
+    assert client.post(route, json={"history": [EVENT | {field: 1e29}]}).status_code == 200

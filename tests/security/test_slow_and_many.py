@@ -33,7 +33,9 @@ def url() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _unharmed(url: str) -> Iterator[None]:
     yield
-    assert httpx.post(f"{url}/v1/predict", content=BODY, headers={"content-type": "application/json"}).status_code == 200
+    assert (
+        httpx.post(f"{url}/v1/predict", content=BODY, headers={"content-type": "application/json"}).status_code == 200
+    )
 
 
 def connect(url: str) -> socket.socket:

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bento import client as module
-from bento.client import AsyncClient, Client, Refused, predict, send
+from bento.client import AsyncClient, Client, Refused, calls, tries
 from bento.guard.keys import Keys, new_key
 from bento.routes.table import ROUTES
 from components.errors import ServiceError
@@ -53,14 +52,10 @@ def test_every_method_against_the_service(url: str) -> None:
 
 
 def test_every_route_of_data_has_a_call() -> None:
-    called = {
-        (call.method, call.path.partition("?")[0].replace("/u/", "/{user_id}/").removesuffix("/u") )
-        for call in (
-            module.predict("u"), module.recommend("u"), module.explain("u"), module.timeline("u"), module.journey("u"),
-            module.model(), module.live(), *(send(kind, []) for kind in ("events", "impressions", "feedback", "positions")),
-        )
-    } | {("DELETE", "/v1/users/{user_id}")}  # fmt: skip
-    assert module.forget("u").path == "/v1/users/u"
+    kinds = ("events", "impressions", "feedback", "positions")
+    made = [calls.predict("u"), calls.recommend("u"), calls.explain("u"), calls.timeline("u"), calls.journey("u"),
+             calls.forget("u"), calls.model(), calls.live(), *(calls.send(kind, []) for kind in kinds)]  # fmt: skip
+    called = {(one.method, one.path.partition("?")[0].replace("/users/u", "/users/{user_id}")) for one in made}
     described = {(route.method, route.path) for route in ROUTES if route.described and route.path.startswith("/v1")}
     of_the_page = {("GET", path) for path in ("/v1/live/stream", "/v1/live/places", "/v1/cells/{cells}")}
     assert described - called == of_the_page
@@ -70,9 +65,9 @@ def test_every_route_of_data_has_a_call() -> None:
 def test_on_an_event_loop(url: str) -> None:
     async def both() -> list[int]:
         async with AsyncClient(url) as client:
-            answers = await asyncio.gather(*(client.ask(predict("user00003", k=k)) for k in (1, 2)))
+            answers = await asyncio.gather(*(client.ask(calls.predict("user00003", k=k)) for k in (1, 2)))
             with pytest.raises(Refused):
-                await client.ask(predict("user00003", k=0))
+                await client.ask(calls.predict("user00003", k=0))
             return [len(answer.items) for answer in answers]
 
     assert asyncio.run(both()) == [1, 2]
@@ -119,7 +114,7 @@ class Flaky(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_DELETE = _go
+    do_GET = do_POST = do_DELETE = _go  # noqa: N815 - the names that the library asks for
 
     def log_message(self, *_: Any) -> None:
         return
@@ -127,7 +122,7 @@ class Flaky(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(module, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(tries, "_PAUSE_S", 0.001)
     server = HTTPServer(("127.0.0.1", 0), Flaky)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -165,6 +160,6 @@ def test_what_is_tried_again(flaky: str, script: list[int | None], method: str, 
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(tries, "_PAUSE_S", 0.001)
     with Client("http://127.0.0.1:9") as client, pytest.raises(ServiceError, match="chronotope serve"):
         client.model()

@@ -1,4 +1,4 @@
-"""The page's files: from memory, with their kinds, asked again for nothing when nothing changed, and nothing beside them."""
+"""The page's files: from memory, with their kinds, not sent again when nothing changed, and nothing beside them."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ def test_a_request_of_which_nothing_enters_is_an_error_that_says_all(client: Tes
     assert (said["error"], said["accepted"], len(said["refused"])) == ("every record was refused", 0, 2)
 
 
-@pytest.mark.parametrize("body", [{}, [], {"events": EVENT}, {"events": []}, {"events": [EVENT], "more": 1}, {"event": [EVENT]},
-                                  {"events": "all"}, None, 7])  # fmt: skip
+@pytest.mark.parametrize("body", [{}, [], {"events": EVENT}, {"events": []}, {"events": [EVENT], "more": 1},
+                                  {"event": [EVENT]}, {"events": "all"}, None, 7])  # fmt: skip
 def test_another_shape_is_refused_whole(client: TestClient, body: object) -> None:
     found = client.post("/v1/events", content=json.dumps(body), headers={"content-type": "application/json"})
     assert (found.status_code, found.json()["where"]) == (422, "events")

@@ -41,7 +41,8 @@ def test_a_failure_inside_is_clean_json_and_its_words_stay_inside() -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs.json", "/schema.json", "/v1/none", "/static_content/index.css",
-                                  "/v1/users", "/v1/users/", "/v1/users/a/b", "/v1/users/{user_id}", "/page/"])  # fmt: skip
+                                  "/v1/users", "/v1/users/", "/v1/users/a/b", "/v1/users/{user_id}",
+                                  "/page/"])  # fmt: skip
 def test_other_paths_are_not_found(client: TestClient, path: str) -> None:
     found = client.get(path)
     assert found.status_code in {404, 405}
