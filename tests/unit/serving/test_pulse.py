@@ -25,6 +25,7 @@ from components.serving.pulse import (
     places_in,
     shape,
 )
+from components.serving.pulse import pulse as module
 from components.serving.pulse.cells import MOST, Cells
 from components.serving.pulse.rolling import WINDOWS, Rolling
 from components.serving.pulse.spread import Spread
@@ -196,6 +197,12 @@ def test_memory_and_bytes_are_bounded_whatever_comes(monkeypatch: pytest.MonkeyP
         )
     told = pulse.snapshot(names=True)
     assert len(orjson.dumps(told)) <= 50_000
+    monkeypatch.setattr(module, "MOST_BYTES", 30_000)
+    less = pulse.snapshot(names=True)
+    assert len(orjson.dumps(less)) <= 30_000
+    shown, left_out = less["map"]["cells"], less["map"]["left_out"]  # type: ignore[index]
+    assert left_out > 0
+    assert left_out + len(shown) == len(told["map"]["cells"]) + told["map"]["left_out"]  # type: ignore[index]
     assert sum(counts[-1] for counts in told["events"].values()) == 6_000  # type: ignore[attr-defined]
     assert len(told["events"]) <= 13  # type: ignore[arg-type]
     assert len(told["arms"]) == hits.MOST_ARMS  # type: ignore[arg-type]
