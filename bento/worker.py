@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ STATE = "CHRONOTOPE_STATE"
 _ON_THE_LOOP = 20  # records that are taken without handing them to a thread
 _INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
 _EXPIRE_S = 3600.0
+
+
+def _experiment(arms: Arms | None) -> dict[str, object]:
+    """Which experiment is under way, for people."""
+    plan = None if arms is None else arms.plan
+    return {"experiment": None if plan is None else {"name": plan.name, "mode": plan.mode}}
 
 
 class Worker:
@@ -57,7 +64,7 @@ class Worker:
         self.pulse = Pulse(
             Source(
                 item=lambda item_id: item_in(live.champion, item_id),
-                model=lambda: model_of(watch.champion, watch.previous, watch.last_error),
+                model=lambda: model_of(watch.champion, watch.previous, watch.last_error) | _experiment(arms),
                 sizes=state.sizes,
                 timezone=params.events.timezone,
             )
@@ -73,6 +80,8 @@ class Worker:
         self._keeper: threading.Thread | None = None
         live.listeners.append(self.metrics.applied)
         live.listeners.append(self.pulse.applied)
+        if arms is not None:
+            arms.heard = partial(self.pulse.shown, "challenger")
 
     async def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
         """Take records into the live log: here where that is quick, in a thread where it waits or is long."""
