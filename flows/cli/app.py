@@ -13,6 +13,7 @@ from flows.cli import (
     init,
     pipeline,
     promotion,
+    replay,
     run,
     search,
     serve,
@@ -43,6 +44,7 @@ app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.command()(serve.serve)
+app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)
