@@ -1,8 +1,8 @@
 """One open LMDB environment for a folder and process: opened once, shared by all who ask, checked, its errors told.
 
 LMDB is a file that readers map and one writer at a time changes; a process that is killed leaves the last committed
-transaction. A transaction is committed into the kernel's memory (`process`), or flushed to the disk (`fsync`). The map is
-a reservation of addresses: the file grows as it is written, up to what the disk holds. Nothing here knows records.
+transaction. A transaction is committed into the kernel's memory (`process`), or flushed to the disk (`fsync`). The map
+is a reservation of addresses: the file grows as it is written, up to what the disk holds. Nothing here knows records.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import struct
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -22,13 +22,23 @@ from components.errors import BusyError, ChronotopeError, ConfigError, Integrity
 from components.serving.state import check
 from components.serving.state.tail import Tail
 
+#: LMDB's own; its stubs allow for memoryviews, which are never asked for here.
+Transaction = Any
 _MAP = 1 << 40  # bytes of addresses, not of disk
 _LEAST_MAP = 1 << 30
 _READERS = 1_024
 _FORMAT = b"1"
 _HEADS = struct.Struct(">QQQQ")
-#: The base class itself stands for what the operating system refused: a write that was cut short, a file too large.
-_FULL = (lmdb.DiskError, lmdb.MapFullError, lmdb.TxnFullError)
+#: With them the base class itself: what the operating system refused, a write that was cut short, a file too large.
+_UNWRITTEN = (
+    lmdb.DiskError,
+    lmdb.MapFullError,
+    lmdb.TxnFullError,
+    lmdb.ReadonlyError,
+    lmdb.LockError,
+    OSError,
+    MemoryError,
+)
 _CROWDED = (lmdb.ReadersFullError, lmdb.TlsFullError)
 
 
@@ -89,14 +99,14 @@ class Shelf:
             heads = self.read(txn)
             self.tail.restart(heads.folded, heads.epoch)
 
-    def read(self, txn: lmdb.Transaction) -> Heads:
+    def read(self, txn: Transaction) -> Heads:
         """What a transaction knows of the whole."""
         data = txn.get(b"heads")
         if data is None:
             raise lmdb.CorruptedError("the heads are missing")
         return Heads._make(_HEADS.unpack(data))
 
-    def write(self, txn: lmdb.Transaction, heads: Heads) -> None:
+    def write(self, txn: Transaction, heads: Heads) -> None:
         """Set it."""
         txn.put(b"heads", _HEADS.pack(*heads))
 
@@ -131,22 +141,22 @@ class _Told:
         if isinstance(error, IntegrityError):
             if str(file) in error.found:
                 return
-            raise IntegrityError(error.needed, found=f"{error.found}, in {file}", do=RESTORE) from error
+            raise IntegrityError(error.needed, found=f"{error.found}, in {file}", do=check.RESTORE) from error
         if isinstance(error, _CROWDED):
             raise BusyError(
                 f"a place among {_READERS} readers of {file}", found="none free", do="End processes that read it."
             ) from error
-        if type(error) is lmdb.Error or isinstance(error, (*_FULL, OSError, MemoryError, lmdb.ReadonlyError, lmdb.LockError)):
+        if type(error) is lmdb.Error or isinstance(error, _UNWRITTEN):
             free = shutil.disk_usage(self._folder).free if self._folder.exists() else 0
             raise StorageError(
                 f"to write {file}",
                 found=f"{error} ({free:,} bytes are free there)",
                 do="Free some space or permit the write, and send the same again: nothing of it was taken.",
             ) from error
-        raise IntegrityError(f"a whole live state in {file}", found=f"{type(error).__name__}: {error}", do=RESTORE) from error
+        found = f"{type(error).__name__}: {error}"
+        raise IntegrityError(f"a whole live state in {file}", found=found, do=check.RESTORE) from error
 
 
-RESTORE = "Move the folder aside (an empty one is begun), or bring back a copy of it; what was collected is in data/events."
 _shelves: dict[Path, tuple[Shelf, int]] = {}
 _opening = threading.Lock()
 
