@@ -32,9 +32,10 @@ from components.serving.question import Answer, Question
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Kind, Record
 from components.serving.timeline import TimelineEvent, timeline
-from components.serving.watch import Watch
+from components.serving.watch import Alone, Watch
 
 logger = logging.getLogger(__name__)
+_PART = 1_000  # records that are read at once
 Listener = Callable[[Sequence[Stored]], None]
 
 
@@ -85,7 +86,9 @@ class Live:
     beside : decides who answers, where a challenger is on trial; None: the champion answers everybody
     """
 
-    def __init__(self, watch: Watch, state: State, params: Params, clock: Callable[[], dt.datetime] = _now) -> None:
+    def __init__(
+        self, watch: Watch | Alone, state: State, params: Params, clock: Callable[[], dt.datetime] = _now
+    ) -> None:
         self._watch, self.state, self.params, self._clock = watch, state, params, clock
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -165,14 +168,23 @@ class Live:
             for other in self._followed:
                 if other is not serving:
                     other.follow()
-            found = serving.follow()
+            known, found = serving.offset, serving.follow()
+            if known > self._told:  # a champion that took over had taken records that nobody was told of
+                found = self._after(self._told, serving.offset)
             fresh = [one for one in found if one.offset > self._told]
-            if found:
-                self._told = max(self._told, found[-1].offset)
+            self._told = max(self._told, serving.offset)
         if fresh:
             for listener in self.listeners:
                 listener(fresh)
         return len(found)
+
+    def _after(self, offset: int, until: int) -> list[Stored]:
+        """Records of the log with offsets after one and up to another."""
+        found: list[Stored] = []
+        while offset < until and (part := self.state.after(offset, _PART)):
+            found += [one for one in part if one.offset <= until]
+            offset = part[-1].offset
+        return found
 
     def start(self) -> None:
         """Follow the log in a thread until `stop`."""

@@ -121,7 +121,7 @@ def asked_live(live: Live, event: Event) -> dict[str, Found]:
     history = visible(followed.history(str(event["user_id"])), question)
     queries, _ = champion.queries(question, history.store)
     offered = followed.fresh.offered(history, question.time.timestamp())
-    seen = {history.item_id(row) for row in range(len(history))} if not question.seen else set()
+    seen = set() if question.seen else {name for row in range(len(history)) if (name := history.item_id(row))}
     scores = champion.predictor.score(queries)
     plain = _found(champion, scores, event, None, seen)
     whole = _found(champion, scores, event, offered, seen) if offered.share > 0 else plain
@@ -138,14 +138,14 @@ def asked_frozen(champion: Champion, event: Event) -> Found:
     return _found(champion, champion.predictor.score(queries), event, None, seen)
 
 
-def _found(champion: Champion, scores: Scores, event: Event, offered: Offered | None, seen: set[str | None]) -> Found:
+def _found(champion: Champion, scores: Scores, event: Event, offered: Offered | None, seen: set[str]) -> Found:
     code_of, item = champion.encoding.vocabularies["item"].code_of, event["item_id"]
     action = np.nan
     actions = champion.encoding.vocabularies["action"].code_of
     if scores.action is not None and len(actions) > 1:
         right = actions.get(str(event["action"]), UNKNOWN)
         action = float(int(np.argmax(scores.action[0])) == right)
-    block, names = scores.item, ()
+    block, names = scores.item, tuple[str, ...]()
     if offered is not None and offered.share > 0:
         names = offered.names
         with np.errstate(divide="ignore"):
@@ -155,7 +155,7 @@ def _found(champion: Champion, scores: Scores, event: Event, offered: Offered | 
     target = code_of.get(item, place.get(item, UNKNOWN))
     if target == UNKNOWN:
         return Found(np.inf, action)
-    left_out = [code for name in seen if (code := code_of.get(str(name), place.get(str(name)))) is not None]
+    left_out = [code for name in seen if (code := code_of.get(name, place.get(name))) is not None]
     pairs = np.zeros(len(left_out), np.int64), np.array(left_out, np.int64)
     return Found(float(rank_dense(block, np.array([target]), pairs if left_out else None)[0]), action)
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from components.serving.prequential import Tally
 
 _KEY = "CHRONOTOPE_API_KEY"
-_NAMES = {"live": "live", "known_items": "without new items", "frozen": "frozen"}
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -178,12 +177,14 @@ def _print(report: dict[str, Any]) -> None:
         f"{report['new_items']:.1%} of them with items that came after training"
     )
     systems, gain = report["systems"], report["gain"]
-    heads = [_NAMES[name] for name in systems] + [f"ahead of {_NAMES[name]} by" for name in gain]
-    table = Table("", *heads, box=None, header_style="dim", pad_edge=True)
+    shown = [name for name in ("live", "frozen") if name in systems]
+    table = Table("", *shown, *(["gain"] if "frozen" in gain else []), box=None, header_style="dim", pad_edge=True)
     for metric in systems["live"]:
-        cells = [_cell(found[metric]) for found in systems.values()]
-        table.add_row(metric, *cells, *(_cell(found[metric], "+") for found in gain.values()))
+        cells = [_cell(systems[name][metric]) for name in shown]
+        table.add_row(metric, *cells, *([_cell(gain["frozen"][metric], "+")] if "frozen" in gain else []))
     console.print(table)
+    if "known_items" in gain:
+        console.print(f"of which by recommending new items: hr@10 {_cell(gain['known_items']['hr@10'], '+')}")
 
 
 def _cell(found: dict[str, float | None], sign: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from components.errors import DataError
 from components.serving.answer import answer
 from components.serving.live import Live
 from components.serving.state.protocol import Stored
-from tests.unit.serving.live import NOW, SPLIT, ask, champion, live_of, log, params
+from tests.unit.serving.live import NOW, SPLIT, ask, champion, live_of, log, params, tables
 
 WHOLE = params()
 EARLY = log(400).filter(pl.col("timestamp") < SPLIT)
@@ -160,10 +161,27 @@ def test_listeners_hear_every_record_once_in_order(live: Live) -> None:
     assert [one.offset for one in heard] == list(range(1, 11))
 
 
+def test_threads_that_take_and_ask_at_once_lose_nothing(live: Live) -> None:
+    def one(number: int) -> None:
+        for k in range(12):
+            do(live, f"user {number}", f"i{k % 5}" if k % 4 else "brand new", 60 - k)
+            live.answer(ask(f"user {(number + 1) % 4}"))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(one, range(4))) == [None] * 4
+    alone = live_of(champion(EARLY, WHOLE), live.state)
+    assert live.offset == live.state.head() == 48
+    for name, table in tables(alone).items():
+        np.testing.assert_allclose(tables(live)[name], table, atol=1e-6, err_msg=name)
+    assert live.answer(ask("user 1")).items == alone.answer(ask("user 1")).items
+
+
 def test_a_forgotten_user_is_a_stranger(live: Live) -> None:
     do(live, "u1", "brand new")
     tomb = live.forget("u1")
     assert tomb == live.state.head()
+    assert live.timeline("u1", 10) == []
+    live.of(live.champion)._held.clear()  # also when what is held of them is held no more
     assert live.timeline("u1", 10) == []
     assert live.answer(ask("u1")).items == live.answer(ask("a stranger")).items
     assert "brand new" not in names(live, "u1")

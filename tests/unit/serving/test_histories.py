@@ -120,6 +120,22 @@ def test_what_the_artifact_already_knows_is_not_added_twice() -> None:
     )
 
 
+def test_named_sessions_of_the_artifact_part_only_where_they_did() -> None:
+    hours = [0, 30, 30.1, 60, 60.1]  # one name over a long pause, two names within minutes
+    names = ["a", "a", "b", "c", "d"]
+    named = log().filter(pl.col("user_id") != "u1").with_columns(session_id=pl.lit(None, pl.String))
+    own = named.head(5).with_columns(
+        user_id=pl.lit("u1"),
+        session_id=pl.Series(names),
+        timestamp=pl.Series([START + dt.timedelta(hours=h) for h in hours]).cast(pl.Datetime("us", "UTC")),
+    )
+    live = live_of(champion(pl.concat([own, named]), WHOLE))
+    assert live.of(live.champion).history("u1").store["session"].tolist() == [0, 0, 1, 2, 3]
+    late = START + dt.timedelta(hours=10)
+    live.take("event", [{"user_id": "u1", "item_id": "i1", "action": "view", "timestamp": late.isoformat()}])
+    assert live.of(live.champion).history("u1").store["session"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_an_event_and_the_two_behind_it_are_counted_anew() -> None:
     forget, count = touched(np.array([0, 1, -1, 2, 3, 4]))
     assert (forget.tolist(), count.tolist()) == ([2, 3], [2, 3, 4])
