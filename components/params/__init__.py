@@ -25,6 +25,7 @@ from components.params.evolve import (
     LifecycleParams,
     SpaceParams,
 )
+from components.params.experiment import ExperimentParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
     BaselineParams,
@@ -84,6 +85,7 @@ __all__ = [
     "EvaluationParams",
     "EventParams",
     "EvolveParams",
+    "ExperimentParams",
     "FeatureParams",
     "FillParams",
     "FloatRange",

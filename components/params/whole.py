@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from components.errors import ConfigError
 from components.params.data import EventParams, FeatureParams, SimulationParams, ValidationParams, WindowParams
 from components.params.evolve import EvolveParams
+from components.params.experiment import ExperimentParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
 from components.params.live import LiveParams
@@ -41,6 +42,7 @@ class Params(Section):
     policy: PolicyParams
     serving: ServingParams
     live: LiveParams
+    experiment: ExperimentParams
     update: UpdateParams
     evolve: EvolveParams
     flow: FlowParams

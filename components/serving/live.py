@@ -20,6 +20,7 @@ from components.errors import ChronotopeError
 from components.evolution.lifecycle.rhythm import Rhythm
 from components.params import Params, PolicyParams
 from components.serving.answer import answer
+from components.serving.beside import Beside
 from components.serving.blended import blended, explained, visible
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
@@ -82,6 +83,7 @@ class Live:
     Attributes
     ----------
     listeners : called with the records that were just applied, in the order of the log, each once in this worker
+    beside : decides who answers, where a challenger is on trial; None: the champion answers everybody
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Live:
         self._thread: threading.Thread | None = None
         self._followed: list[Followed] = []
         self.listeners: list[Listener] = []
+        self.beside: Beside | None = None
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
@@ -115,7 +118,9 @@ class Live:
             known = Followed(champion, self.state, self.params)
         known.follow()
         with self._lock:
-            serving = {id(one.artifact.predictor) for one in (self._watch.champion, self._watch.previous) if one}
+            beside = None if self.beside is None else self.beside.challenger
+            loaded = (self._watch.champion, self._watch.previous, beside)
+            serving = {id(one.artifact.predictor) for one in loaded if one}
             others = [one for one in self._followed if one is not known]
             self._followed = [one for one in others if id(one.champion.artifact.predictor) in serving] + [known]
         return known
@@ -202,13 +207,17 @@ class Live:
 
     def answer(self, question: Question, policy: PolicyParams | None = None) -> Answer:
         """Predict what the user does next from what they did a second ago; see `serving.answer`."""
-        champion = self.champion
-        followed = self.of(champion)
+        if self.beside is None:
+            return self._asked(self.champion, question, policy)
+        return self.beside.answer(self.champion, question, lambda model: self._asked(model, question, policy))
+
+    def _asked(self, model: Champion, question: Question, policy: PolicyParams | None) -> Answer:
+        followed = self.of(model)
         known = self._history(followed, question)
-        found = answer(champion, question, policy, None if known is None else known.store)
+        found = answer(model, question, policy, None if known is None else known.store)
         if not len(followed.fresh):
             return found
-        seen = nothing(champion.encoding, "inline") if known is None else visible(known, question)
+        seen = nothing(model.encoding, "inline") if known is None else visible(known, question)
         return blended(found, followed.fresh.offered(seen, question.time.timestamp()), seen, question, policy)
 
     def _history(self, followed: Followed, question: Question) -> History | None:

@@ -95,6 +95,11 @@ class Workspace:
         return self.root / "promotions"
 
     @property
+    def experiments(self) -> Path:
+        """The log of experiments: when each began, ended, or was turned off."""
+        return self.root / "experiments"
+
+    @property
     def state(self) -> Path:
         """What git and DVC do not track."""
         return self.root / ".chronotope"
@@ -120,6 +125,11 @@ class Workspace:
     def update(self) -> Path:
         """The last update of the champion, until the gate has seen it."""
         return self.state / "update"
+
+    @property
+    def shadows(self) -> Path:
+        """What silent challengers would have answered."""
+        return self.state / "shadows"
 
     @property
     def live(self) -> Path:

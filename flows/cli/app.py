@@ -9,6 +9,7 @@ from flows.cli import (
     compress,
     doctor,
     evolve,
+    experiment,
     explain,
     init,
     pipeline,
@@ -43,6 +44,7 @@ app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
+app.add_typer(experiment.app)
 app.command()(serve.serve)
 app.command()(replay.replay)
 app.command()(explain.explain)
