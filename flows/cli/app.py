@@ -12,6 +12,7 @@ from flows.cli import (
     experiment,
     explain,
     init,
+    keys,
     pipeline,
     promotion,
     replay,
@@ -46,6 +47,7 @@ app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.add_typer(experiment.app)
 app.command()(serve.serve)
+app.add_typer(keys.keys, name="keys")
 app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
