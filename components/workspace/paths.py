@@ -55,6 +55,11 @@ class Workspace:
         return self.data / "quarantine"
 
     @property
+    def live(self) -> Path:
+        """What came in live and was collected: a source beside the source, which ingest reads too."""
+        return self.data / "live"
+
+    @property
     def validated(self) -> Path:
         return self.data / "validated"
 
