@@ -71,7 +71,7 @@ class Cursor:
 
 def segments(root: Path, kind: str) -> list[Segment]:
     """The segments of one kind, in the order of their offsets."""
-    folder = Workspace(root).live / _FOLDERS[kind]
+    folder = Workspace(root).live_log / _FOLDERS[kind]
     found = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob("[0-9]*.parquet"))]
     return [Segment(path, int(name[1]), int(name[2])) for path, name in found if name]
 
@@ -89,7 +89,7 @@ def write_segment(root: Path, kind: str, first: int, last: int, rows: pl.DataFra
     ----------
     rows : (n, …) columns of SEGMENTS[kind]
     """
-    path = Workspace(root).live / _FOLDERS[kind] / f"{first:012d}-{last:012d}.parquet"
+    path = Workspace(root).live_log / _FOLDERS[kind] / f"{first:012d}-{last:012d}.parquet"
     put(path, rows.select(list(SEGMENTS[kind])))
     return path
 
@@ -98,6 +98,12 @@ def put(path: Path, rows: pl.DataFrame) -> None:
     """Write one table whole or not at all."""
     whole = rows.rechunk()
     write_with(path, lambda temporary: whole.write_parquet(temporary, compression="zstd", compression_level=1))
+
+
+def clean(root: Path) -> None:
+    """Remove what a killed run left half-written; the caller holds the workspace."""
+    for path in Workspace(root).live_log.rglob(".*.*"):
+        path.unlink()
 
 
 def read_segment(path: Path) -> pl.DataFrame:
@@ -118,7 +124,7 @@ def read_segment(path: Path) -> pl.DataFrame:
 
 def read_cursor(root: Path) -> Cursor:
     """How far the live state has been collected; offset 0 where nothing was."""
-    path = Workspace(root).live / "collected.json"
+    path = Workspace(root).live_log / "collected.json"
     if not path.exists():
         return Cursor(0, "")
     record = read_json(path)
@@ -130,7 +136,7 @@ def read_cursor(root: Path) -> Cursor:
 
 def write_cursor(root: Path, cursor: Cursor) -> None:
     """Note how far the live state has been collected."""
-    write_json(Workspace(root).live / "collected.json", {"offset": cursor.offset, "mark": cursor.mark})
+    write_json(Workspace(root).live_log / "collected.json", {"offset": cursor.offset, "mark": cursor.mark})
 
 
 def events_of(path: Path) -> Iterator[pl.DataFrame]:

@@ -130,7 +130,7 @@ class Tombstones:
 
 
 def _path(root: Path) -> Path:
-    return Workspace(root).live / "tombstones.parquet"
+    return Workspace(root).live_log / "tombstones.parquet"
 
 
 def _named(record: str) -> tuple[str | None, str | None]:

@@ -61,4 +61,4 @@ def _read(root: Path) -> dict[str, Watermark]:
 
 
 def _path(root: Path) -> Path:
-    return Workspace(root).live / "ingested.json"
+    return Workspace(root).live_log / "ingested.json"

@@ -21,8 +21,11 @@ from components.events.live import SEGMENTS, Cursor
 from components.events.tombstones import SCHEMA as TOMBSTONE
 from components.events.tombstones import Tombstones
 from components.files import digest_of, fault
+from components.params import Params
+from components.serving.state.open import open_state
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Record
+from components.workspace import Settings, Workspace
 
 #: Records that are in memory at once (about 1 kB each).
 BLOCK = 50_000
@@ -62,6 +65,7 @@ def collect(root: Path, state: State, block: int = BLOCK) -> Collected:
     """
     cursor = live.read_cursor(root)
     _check_same(state, cursor)
+    live.clean(root)
     tombstones = Tombstones.read(root)
     written: Counter[str] = Counter()
     forgotten = erased = 0
@@ -81,6 +85,20 @@ def collect(root: Path, state: State, block: int = BLOCK) -> Collected:
         live.write_cursor(root, cursor)
         forgotten += len(graves)
     return Collected({kind: written[kind] for kind in SEGMENTS}, forgotten, erased, cursor.offset)
+
+
+def existing_state(root: Path, params: Params) -> State | None:
+    """The live state of a workspace, if it has one; None where nothing was ever taken live. Makes none.
+
+    Raises
+    ------
+    ServiceError
+        CHRONOTOPE_STATE names a server that does not answer.
+    """
+    address = Settings().state
+    if address is None and not Workspace(root).live.is_dir():
+        return None
+    return open_state(root, params.live, address.get_secret_value() if address is not None else None)
 
 
 def is_collected(root: Path, state: State) -> bool:

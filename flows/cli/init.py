@@ -23,7 +23,7 @@ from flows.environment import prepare
 #: File of a workspace → template. The pipeline has another name there: DVC reads every dvc.yaml below a repository.
 _TEMPLATES = {"dvc.yaml": "pipeline.yaml", "prefect.yaml": "prefect.yaml"}
 _LOOK_ROWS = 1_000_000
-_IGNORED = ".chronotope/\ndata/raw/\ndata/quarantine/\nreports/data_docs/\nexports/\ncode.json\n"
+_IGNORED = ".chronotope/\ndata/raw/\ndata/live/\ndata/quarantine/\nreports/data_docs/\nexports/\ncode.json\n"
 
 
 def init(

@@ -1,0 +1,81 @@
+"""From the live state to segments: every record once, in blocks, of every kind; another state is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from components.errors import IntegrityError
+from components.events import live
+from components.serving.collect import collect, is_collected
+from tests.eventlog import START, toy_log
+from tests.live import events_as_records, filled, record, us
+
+
+def held(root: Path, kind: str) -> pl.DataFrame:
+    """Every record of a kind that was collected, by offset."""
+    parts = [live.read_segment(one.path) for one in live.segments(root, kind)]
+    return pl.concat(parts) if parts else pl.DataFrame(schema=dict(live.SEGMENTS[kind]))
+
+
+def a_mixture() -> list:
+    events = events_as_records(toy_log(40))
+    shown = [
+        record("impression", f"s{k}", "u1", us(START) + k, item_id="i1", position=k + 1, probability=0.25, arm="a")
+        for k in range(9)
+    ]
+    said = [record("feedback", "f", "u2", us(START), question="stars", value=4.0, item_id="i2", answer="fine")]
+    seen = [record("position", "p", "u2", us(START), latitude=48.8, longitude=2.3, accuracy_m=12.0)]
+    return [*events[:20], *shown, *said, *events[20:], *seen]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_every_record_once_whatever_the_block(block: int, tmp_path: Path) -> None:
+    state = filled(a_mixture())
+    found = collect(tmp_path, state, block)
+    assert found.records == {"event": 40, "impression": 9, "feedback": 1, "position": 1}
+    assert found.offset == 51
+    assert is_collected(tmp_path, state)
+    offsets = [held(tmp_path, kind)["offset"].to_list() for kind in live.SEGMENTS]
+    assert sorted(sum(offsets, [])) == list(range(1, 52))
+    assert held(tmp_path, "impression").row(0, named=True) == {
+        "offset": 21, "id": "s0", "user_id": "u1", "timestamp": START, "item_id": "i1", "position": 1,
+        "probability": 0.25, "list_id": None, "arm": "a", "policy": None,
+    }  # fmt: skip
+
+
+def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
+    state = filled(a_mixture())
+    collect(tmp_path, state)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*")}
+    assert sum(collect(tmp_path, state).records.values()) == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*")} == times
+
+
+def test_segments_are_never_written_again(tmp_path: Path) -> None:
+    state = filled(a_mixture())
+    collect(tmp_path, state)
+    before = {one.path: one.path.read_bytes() for one in live.every_segment(tmp_path)}
+    state.append(events_as_records(toy_log(10, seed=8)))
+    state.append([record("event", "new", "u1", us(START), item_id="i1", action="view")])
+    collect(tmp_path, state)
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(live.segments(tmp_path, "event")) == 2
+
+
+def test_a_state_that_was_replaced_is_told(tmp_path: Path) -> None:
+    collect(tmp_path, filled(a_mixture()))
+    with pytest.raises(IntegrityError, match="another one"):
+        collect(tmp_path, filled(a_mixture()[:5]))
+    with pytest.raises(IntegrityError, match="another one"):
+        collect(tmp_path, filled([*reversed(a_mixture()), record("event", "x", "u", 1, action="view")]))
+
+
+def test_expired_and_forgotten_records_are_no_sign_of_another_state(tmp_path: Path) -> None:
+    state = filled(a_mixture())
+    collect(tmp_path, state)
+    state.forget("u2")
+    state.expire(us(START) + 10**12)
+    assert collect(tmp_path, state).forgotten == 1
