@@ -31,6 +31,15 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 #: Id and fields of an entry; the fields are gone where the stream was trimmed too far.
 Entry = tuple[bytes, Mapping[bytes, bytes] | None]
+#: What passes when a server comes back, or room is made.
+_PASSING = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    ServiceError,
+    StorageError,
+)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 
@@ -107,7 +116,7 @@ class Consumer:
         Raises
         ------
         ServiceError
-            The server does not answer at the start; later it is waited for.
+            The server does not answer at the start (later it is waited for), or the stream is none.
         """
         try:
             self._join()
@@ -131,11 +140,11 @@ class Consumer:
         while True:
             try:
                 return step()
-            except (redis.ConnectionError, redis.TimeoutError, ServiceError, StorageError) as error:
+            except _PASSING as error:
                 logger.warning("waiting, since there was a %s: %s", type(error).__name__, error)
             except redis.ResponseError as error:
-                if "NOGROUP" not in str(error):
-                    raise
+                if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
+                    raise ServiceError("the stream", found=str(error), do="Mend it at the Redis server.") from error
                 self._patiently(self._join)  # somebody removed the stream
             if self._stopped():
                 return None
