@@ -11,10 +11,8 @@ away. Erased bytes may remain in unused pages of the file until they are written
 
 from __future__ import annotations
 
-import heapq
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import lmdb
@@ -70,7 +68,7 @@ class FolderState:
                 if heads.head - heads.folded >= _FOLD:
                     heads = self._fold(txn, heads)
                 receipts, taken = self._put(txn, heads, records, encoded)
-                own.write(txn, replace(heads, head=heads.head + len(taken)))
+                own.write(txn, heads._replace(head=heads.head + len(taken)))
             with own.view:
                 for stored in taken:
                     own.tail.take(stored)
@@ -121,7 +119,7 @@ class FolderState:
             if known is not None:
                 return known
             indexed = self._indexed(txn, keys.user_key(user_id), n)
-            events = list(heapq.merge(indexed, own.tail.events(user_id), key=by_time))
+            events = sorted([*indexed, *own.tail.events(user_id)], key=by_time)
             history = History(events[-n:], whole=len(indexed) < n and len(events) <= n)
             own.tail.recent.put(user_id, history)
             return history.events[:]
@@ -225,7 +223,7 @@ class FolderState:
                 with own.env.begin(write=True) as txn:
                     heads = self._fold(txn, self._followed(txn))
                     count, users, then = self._expire_some(txn, place, before_us)
-                    own.write(txn, replace(heads, epoch=heads.epoch + (count > 0), users=heads.users - users))
+                    own.write(txn, heads._replace(epoch=heads.epoch + (count > 0), users=heads.users - users))
                 with own.view:
                     own.tail.trim(heads.folded)
             dropped += count
@@ -319,7 +317,7 @@ class FolderState:
                 new.add(record.user_id)
         rows.sort()
         txn.cursor(own.index).putmulti(rows)
-        return replace(heads, folded=heads.head, users=heads.users + len(new))
+        return heads._replace(folded=heads.head, users=heads.users + len(new))
 
 
 def _encoded(record: Record) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.serving.state.protocol import Stored
 
@@ -26,11 +26,16 @@ class History:
     events : oldest first; exactly the newest `len(events)` of the user
     whole : whether the user has no others
     version : what the store said of the user's events when these were read
+    top : greatest offset among the events; 0 = no events
     """
 
     events: list[Stored]
     whole: bool
     version: str = ""
+    top: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.top = max((one.offset for one in self.events), default=0)
 
 
 class Recent:
@@ -78,6 +83,7 @@ class Recent:
             events.append(stored)
         else:
             insort(events, stored, key=by_time)
+        history.top = max(history.top, stored.offset)
         self._held += 1
         if len(events) > MOST_OF_A_USER:
             gone = len(events) - MOST_OF_A_USER // 2

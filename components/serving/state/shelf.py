@@ -12,9 +12,9 @@ import os
 import shutil
 import struct
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import lmdb
 
@@ -31,8 +31,7 @@ _FULL = (lmdb.DiskError, lmdb.MapFullError, lmdb.TxnFullError)
 _CROWDED = (lmdb.ReadersFullError, lmdb.TlsFullError)
 
 
-@dataclass(frozen=True)
-class Heads:
+class Heads(NamedTuple):
     """What a transaction knows of the whole.
 
     Attributes
@@ -94,11 +93,11 @@ class Shelf:
         data = txn.get(b"heads")
         if data is None:
             raise lmdb.CorruptedError("the heads are missing")
-        return Heads(*_HEADS.unpack(data))
+        return Heads._make(_HEADS.unpack(data))
 
     def write(self, txn: lmdb.Transaction, heads: Heads) -> None:
         """Set it."""
-        txn.put(b"heads", _HEADS.pack(heads.head, heads.folded, heads.epoch, heads.users))
+        txn.put(b"heads", _HEADS.pack(*heads))
 
 
 def _open(folder: Path, fsync: bool) -> lmdb.Environment:
