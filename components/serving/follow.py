@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 
 from components.features.store import Store
 from components.params import Params
+from components.registry.artifact import later
 from components.serving.champion import Champion
+from components.serving.fresh import Fresh
 from components.serving.histories import History, nothing, of_store, touched, with_events
 from components.serving.state.protocol import State, Stored
 
@@ -34,7 +36,7 @@ CACHED = 4_096
 #: Records that are counted while the lock is held.
 BATCH = 256
 #: Rows of one user's history to be counted.
-Part = tuple[Store, NDArray[np.int64]]
+Part = tuple[History, NDArray[np.int64]]
 
 
 class Followed:
@@ -49,6 +51,7 @@ class Followed:
     Attributes
     ----------
     offset : everything of the log up to here is counted
+    fresh : counts of the items that the champion does not know
     """
 
     def __init__(self, champion: Champion, state: State, params: Params) -> None:
@@ -58,6 +61,8 @@ class Followed:
         self._held: OrderedDict[str, History] = OrderedDict()
         self._gone: dict[str, int] = {}
         self._lock = threading.RLock()
+        self.fresh = Fresh(params.live.fresh)
+        self.fresh.begin(champion.artifact.histories, later(champion.artifact.histories))
 
     def follow(self, most: int | None = None) -> list[Stored]:
         """Take what the log has gained.
@@ -90,14 +95,18 @@ class Followed:
 
     def history(self, user_id: str) -> History:
         """A user's history as the log has it now, also where it is not yet counted."""
-        head = self._state.head()
-        with self._lock:
-            known = self._of(user_id)
-            if head <= self.offset:
-                return known
-            gone = self._state.forgotten(user_id) > max(self.watermark, self._gone.get(user_id, 0))
-            known = nothing(self.champion.encoding, user_id) if gone else known
-            return self._and_live(known)
+        head, offset = self._state.head(), self.offset
+        known = self._held.get(user_id)  # read last: it holds at least what is counted up to `offset`
+        if known is None and self._lock.acquire(blocking=False):
+            try:
+                known, offset = self._of(user_id), self.offset
+            finally:
+                self._lock.release()
+        if known is not None and head <= offset:
+            return known
+        if self._state.forgotten(user_id) > max(self.watermark, self._gone.get(user_id, 0)):
+            known = nothing(self.champion.encoding, user_id)
+        return self._and_live(known if known is not None else self._base(user_id))
 
     def _of(self, user_id: str) -> History:
         """The history as it is counted."""
@@ -142,14 +151,19 @@ class Followed:
             have = known.offsets
             now, source = with_events(known, [one for one in new if one.offset not in have], self._keep)
             forget, count = touched(source)
-            before.append((known.store, forget))
-            after.append((now.store, count))
+            before.append((known, forget))
+            after.append((now, count))
+            after += self._alone(user, new, now)
             self._hold(user, now)
-        if forget_of := getattr(self.champion.predictor, "forget", None):
-            self._tell(forget_of, before)
-            self._tell(self.champion.predictor.update, after)
-        else:
-            self._tell(self.champion.predictor.update, after)
+        self._tell(before, -1)
+        self._tell(after, 1)
+
+    def _alone(self, user_id: str, new: Sequence[Stored], now: History) -> list[Part]:
+        """Events that are older than the history that is kept."""
+        kept = now.offsets
+        late = [one for one in new if one.offset not in kept]
+        blank = nothing(self.champion.encoding, user_id)
+        return [(with_events(blank, [one], self._keep)[0], np.zeros(1, np.int64)) for one in late]
 
     def _take_back(self, tomb: Stored) -> None:
         """Forget a user: what was counted of them is counted no more."""
@@ -157,27 +171,29 @@ class Followed:
         known = self._of(user)
         self._gone[user] = tomb.offset
         self._hold(user, nothing(self.champion.encoding, user))
-        if forget_of := getattr(self.champion.predictor, "forget", None):
-            self._tell(forget_of, [(known.store, np.arange(len(known)))])
+        self._tell([(known, np.arange(len(known)))], -1)
 
-    def _tell(self, learn: Callable[[Store, NDArray[np.int64]], None], parts: Sequence[Part]) -> None:
-        joined = join([part for part in parts if len(part[1])])
-        if joined is not None:
-            learn(*joined)
+    def _tell(self, parts: Sequence[Part], sign: int) -> None:
+        """Count (+1) rows of some histories, or take them back (-1) where that can be done."""
+        parts = [part for part in parts if len(part[1])]
+        predictor = self.champion.predictor
+        learn = predictor.update if sign > 0 else getattr(predictor, "forget", None)
+        if parts and learn is not None:
+            learn(*join(parts))
+        for history, rows in parts:
+            self.fresh.count(history, rows, sign)
 
 
-def join(parts: Sequence[Part]) -> Part | None:
-    """One store with the rows of several users that are to be counted, each behind the two before it; None of none."""
-    if not parts:
-        return None
+def join(parts: Sequence[Part]) -> tuple[Store, NDArray[np.int64]]:
+    """One store with the rows of several histories that are to be counted, each behind the two before it."""
     starts = [max(int(rows[0]) - 2, 0) for _, rows in parts]
     stops = [int(rows[-1]) + 1 for _, rows in parts]
-    pieces = [(store, slice(start, stop)) for (store, _), start, stop in zip(parts, starts, stops, strict=True)]
+    pieces = [(one.store, slice(a, b)) for (one, _), a, b in zip(parts, starts, stops, strict=True)]
     ends = np.cumsum([stop - start for start, stop in zip(starts, stops, strict=True)])
     begin = np.concatenate([[0], ends[:-1]]).astype(np.int64)
     users = np.empty(len(parts), dtype=object)
-    users[:] = [str(store.users[0]) for store, _ in parts]
-    first = parts[0][0]
+    users[:] = [str(one.store.users[0]) for one, _ in parts]
+    first = parts[0][0].store
     store = Store(
         users=users,
         offsets=np.concatenate([[0], ends]).astype(np.int64),

@@ -56,6 +56,11 @@ class History:
         """Places of its live events in the log."""
         return {one.offset for one in self.live if one is not None}
 
+    def until(self, stop: int) -> History:
+        """Its oldest `stop` events."""
+        one = cut(self.store, 0, stop, str(self.store.users[0]))
+        return History(one, self.time_us[:stop], self.live[:stop])
+
     def item_id(self, row: int) -> str | None:
         """Id of an event's item, also where the model does not know it; None where that is lost or there is none."""
         one = self.live[row]

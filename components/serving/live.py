@@ -13,13 +13,14 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.errors import ChronotopeError
 from components.evolution.lifecycle.rhythm import Rhythm
 from components.params import Params, PolicyParams
 from components.serving.answer import answer
+from components.serving.blended import blended, explained, visible
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
@@ -189,7 +190,15 @@ class Live:
     def answer(self, question: Question, policy: PolicyParams | None = None) -> Answer:
         """Predict what the user does next from what they did a second ago; see `serving.answer`."""
         champion = self.champion
-        return answer(champion, question, policy, self._history(champion, question))
+        if question.history is not None or question.user_id is None:
+            return answer(champion, question, policy)
+        followed = self.of(champion)
+        known = followed.history(question.user_id)
+        found = answer(champion, question, policy, known.store)
+        if not len(followed.fresh):
+            return found
+        seen = visible(known, question)
+        return blended(found, followed.fresh.offered(seen, question.time.timestamp()), seen, question, policy)
 
     def explain(
         self,
@@ -199,15 +208,26 @@ class Live:
         gradient_steps: int | None = None,
         policy: PolicyParams | None = None,
     ) -> Explanation:
-        """Why; see `serving.explain`."""
+        """Why; see `serving.explain`. Items that came after the training are explained by what was counted of them."""
         champion = self.champion
-        known = self._history(champion, question)
-        return explain(champion, question, item_ids, max_events, gradient_steps, policy, known)
-
-    def _history(self, champion: Champion, question: Question) -> Any:
         if question.history is not None or question.user_id is None:
-            return None
-        return self.of(champion).history(question.user_id).store
+            return explain(champion, question, item_ids, max_events, gradient_steps, policy)
+        followed = self.of(champion)
+        known = followed.history(question.user_id)
+        if item_ids is None:
+            item_ids = [one.item_id for one in self.answer(question, policy).items]
+        code_of = champion.encoding.vocabularies["item"].code_of
+        seen, now_s = visible(known, question), question.time.timestamp()
+        offered = followed.fresh.offered(seen, now_s)
+        new = [name for name in item_ids if name not in code_of and name in offered.names]
+        rest = [name for name in item_ids if name not in new]
+        found = explain(champion, question, rest, max_events, gradient_steps, policy, known.store)
+        if not new:
+            return found
+        everybody = followed.fresh.offered(None, now_s)
+        told = {one.item_id: replace(one, probability=one.probability * (1 - offered.share)) for one in found.items}
+        told |= {name: explained(name, offered, everybody, seen) for name in new}
+        return replace(found, items=[told[name] for name in item_ids])
 
     def timeline(self, user_id: str, n: int) -> list[TimelineEvent]:
         """A user's newest `n` events, newest first."""

@@ -33,6 +33,16 @@ def warm(champion: Champion) -> None:
         answer(champion, question)
 
 
+class Alone:
+    """Holds one champion and follows nothing: what a replay serves from."""
+
+    def __init__(self, champion: Champion) -> None:
+        self.champion = champion
+        self.previous: Champion | None = None
+        self.last_error: str | None = None
+        self.prepare: Callable[[Champion], object] | None = None
+
+
 class Watch:
     """Holds the champion that serves; `start` follows the log in a thread.
 
