@@ -1,4 +1,5 @@
-"""The main flow: collect → ingest → validate → features → train each model → blend → evaluate → log → gate → promote → package.
+"""The main flow: collect → ingest → validate → features → train each model → blend → evaluate → log → gate → promote →
+package.
 
 The middle is the graph of dvc.yaml, stage by stage; the ends are tasks of their own. Runs with no Prefect server
 (Prefect starts one for the time of the run) and with one. One run holds the workspace; a second waits or says who.
@@ -49,7 +50,8 @@ def retrain(
 
     Returns
     -------
-    dict with `collect` (what came in live, or None), `ingest`, `stages`, `decision`, and `entry` (the promotion, or None)
+    dict with `collect` (what came in live, or None), `ingest`, `stages`, `decision`, and `entry` (the promotion, or
+    None)
     """
     root = Path(workspace).resolve()
     prepare(root)  # a worker starts flows with its own environment

@@ -1,4 +1,5 @@
-"""The flow between two retrainings: collect → ingest → validate → features → renew the champion → gate → promote → package.
+"""The flow between two retrainings: collect → ingest → validate → features → renew the champion → gate → promote →
+package.
 
 The champion goes on from its weights on the new days and a sample of the older ones, and stands trial like any other
 challenger (`components.updating`). Where it cannot (there is none, or params describe another model), the flow says
@@ -45,8 +46,8 @@ def update(
 
     Returns
     -------
-    dict with `collect`, `ingest`, `stages`, `update` (what was learned, or `cannot` and why), `decision` and `entry` (or None);
-    where it retrained, what that returned besides
+    dict with `collect`, `ingest`, `stages`, `update` (what was learned, or `cannot` and why), `decision` and `entry`
+    (or None); where it retrained, what that returned besides
     """
     root = Path(workspace).resolve()
     prepare(root)

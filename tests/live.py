@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from components.serving.state.memory import MemoryState
 from components.serving.state.protocol import Stored
 from components.serving.state.record import Kind, Record
-from tests.states import MemoryState
 
 
 def us(moment: dt.datetime) -> int:
@@ -26,11 +26,10 @@ def record(kind: Kind, id_: str, user_id: str, time_us: int, **payload: Any) -> 
 def events_as_records(log: pl.DataFrame) -> list[Record]:
     """A log's events as they would have come in one by one."""
     found = []
-    for place, row in enumerate(log.iter_rows(named=True)):
+    plain = log.with_columns(pl.col(pl.Float64).fill_nan(None))
+    for place, row in enumerate(plain.iter_rows(named=True)):
         payload = {
-            name: value
-            for name, value in row.items()
-            if name not in {"user_id", "timestamp"} and value is not None and value == value
+            name: value for name, value in row.items() if name not in {"user_id", "timestamp"} and value is not None
         }
         found.append(record("event", f"#{place}", row["user_id"], us(row["timestamp"]), **payload))
     return found

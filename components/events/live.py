@@ -25,7 +25,7 @@ from components.files import read_json, write_json, write_with
 from components.params import Params
 from components.workspace import Workspace
 
-_HEAD: Mapping[str, Any] = {"offset": pl.Int64, "id": pl.String, "user_id": pl.String, "timestamp": TIMESTAMP}
+_HEAD: dict[str, Any] = {"offset": pl.Int64, "id": pl.String, "user_id": pl.String, "timestamp": TIMESTAMP}
 #: Kind of record → columns of its segments; `offset` is the record's place in the live log.
 SEGMENTS: Mapping[str, Mapping[str, Any]] = {
     "event": _HEAD | {name: dtype for name, dtype in SCHEMA.items() if name != "event_key"},
@@ -38,8 +38,7 @@ SEGMENTS: Mapping[str, Mapping[str, Any]] = {
         "arm": pl.String,
         "policy": pl.String,
     },
-    "feedback": _HEAD
-    | {"question": pl.String, "answer": pl.String, "value": pl.Float64, "item_id": pl.String},
+    "feedback": _HEAD | {"question": pl.String, "answer": pl.String, "value": pl.Float64, "item_id": pl.String},
     "position": _HEAD | {"latitude": pl.Float64, "longitude": pl.Float64, "accuracy_m": pl.Float64},
 }
 _FOLDERS = {"event": "", "impression": "impressions", "feedback": "feedback", "position": "positions"}

@@ -45,7 +45,9 @@ def every_part(params: Params, root: Path, forgotten: str) -> list[Part]:
     source, ruled = format_of(params), live.rules(params)
     alone = params.events.source.format == "live"
     own = ruled if alone else params
-    parts = [Part(part_key(own, path), own, partial(source.read, params, root, path)) for path in parts_of(params, root)]
+    parts = [
+        Part(part_key(own, path), own, partial(source.read, params, root, path)) for path in parts_of(params, root)
+    ]
     for segment in [] if alone else live.segments(root, "event"):
         parts.append(Part(part_key(ruled, segment.path), ruled, partial(live.events_of, segment.path)))
     for segment in live.segments(root, "feedback") if params.live.feedback else []:

@@ -73,7 +73,7 @@ class Tombstones:
         return rows.filter(~gone.fill_null(False))
 
     def rejected(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The refused rows (n, 2; `contract.REJECTED_SCHEMA`) that stay; where the time cannot be read, the user goes."""
+        """The refused rows (n, 2; `contract.REJECTED_SCHEMA`) that stay; one whose time cannot be read goes."""
         if not self._users or rows.is_empty():
             return rows
         named = [_named(record) for record in rows["record"]]

@@ -98,7 +98,8 @@ def existing_state(root: Path, params: Params) -> State | None:
     address = Settings().state
     if address is None and not Workspace(root).live.is_dir():
         return None
-    return open_state(root, params.live, address.get_secret_value() if address is not None else None)
+    url = address.get_secret_value() if address is not None else None
+    return open_state(root, params.live, url, params.workspace.name)
 
 
 def is_collected(root: Path, state: State) -> bool:
@@ -106,9 +107,7 @@ def is_collected(root: Path, state: State) -> bool:
     return state.head() == live.read_cursor(root).offset
 
 
-def _write(
-    root: Path, kind: str, batch: Sequence[Stored], cursor: Cursor, tombstones: Tombstones
-) -> tuple[int, int]:
+def _write(root: Path, kind: str, batch: Sequence[Stored], cursor: Cursor, tombstones: Tombstones) -> tuple[int, int]:
     """Write a block's records of one kind as a segment; how many, and how many were of forgotten users."""
     last = max((one.last for one in live.segments(root, kind)), default=0)
     begin = max(last, cursor.offset)  # a killed run may have written this kind and not moved the cursor

@@ -196,7 +196,7 @@ class Consumer:
     def _read(self, start: bytes, block_ms: int | None) -> list[Entry]:
         one = self._member
         answer = self._server.xreadgroup(one.group, one.consumer, {one.stream: start}, count=one.batch, block=block_ms)
-        return cast("list[Entry]", answer[0][1]) if answer else []  # type: ignore[index]
+        return cast("list[Entry]", answer[0][1]) if answer else []
 
     def _abandoned(self) -> list[Entry]:
         """Entries of members that have been silent for too long; the list of pending ones is walked now and then."""
@@ -246,7 +246,7 @@ class Consumer:
         with self._server.pipeline(transaction=True) as pipe:
             for (name, fields), refusal in dead:
                 told = {b"entry": name, b"rule": refusal.rule, b"message": refusal.message}
-                pipe.xadd(self._member.dead, {**(fields or {}), **told})  # type: ignore[dict-item]
+                pipe.xadd(self._member.dead, {**(fields or {}), **told})
             pipe.xack(self._member.stream, self._member.group, *(name for name, _ in entries))
             pipe.execute()
 

@@ -30,4 +30,6 @@ def _tell(found: dict[str, Any] | None) -> None:
     counts = ", ".join(f"{count:,} {_NAMES[kind]}" for kind, count in found["records"].items() if count)
     console.print(f"Collected {counts or 'nothing new'}; the live log is in `data/live` up to {found['offset']:,}.")
     if found["forgotten"] or found["erased"]:
-        console.print(f"{found['forgotten']:,} users asked to be forgotten; {found['erased']:,} records of theirs went.")
+        console.print(
+            f"{found['forgotten']:,} users asked to be forgotten; {found['erased']:,} records of theirs went."
+        )

@@ -56,7 +56,8 @@ def consume(
     name = consumer or f"{socket.gethostname()}-{os.getpid()}"
     member = Membership(stream, group, name, batch=params.live.max_batch, claim_ms=int(1000 * claim_after))
     stop = _Stop()
-    state = open_state(root, params.live, settings.state.get_secret_value() if settings.state is not None else None)
+    kept_at = settings.state.get_secret_value() if settings.state is not None else None
+    state = open_state(root, params.live, kept_at, params.workspace.name)
     try:
         server = redis.Redis.from_url(address.get_secret_value(), protocol=2, socket_timeout=30)
         logging.getLogger("components.serving.consumer").setLevel(logging.INFO)

@@ -41,12 +41,10 @@ def run(
 
 
 def nothing_new(root: Path, until: str | None) -> bool:
-    """Whether nothing is new: in the source, live, in the stages, and the last run came to its end. Starts no engine."""
+    """Whether nothing is new, in the source, live or in the stages, and the last run ended well; starts no engine."""
     from components.events.ingest import is_up_to_date
 
-    if holder(root) is not None or not stages.is_finished(root):
-        return False
-    if anything_live(root):
+    if holder(root) is not None or not stages.is_finished(root) or anything_live(root):
         return False
     if not is_up_to_date(root, load_params(root / "params.yaml"), until=day(until)):
         return False

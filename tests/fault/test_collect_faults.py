@@ -31,7 +31,9 @@ def a_state(events: int) -> ClockedState:
     state = filled([])
     state.now_us = us(NOW)
     for place, one in enumerate(events_as_records(toy_log(100))[:events]):
-        state.append([one, record("impression", f"s{place}", "u1", us(START), item_id="i", position=1, probability=1.0)])
+        state.append(
+            [one, record("impression", f"s{place}", "u1", us(START), item_id="i", position=1, probability=1.0)]
+        )
         if place == 40:
             state.forget("u3")
     return state

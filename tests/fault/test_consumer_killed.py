@@ -71,9 +71,7 @@ def assert_each_once(folder: Path, client: redis.Redis) -> None:
 
 
 @pytest.mark.parametrize("point", ["after-read", "after-append"])
-def test_killed_in_the_middle_of_a_batch(
-    point: str, server: RedisServer, client: redis.Redis, tmp_path: Path
-) -> None:
+def test_killed_in_the_middle_of_a_batch(point: str, server: RedisServer, client: redis.Redis, tmp_path: Path) -> None:
     for name in ("first", "second"):
         assert consumer(server, tmp_path / "live", name, point).wait(60) == -signal.SIGKILL
     assert client.xpending("events", "group")["pending"] > 0

@@ -95,7 +95,9 @@ def test_killed_at_any_moment(source: Path, whole: dict[str, bytes], tmp_path: P
     assert died > 0
 
 
-@pytest.mark.parametrize("point", ["day=2025-01-09.parquet", "action_unknown.parquet", "users.parquet", "ingested.json"])
+@pytest.mark.parametrize(
+    "point", ["day=2025-01-09.parquet", "action_unknown.parquet", "users.parquet", "ingested.json"]
+)
 def test_killed_while_a_user_is_erased(point: str, source: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     ingest(tmp_path / "a", a_source(source), now=NOW)

@@ -186,9 +186,7 @@ def test_a_numeric_id_is_the_same_user_in_quarantine() -> None:
     rows = [("rule", '{"user_id":"13085.0","timestamp":"2025-01-06 10:00:00.000000 UTC"}')]
     rows += [("rule", '{"user_id":"13085","timestamp":"2025-01-07T10:00:00Z"}'), ("rule", '{"user_id":"13085"}')]
     rejected = pl.DataFrame(rows, schema=["rule", "record"], orient="row")
-    graves = pl.DataFrame(
-        {"user_id": ["13085"], "time_us": [us(START + dt.timedelta(days=1))], "offset": [1]}
-    )
+    graves = pl.DataFrame({"user_id": ["13085"], "time_us": [us(START + dt.timedelta(days=1))], "offset": [1]})
     assert Tombstones(graves).rejected(rejected)["record"].to_list() == [rows[1][1]]
 
 

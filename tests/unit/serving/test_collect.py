@@ -10,6 +10,7 @@ import pytest
 from components.errors import IntegrityError
 from components.events import live
 from components.serving.collect import collect, is_collected
+from components.serving.state.record import Record
 from tests.eventlog import START, toy_log
 from tests.live import events_as_records, filled, record, us
 
@@ -20,7 +21,7 @@ def held(root: Path, kind: str) -> pl.DataFrame:
     return pl.concat(parts) if parts else pl.DataFrame(schema=dict(live.SEGMENTS[kind]))
 
 
-def a_mixture() -> list:
+def a_mixture() -> list[Record]:
     events = events_as_records(toy_log(40))
     shown = [
         record("impression", f"s{k}", "u1", us(START) + k, item_id="i1", position=k + 1, probability=0.25, arm="a")
@@ -38,8 +39,8 @@ def test_every_record_once_whatever_the_block(block: int, tmp_path: Path) -> Non
     assert found.records == {"event": 40, "impression": 9, "feedback": 1, "position": 1}
     assert found.offset == 51
     assert is_collected(tmp_path, state)
-    offsets = [held(tmp_path, kind)["offset"].to_list() for kind in live.SEGMENTS]
-    assert sorted(sum(offsets, [])) == list(range(1, 52))
+    offsets = [offset for kind in live.SEGMENTS for offset in held(tmp_path, kind)["offset"]]
+    assert sorted(offsets) == list(range(1, 52))
     assert held(tmp_path, "impression").row(0, named=True) == {
         "offset": 21, "id": "s0", "user_id": "u1", "timestamp": START, "item_id": "i1", "position": 1,
         "probability": 0.25, "list_id": None, "arm": "a", "policy": None,

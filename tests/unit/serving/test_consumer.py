@@ -14,11 +14,11 @@ import redis
 
 from components.errors import ServiceError
 from components.serving.consumer import Consumer, Membership, Tally
+from components.serving.state.memory import MemoryState
 from components.serving.state.protocol import Receipt
 from components.serving.state.record import Record
 from tests.eventlog import NOW, START, log_params
 from tests.redis_server import RedisServer, running
-from tests.states import MemoryState
 
 PARAMS = log_params().events
 NAMES = (f"stream-{number}" for number in itertools.count())
