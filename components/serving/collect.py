@@ -28,7 +28,7 @@ from components.serving.state.record import Record
 from components.workspace import Settings, Workspace
 
 #: Records that are in memory at once (about 1 kB each).
-BLOCK = 50_000
+BLOCK = 20_000
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,22 @@ def existing_state(root: Path, params: Params) -> State | None:
 def is_collected(root: Path, state: State) -> bool:
     """Whether nothing came in since the last time."""
     return state.head() == live.read_cursor(root).offset
+
+
+def let_go(root: Path, state: State, before_us: int, block: int = BLOCK) -> int:
+    """Drop what happened before a time from a live state, unless something of it was not collected yet.
+
+    Returns
+    -------
+    int
+        Events that were dropped.
+    """
+    offset = live.read_cursor(root).offset
+    while batch := state.after(offset, block):
+        if any(one.record.time_us < before_us for one in batch if one.record.kind != "tombstone"):
+            return 0
+        offset = batch[-1].offset
+    return state.expire(before_us)
 
 
 def _write(root: Path, kind: str, batch: Sequence[Stored], cursor: Cursor, tombstones: Tombstones) -> tuple[int, int]:

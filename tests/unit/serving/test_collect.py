@@ -9,7 +9,7 @@ import pytest
 
 from components.errors import IntegrityError
 from components.events import live
-from components.serving.collect import collect, is_collected
+from components.serving.collect import collect, is_collected, let_go
 from components.serving.state.record import Record
 from tests.eventlog import START, toy_log
 from tests.live import events_as_records, filled, record, us
@@ -80,3 +80,12 @@ def test_expired_and_forgotten_records_are_no_sign_of_another_state(tmp_path: Pa
     state.forget("u2")
     state.expire(us(START) + 10**12)
     assert collect(tmp_path, state).forgotten == 1
+
+
+def test_what_was_not_collected_is_not_let_go(tmp_path: Path) -> None:
+    state = filled([record("event", "old", "u1", us(START), item_id="i1", action="view")])
+    assert let_go(tmp_path, state, us(START) + 1) == 0
+    collect(tmp_path, state)
+    state.append([record("event", "new", "u1", us(START) + 5, item_id="i1", action="view")])
+    assert let_go(tmp_path, state, us(START) + 1) == 1
+    assert [one.record.id for one in state.after(0, 9)] == ["new"]
