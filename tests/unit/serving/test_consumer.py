@@ -185,6 +185,21 @@ def test_where_the_state_is_away_it_waits_and_reads_no_further(client: redis.Red
     assert len(seen) == 6
 
 
+def test_a_state_that_is_away_counts_as_no_delivery(client: redis.Redis, stream: str) -> None:
+    send(client, stream, [event(0)])
+    state, looks = MemoryState(), []
+
+    def head() -> int:
+        looks.append(client.xpending(stream, "group")["pending"])
+        if len(looks) < 3:
+            raise ServiceError("the state", found="nothing", do="wait")
+        return 0
+
+    state.head = head  # type: ignore[method-assign]
+    assert member(client, stream, state).run(drain=True) == Tally(1, 0, 0)
+    assert looks[:3] == [0, 0, 0]
+
+
 def test_told_to_stop_it_finishes_its_batch_and_leaves(client: redis.Redis, stream: str) -> None:
     stop = threading.Event()
     state = MemoryState()
