@@ -118,10 +118,10 @@ class RedisState:
             top, held = known.top, known.events
         answer = self._run("last", user_id, n, version, f"{top:016}")
         with self._lock:
-            if len(answer) == 1 and (found := self._recent.newest(user_id, n)) is not None:
-                return found
+            if len(answer) == 1 and known.version == version:
+                return known.events[-n:]
             events = self._joined(answer, top, held) if len(answer) > 1 else None
-        if events is None:  # what is new here is old there, or was let go meanwhile: read all of it
+        if events is None:  # what is new here is old there, or another thread has changed what was known: read all of it
             answer = self._run("last", user_id, n, "none", "")
             events = self._joined(answer, 0, []) or []
         with self._lock:

@@ -27,6 +27,7 @@ _LEAST_MAP = 1 << 30
 _READERS = 1_024
 _FORMAT = b"1"
 _HEADS = struct.Struct(">QQQQ")
+#: The base class itself stands for what the operating system refused: a write that was cut short, a file too large.
 _FULL = (lmdb.DiskError, lmdb.MapFullError, lmdb.TxnFullError)
 _CROWDED = (lmdb.ReadersFullError, lmdb.TlsFullError)
 
@@ -135,7 +136,7 @@ class _Told:
             raise BusyError(
                 f"a place among {_READERS} readers of {file}", found="none free", do="End processes that read it."
             ) from error
-        if isinstance(error, (*_FULL, OSError, MemoryError, lmdb.ReadonlyError, lmdb.LockError)):
+        if type(error) is lmdb.Error or isinstance(error, (*_FULL, OSError, MemoryError, lmdb.ReadonlyError, lmdb.LockError)):
             free = shutil.disk_usage(self._folder).free if self._folder.exists() else 0
             raise StorageError(
                 f"to write {file}",
