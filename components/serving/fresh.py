@@ -2,7 +2,8 @@
 
 Three counts say which of them comes next: what the user did with them, what of them follows the user's last item, what
 of them is popular of late. How much of the probability they have together is the recent share of all events that fell
-on them, drawn towards the user's own; the champion keeps the rest, in its own order. Without such items nothing changes.
+on them, drawn towards the user's own; the champion keeps the rest, in its own order. Without such items nothing
+changes.
 
 Counts are sums over events, so the order in which they come does not matter, and what is forgotten is taken back; only
 where more items come than are kept (`live.fresh.max_items`) does it matter which came first.
@@ -72,6 +73,7 @@ class Fresh:
         self._lock = threading.Lock()
         self._slot: dict[str, int] = {}
         self._names: list[str] = []
+        self._listed: tuple[tuple[str, ...], dict[str, int]] | None = None  # what readers hold on to
         self._mass, self._newest_s = np.zeros(0), np.zeros(0)
         self._count = np.zeros(0, np.int64)
         self._place = np.zeros((0, 2))
@@ -110,6 +112,7 @@ class Fresh:
         slot = self._slot.get(name)
         if slot is None:
             slot = self._slot[name] = len(self._names)
+            self._listed = None
             self._names.append(name)
             self._grow(slot + 1)
         self._mass[slot] = max(self._mass[slot] + weight, 0.0)
@@ -143,6 +146,7 @@ class Fresh:
             gone[order[: n - most + most // 10]] = True
         if not gone.any():
             return
+        self._listed = None
         keep = np.flatnonzero(~gone)
         lost = {self._names[slot] for slot in np.flatnonzero(gone).tolist()}
         self._names = [self._names[slot] for slot in keep.tolist()]
@@ -183,7 +187,8 @@ class Fresh:
                 return _nothing()
             mass = self._mass[:n].copy()
             fade = float(np.exp2(min(max((self._since_of() - now_s) / self._half_life_s, -1000.0), 1000.0)))
-            names, slots = tuple(self._names), dict(self._slot) if history is not None else {}
+            self._listed = self._listed or (tuple(self._names), dict(self._slot))
+            names, slots = self._listed
             places, count = self._place[:n].copy(), self._count[:n].copy()
             last = history.item_id(len(history) - 1) if history is not None and len(history) else None
             follows = dict(self._after.get(last, {})) if last is not None else {}

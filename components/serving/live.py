@@ -24,6 +24,7 @@ from components.serving.blended import blended, explained, visible
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
+from components.serving.histories import History, nothing
 from components.serving.intake import Refusal, check
 from components.serving.journey import Journey, interests, rhythm_of, state_of
 from components.serving.question import Answer, Question
@@ -190,15 +191,19 @@ class Live:
     def answer(self, question: Question, policy: PolicyParams | None = None) -> Answer:
         """Predict what the user does next from what they did a second ago; see `serving.answer`."""
         champion = self.champion
-        if question.history is not None or question.user_id is None:
-            return answer(champion, question, policy)
         followed = self.of(champion)
-        known = followed.history(question.user_id)
-        found = answer(champion, question, policy, known.store)
+        known = self._history(followed, question)
+        found = answer(champion, question, policy, None if known is None else known.store)
         if not len(followed.fresh):
             return found
-        seen = visible(known, question)
+        seen = nothing(champion.encoding, "inline") if known is None else visible(known, question)
         return blended(found, followed.fresh.offered(seen, question.time.timestamp()), seen, question, policy)
+
+    def _history(self, followed: Followed, question: Question) -> History | None:
+        """The user's history as it is now; None where the question brings its own."""
+        if question.history is not None or question.user_id is None:
+            return None
+        return followed.history(question.user_id)
 
     def explain(
         self,
@@ -210,21 +215,19 @@ class Live:
     ) -> Explanation:
         """Why; see `serving.explain`. Items that came after the training are explained by what was counted of them."""
         champion = self.champion
-        if question.history is not None or question.user_id is None:
-            return explain(champion, question, item_ids, max_events, gradient_steps, policy)
         followed = self.of(champion)
-        known = followed.history(question.user_id)
+        known = self._history(followed, question)
         if item_ids is None:
             item_ids = [one.item_id for one in self.answer(question, policy).items]
+        seen = nothing(champion.encoding, "inline") if known is None else visible(known, question)
+        offered = followed.fresh.offered(seen, question.time.timestamp())
         code_of = champion.encoding.vocabularies["item"].code_of
-        seen, now_s = visible(known, question), question.time.timestamp()
-        offered = followed.fresh.offered(seen, now_s)
         new = [name for name in item_ids if name not in code_of and name in offered.names]
         rest = [name for name in item_ids if name not in new]
-        found = explain(champion, question, rest, max_events, gradient_steps, policy, known.store)
-        if not new:
-            return found
-        everybody = followed.fresh.offered(None, now_s)
+        found = explain(
+            champion, question, rest, max_events, gradient_steps, policy, None if known is None else known.store
+        )
+        everybody = followed.fresh.offered(None, question.time.timestamp())
         told = {one.item_id: replace(one, probability=one.probability * (1 - offered.share)) for one in found.items}
         told |= {name: explained(name, offered, everybody, seen) for name in new}
         return replace(found, items=[told[name] for name in item_ids])

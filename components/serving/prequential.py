@@ -2,7 +2,8 @@
 sent. Two systems answer the same questions: one whose state follows (live), and one that stays as it was when its model
 was packed (frozen). What knowing the last second is worth is the difference.
 
-Ranks are among the whole catalogue and the new items: 1 + greater + ½ ties; an item that nobody could know is a miss.
+Beside them stands the live one without new items (`known_items`): what these are worth. Ranks are among the whole
+catalogue and the new items: 1 + greater + ½ ties; an item that a system could not know is a miss.
 Never here: where the log comes from, or how a model was trained.
 
 Reference: Dawid (1984), Statistical theory: the prequential approach; Gama, Sebastião, Rodrigues (2013), On evaluating
@@ -64,7 +65,7 @@ class Tally:
             self.answers.setdefault(name, []).append(one)
 
     def report(self, draws: int, confidence: float, seed: int) -> dict[str, Any]:
-        """Metrics of each system with intervals by user, and live − frozen where both answered.
+        """Metrics of each system with intervals by user, and how far live is ahead of the others on the same questions.
 
         Raises
         ------
@@ -84,11 +85,14 @@ class Tally:
                 for name, columns in values.items()
             },
         }
-        if {"live", "frozen"} <= set(values):
-            record["gain"] = {
+        record["gain"] = {
+            name: {
                 metric: paired_difference(values["live"][metric], column, bootstrap).record()
-                for metric, column in values["frozen"].items()
+                for metric, column in columns.items()
             }
+            for name, columns in values.items()
+            if name != "live"
+        }
         return record
 
 
@@ -109,8 +113,8 @@ def question_of(champion: Champion, event: Event) -> Question:
     )  # fmt: skip
 
 
-def asked_live(live: Live, event: Event) -> Found:
-    """How the live system answers, from its state before the event."""
+def asked_live(live: Live, event: Event) -> dict[str, Found]:
+    """How the live system answers, from its state before the event: with new items, and without (`known_items`)."""
     champion = live.champion
     question = question_of(champion, event)
     followed = live.of(champion)
@@ -118,7 +122,10 @@ def asked_live(live: Live, event: Event) -> Found:
     queries, _ = champion.queries(question, history.store)
     offered = followed.fresh.offered(history, question.time.timestamp())
     seen = {history.item_id(row) for row in range(len(history))} if not question.seen else set()
-    return _found(champion, champion.predictor.score(queries), event, offered, seen)
+    scores = champion.predictor.score(queries)
+    plain = _found(champion, scores, event, None, seen)
+    whole = _found(champion, scores, event, offered, seen) if offered.share > 0 else plain
+    return {"live": whole, "known_items": plain}
 
 
 def asked_frozen(champion: Champion, event: Event) -> Found:
@@ -188,7 +195,7 @@ def replay(
     for sent, event in enumerate(events):
         wait(event["timestamp"])
         if event.get("item_id") is not None:
-            found = {"live": asked_live(live, event)}
+            found = asked_live(live, event)
             if frozen is not None:
                 found["frozen"] = asked_frozen(frozen, event)
             known = event["item_id"] in live.champion.encoding.vocabularies["item"].code_of

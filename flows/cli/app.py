@@ -15,6 +15,7 @@ from flows.cli import (
     init,
     pipeline,
     promotion,
+    replay,
     run,
     search,
     serve,
@@ -47,6 +48,7 @@ app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.command()(serve.serve)
+app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)
