@@ -68,7 +68,9 @@ def consume(folder: Path, sent: list[dict[str, Any]]) -> dict[str, Any]:
             client.xadd("events", {"event": orjson.dumps(raw)})
         command = [str(story.BIN / "chronotope"), "consume", "--stream", "events", "--group", "g", "--drain", "--json"]
         environment = os.environ | {"CHRONOTOPE_STREAM": server.url}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return story.last_json(done.stdout)
 
