@@ -15,7 +15,7 @@ from components.events import live
 from components.events.ingest import ingest
 from components.serving.collect import collect
 from tests.eventlog import NOW, ROOT, START, log_params, toy_log
-from tests.live import ClockedState, events_as_records, filled, record, us
+from tests.livelog import ClockedState, events_as_records, filled, record, us
 
 _CHILD = """
 import sys

@@ -24,7 +24,7 @@ from components.serving.state.record import Record
 from components.workspace import Workspace
 from tests.city import SEED, clean_log, small_city
 from tests.eventlog import NOW, day_bytes, log_params, toy_log
-from tests.live import filled
+from tests.livelog import filled
 from tests.workspaces import FIRST_DAY, small_params
 
 _FILES = log_params({"format": "parquet", "path": "raw"})

@@ -17,7 +17,7 @@ from components.events.tombstones import Tombstones
 from components.params import Params
 from components.serving.collect import collect
 from tests.eventlog import NOW, START, day_bytes, log_params, toy_log
-from tests.live import ClockedState, events_as_records, filled, record, us
+from tests.livelog import ClockedState, events_as_records, filled, record, us
 
 LIVE = log_params({"format": "live"})
 

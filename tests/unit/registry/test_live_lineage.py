@@ -13,7 +13,7 @@ from components.errors import IntegrityError
 from components.events import watermark
 from components.events.watermark import Watermark, note, watermark_of
 from components.registry.lineage import in_model, live_record
-from tests.live import us
+from tests.livelog import us
 from tests.workspaces import small_params
 
 CUT = dt.date(2025, 3, 1)

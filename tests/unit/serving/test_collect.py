@@ -12,7 +12,7 @@ from components.events import live
 from components.serving.collect import collect, is_collected, let_go
 from components.serving.state.record import Record
 from tests.eventlog import START, toy_log
-from tests.live import events_as_records, filled, record, us
+from tests.livelog import events_as_records, filled, record, us
 
 
 def held(root: Path, kind: str) -> pl.DataFrame:
