@@ -1,9 +1,9 @@
 """A process that writes to a live state and says what was acknowledged, for tests that kill it or run several.
 
-    python -m tests.livewriter WHERE MINE FROM TO BATCH DURABILITY
+    python -m tests.livewriter WHERE MINE EVENTS BATCH DURABILITY
 
-WHERE is a folder or an address; event i of MINE goes to user i % 7. Each acknowledged event is a line on stdout, flushed
-before the next is sent.
+WHERE is a folder or an address; event i of MINE goes to user i % 7. Each acknowledged event is a line on stdout,
+written before the next batch is sent.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ def opened(where: str, durability: str) -> State:
 
 def main() -> None:
     """Write until done, or killed."""
-    where, mine, first, last, batch, durability = sys.argv[1:]
+    where, mine, events, batch, durability = sys.argv[1:]
     state = opened(where, durability)
-    for start in range(int(first), int(last), int(batch)):
-        some = range(start, min(start + int(batch), int(last)))
+    for start in range(0, int(events), int(batch)):
+        some = range(start, min(start + int(batch), int(events)))
         sent = [record(f"{mine}-{i}", user=f"u{i % 7}", time_us=i * 37 % 1_000, item_id=f"item {i}") for i in some]
         receipts = state.append(sent)
-        lines = [f"{one.id} {receipt.offset} {int(receipt.duplicate)}\n" for one, receipt in zip(sent, receipts, strict=True)]
+        pairs = zip(sent, receipts, strict=True)
+        lines = [f"{one.id} {receipt.offset} {int(receipt.duplicate)}\n" for one, receipt in pairs]
         os.write(1, "".join(lines).encode())
     state.close()
 

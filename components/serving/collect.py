@@ -177,7 +177,7 @@ def _check_same(state: State, cursor: Cursor) -> None:
         raise IntegrityError(
             f"the live state that was collected up to offset {cursor.offset:,}",
             found=f"another one, which has come to {head:,}",
-            do="Bring the live state back from its copy, or set CHRONOTOPE_STATE as it was.",
+            do="Bring it back, or set CHRONOTOPE_STATE as it was; else end what uses it, empty it, and start again.",
         )
 
 

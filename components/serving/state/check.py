@@ -24,6 +24,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _META = struct.Struct("<16xII8x8xI92xQQ")  # page header; magic, version, …, page size, …, last page, transaction
 _MAGIC = 0xBEEFC0DE
 _LONGEST_S = 600.0
+RESTORE = "Move the folder aside (an empty one is begun) or bring back a copy; what was collected is in data/events."
 
 
 def before_opening(folder: Path) -> None:
@@ -60,9 +61,8 @@ def _long_enough(file: Path) -> bool:
 
 def _ask_a_child(folder: Path) -> None:
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, str(folder)], capture_output=True, text=True, timeout=_LONGEST_S, check=False
-        )
+        command = [sys.executable, "-m", __name__, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise _damaged(folder / "data.mdb", f"no answer of the check within {_LONGEST_S:.0f} s") from error
     if done.returncode:
@@ -71,11 +71,7 @@ def _ask_a_child(folder: Path) -> None:
 
 
 def _damaged(file: Path, found: str) -> IntegrityError:
-    return IntegrityError(
-        f"a whole live state in {file}",
-        found=found,
-        do="Move the folder aside (an empty one is begun), or bring back a copy of it; what was collected is in data/events.",
-    )
+    return IntegrityError(f"a whole live state in {file}", found=found, do=RESTORE)
 
 
 def walk(folder: Path) -> int:

@@ -15,17 +15,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import lmdb
-
-from components.serving.state import keys, shelf
+from components.serving.state import index, keys, shelf
 from components.serving.state.protocol import Receipt, Sizes, Stored
 from components.serving.state.recent import History, by_time
-from components.serving.state.record import KINDS, Record
-from components.serving.state.shelf import Heads
+from components.serving.state.record import Record
+from components.serving.state.shelf import Heads, Transaction
 
 _FOLD = 256  # records that the index takes together
 _BEHIND = 8_192  # records of others beyond which a process starts its memory anew
-_CHUNK = 1_000  # records, or users, of one transaction of `expire`
 
 
 def now_us() -> int:
@@ -41,10 +38,11 @@ class FolderState:
     folder : made if it is not there
     durability : what an acknowledged record survives: `process`, kill -9; `fsync`, a power cut too
     clock : UTC microseconds, for tombstones
+    begin : offset beyond which an empty folder goes on
     """
 
-    def __init__(self, folder: Path, durability: str, clock: Callable[[], int] = now_us) -> None:
-        self._shelf = shelf.take(folder, durability)
+    def __init__(self, folder: Path, durability: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
+        self._shelf = shelf.take(folder, durability, begin)
         self._clock = clock
         self._closed = False
 
@@ -66,7 +64,7 @@ class FolderState:
             with own.env.begin(write=True) as txn:
                 heads = self._followed(txn)
                 if heads.head - heads.folded >= _FOLD:
-                    heads = self._fold(txn, heads)
+                    heads = index.fold(own, txn, heads)
                 receipts, taken = self._put(txn, heads, records, encoded)
                 own.write(txn, heads._replace(head=heads.head + len(taken)))
             with own.view:
@@ -76,7 +74,7 @@ class FolderState:
         return receipts
 
     def _put(
-        self, txn: lmdb.Transaction, heads: Heads, records: Sequence[Record], encoded: list[bytes]
+        self, txn: Transaction, heads: Heads, records: Sequence[Record], encoded: list[bytes]
     ) -> tuple[list[Receipt], list[Stored]]:
         """Write to the log what it does not hold."""
         own = self._shelf
@@ -97,7 +95,7 @@ class FolderState:
             taken.append(Stored(offset, record))
         return receipts, taken
 
-    def _there(self, txn: lmdb.Transaction, record: Record) -> int:
+    def _there(self, txn: Transaction, record: Record) -> int:
         """Offset of the record that has this id, or of the tombstone that bars it; 0 = neither."""
         own = self._shelf
         if there := own.tail.offset_of(record.user_id, record.kind, record.id):
@@ -105,7 +103,7 @@ class FolderState:
         user = keys.user_key(record.user_id)
         if found := txn.get(keys.id_key(user, record.kind, record.id), db=own.index):
             return keys.unpack_offset(found)
-        barred, offset = self._grave(txn, user)
+        barred, offset = index.grave(own, txn, user)
         return offset if offset and record.time_us <= barred else 0
 
     def last(self, user_id: str, n: int) -> list[Stored]:
@@ -118,27 +116,11 @@ class FolderState:
             known = own.tail.recent.newest(user_id, n)
             if known is not None:
                 return known
-            indexed = self._indexed(txn, keys.user_key(user_id), n)
+            indexed = index.newest(own, txn, keys.user_key(user_id), n)
             events = sorted([*indexed, *own.tail.events(user_id)], key=by_time)
             history = History(events[-n:], whole=len(indexed) < n and len(events) <= n)
             own.tail.recent.put(user_id, history)
             return history.events[:]
-
-    def _indexed(self, txn: lmdb.Transaction, user: bytes, n: int) -> list[Stored]:
-        """The newest `n` events of a user that the index holds, oldest first."""
-        own = self._shelf
-        start = keys.moments(user, "event")
-        cursor = txn.cursor(own.index)
-        found = cursor.prev() if cursor.set_range(start + b"\xff" * 17) else cursor.last()
-        offsets: list[bytes] = []
-        if found:
-            for key in cursor.iterprev(keys=True, values=False):
-                if len(offsets) == n or not key.startswith(start):
-                    break
-                offsets.append(key[-8:])
-        offsets.reverse()
-        values = dict(txn.cursor(own.log).getmulti(offsets))
-        return [keys.unseal(keys.unpack_offset(one), values.get(one, b"")) for one in offsets]
 
     def after(self, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records of the log with a greater offset, in order; forgotten ones are left out."""
@@ -146,7 +128,7 @@ class FolderState:
         with own.told, own.env.begin() as txn:
             return self._log(txn, offset, limit)
 
-    def _log(self, txn: lmdb.Transaction, offset: int, limit: int) -> list[Stored]:
+    def _log(self, txn: Transaction, offset: int, limit: int) -> list[Stored]:
         cursor = txn.cursor(self._shelf.log)
         found: list[Stored] = []
         if limit > 0 and cursor.set_range(keys.pack_offset(offset + 1)):
@@ -168,10 +150,10 @@ class FolderState:
         user = keys.user_key(user_id)
         with own.told, own.writing:
             with own.env.begin(write=True) as txn:
-                heads = self._fold(txn, self._followed(txn))
-                newest, had_events = self._erase(txn, user)
+                heads = index.fold(own, txn, self._followed(txn))
+                newest, had_events = index.erase(own, txn, user)
                 now, offset = self._clock(), heads.head + 1
-                newest = max(newest, now, self._grave(txn, user)[0])
+                newest = max(newest, now, index.grave(own, txn, user)[0])
                 tombstone = Stored(offset, Record("tombstone", f"tombstone-{offset}", user_id, newest, now, {}))
                 sealed = keys.seal(offset, tombstone.record.encode())
                 txn.put(keys.pack_offset(offset), sealed, db=own.log, append=True)
@@ -182,34 +164,11 @@ class FolderState:
                 own.tail.trim(offset)
         return tombstone
 
-    def _erase(self, txn: lmdb.Transaction, user: bytes) -> tuple[int, bool]:
-        """Delete all of a user but the grave: the newest time of it, and whether there were events."""
-        own = self._shelf
-        newest, had_events, gone = -(1 << 62), False, []
-        cursor = txn.cursor(own.index)
-        if cursor.set_range(user + keys.ID):
-            for key in cursor.iternext(keys=True, values=False):
-                if not key.startswith(user):
-                    break
-                gone.append(key)
-        for key in gone:
-            if key[keys.USER : keys.USER + 1] == keys.TIME:
-                newest = max(newest, keys.moment_of(key)[0])
-                had_events |= key.startswith(keys.moments(user, "event"))
-                txn.delete(key[-8:], db=own.log)
-            txn.delete(key, db=own.index)
-        return newest, had_events
-
     def forgotten(self, user_id: str) -> int:
         """Offset of the user's newest tombstone; 0 = none."""
         own = self._shelf
         with own.told, own.env.begin() as txn:
-            return self._grave(txn, keys.user_key(user_id))[1]
-
-    def _grave(self, txn: lmdb.Transaction, user: bytes) -> tuple[int, int]:
-        """Time and offset of a user's newest tombstone; offset 0 = none."""
-        found = txn.get(user + keys.GRAVE, db=self._shelf.index)
-        return (-(1 << 62), 0) if found is None else keys.moment_of(found)
+            return index.grave(own, txn, keys.user_key(user_id))[1]
 
     def expire(self, before_us: int) -> int:
         """Drop records (and their ids) of before a time from histories and log, tombstones aside; how many.
@@ -221,8 +180,8 @@ class FolderState:
         while True:
             with own.told, own.writing:
                 with own.env.begin(write=True) as txn:
-                    heads = self._fold(txn, self._followed(txn))
-                    count, users, then = self._expire_some(txn, place, before_us)
+                    heads = index.fold(own, txn, self._followed(txn))
+                    count, users, then = index.expire_some(own, txn, place, before_us)
                     own.write(txn, heads._replace(epoch=heads.epoch + (count > 0), users=heads.users - users))
                 with own.view:
                     own.tail.trim(heads.folded)
@@ -231,53 +190,12 @@ class FolderState:
                 return dropped
             place = then
 
-    def _expire_some(self, txn: lmdb.Transaction, place: bytes, before_us: int) -> tuple[int, int, bytes | None]:
-        """From a place of the index on: records dropped, users who lost their last event, where to go on."""
-        own = self._shelf
-        cursor = txn.cursor(own.index)
-        count = users = 0
-        for _ in range(_CHUNK):
-            if not cursor.set_range(place):
-                return count, users, None
-            user = bytes(cursor.key()[: keys.USER])
-            for kind in sorted(KINDS - {"tombstone"}):
-                gone = self._old(txn, user, kind, before_us, _CHUNK - count)
-                for key in gone:
-                    stored = keys.unseal(keys.unpack_offset(key[-8:]), txn.get(key[-8:], db=own.log) or b"")
-                    txn.delete(keys.id_key(user, kind, stored.record.id), db=own.index)
-                    txn.delete(key[-8:], db=own.log)
-                    txn.delete(key, db=own.index)
-                count += len(gone)
-                if kind == "event" and gone and not self._has(txn, keys.moments(user, kind)):
-                    users += 1
-                if count >= _CHUNK:
-                    return count, users, user
-            place = user + b"\xff"
-        return count, users, place
-
-    def _old(self, txn: lmdb.Transaction, user: bytes, kind: str, before_us: int, most: int) -> list[bytes]:
-        """Keys of a user's records of a kind of before a time, the oldest first."""
-        start = keys.moments(user, kind)
-        cursor = txn.cursor(self._shelf.index)
-        found: list[bytes] = []
-        if cursor.set_range(start):
-            for key in cursor.iternext(keys=True, values=False):
-                if len(found) == most or not key.startswith(start) or keys.moment_of(key)[0] >= before_us:
-                    break
-                found.append(key)
-        return found
-
-    def _has(self, txn: lmdb.Transaction, start: bytes) -> bool:
-        """Whether the index has a key that begins so."""
-        cursor = txn.cursor(self._shelf.index)
-        return bool(cursor.set_range(start)) and cursor.key().startswith(start)
-
     def sizes(self) -> Sizes:
         """Users with events, records of the log (tombstones too), bytes of the file."""
         own = self._shelf
         with own.told, own.view, own.env.begin() as txn:
             heads = self._follow(txn)
-            new = sum(not self._has(txn, keys.moments(keys.user_key(one), "event")) for one in own.tail.users())
+            new = sum(not index.has(own, txn, keys.moments(keys.user_key(one), "event")) for one in own.tail.users())
             size = (own.folder / "data.mdb").stat().st_size
             return Sizes(heads.users + new, txn.stat(own.log)["entries"], size)
 
@@ -287,11 +205,11 @@ class FolderState:
             self._closed = True
             shelf.let_go(self._shelf)
 
-    def _followed(self, txn: lmdb.Transaction) -> Heads:
+    def _followed(self, txn: Transaction) -> Heads:
         with self._shelf.view:
             return self._follow(txn)
 
-    def _follow(self, txn: lmdb.Transaction) -> Heads:
+    def _follow(self, txn: Transaction) -> Heads:
         """Bring this process's memory up to what a transaction sees; `view` is held."""
         own = self._shelf
         heads, tail = own.read(txn), own.tail
@@ -303,21 +221,6 @@ class FolderState:
             tail.seen = heads.head
         tail.trim(heads.folded)
         return heads
-
-    def _fold(self, txn: lmdb.Transaction, heads: Heads) -> Heads:
-        """Write what waits into the index."""
-        own = self._shelf
-        rows: list[tuple[bytes, bytes]] = []
-        new: set[str] = set()
-        for offset, record in ((one.offset, one.record) for one in own.tail.waiting()):
-            user = keys.user_key(record.user_id)
-            rows.append((keys.moment_key(user, record.kind, record.time_us, offset), b""))
-            rows.append((keys.id_key(user, record.kind, record.id), keys.pack_offset(offset)))
-            if record.kind == "event" and record.user_id not in new and not self._has(txn, keys.moments(user, "event")):
-                new.add(record.user_id)
-        rows.sort()
-        txn.cursor(own.index).putmulti(rows)
-        return heads._replace(folded=heads.head, users=heads.users + len(new))
 
 
 def _encoded(record: Record) -> bytes:

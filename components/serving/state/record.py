@@ -76,7 +76,7 @@ def record_of(row: Any) -> Record:
         fits = False
     if not fits:
         raise IntegrityError("a record of the live log", found=repr(row)[:80], do="Restore the live state.")
-    record = object.__new__(Record)  # a frozen class's own __init__ takes four times as long, and histories are hundreds
+    record = object.__new__(Record)  # a frozen class's own __init__ takes four times as long; histories are hundreds
     fields = record.__dict__
     fields["kind"] = kind
     fields["id"] = id_

@@ -51,9 +51,10 @@ class RedisState:
     durability : what an acknowledged record survives: `process`, kill -9; `fsync`, a power cut of the server too
     name : of the workspace; workspaces of different names share a server without knowing each other
     clock : UTC microseconds, for tombstones
+    begin : offset beyond which an empty state goes on
     """
 
-    def __init__(self, url: str, durability: str, name: str, clock: Callable[[], int] = now_us) -> None:
+    def __init__(self, url: str, durability: str, name: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
         self._shown = re.sub(r"//[^/@]*@", "//", url)
         self._prefix = f"chronotope:{name}:"
         self._clock = clock
@@ -69,6 +70,8 @@ class RedisState:
             path.stem: self._redis.register_script(path.read_text("utf-8")) for path in sorted(_SCRIPTS.glob("*.lua"))
         }
         self._check(durability)
+        if begin:
+            self._ask("SET", self._prefix + "head", begin, "NX")
 
     def append(self, records: Sequence[Record]) -> list[Receipt]:
         """Take records, all or none; one receipt each. What a tombstone bars is a duplicate at the tombstone's offset.
@@ -121,7 +124,7 @@ class RedisState:
             if len(answer) == 1 and known.version == version:
                 return known.events[-n:]
             events = self._joined(answer, top, held) if len(answer) > 1 else None
-        if events is None:  # what is new here is old there, or another thread has changed what was known: read all of it
+        if events is None:  # what is new here is old there, or another thread changed what was known: read all of it
             answer = self._run("last", user_id, n, "none", "")
             events = self._joined(answer, 0, []) or []
         with self._lock:
@@ -199,10 +202,11 @@ class RedisState:
         try:
             said = self._redis.config_get(*_ASKED)
         except redis.ResponseError:
-            _LOG.warning("The server %s does not tell its settings: whether it keeps what it takes is unknown.", self._shown)
+            _LOG.warning("The server %s does not tell its settings: what it survives is unknown.", self._shown)
             return
         if int(said["maxmemory"]) and said["maxmemory-policy"].startswith("allkeys"):
-            self._refuse("a Redis server that drops nothing", f"maxmemory-policy {said['maxmemory-policy']}", "noeviction")
+            found = f"maxmemory-policy {said['maxmemory-policy']}"
+            self._refuse("a Redis server that drops nothing", found, "noeviction")
         kept = f"appendonly {said['appendonly']}, appendfsync {said['appendfsync']}"
         if durability == "fsync" and (said["appendonly"], said["appendfsync"]) != ("yes", "always"):
             self._refuse("appendonly yes and appendfsync always for live.durability: fsync", kept, "both")
@@ -257,6 +261,8 @@ class RedisState:
 _NOTHING = History([], whole=False, version="none")
 _ASKED = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
 _NOT_LET_IN = (
-    redis.exceptions.AuthenticationError, redis.exceptions.AuthorizationError, redis.exceptions.NoPermissionError
+    redis.exceptions.AuthenticationError,
+    redis.exceptions.AuthorizationError,
+    redis.exceptions.NoPermissionError,
 )
 _RESTORE = "Bring back a copy of the server's data, or choose another name."

@@ -1,8 +1,8 @@
 """One open LMDB environment for a folder and process: opened once, shared by all who ask, checked, its errors told.
 
 LMDB is a file that readers map and one writer at a time changes; a process that is killed leaves the last committed
-transaction. A transaction is committed into the kernel's memory (`process`), or flushed to the disk (`fsync`). The map is
-a reservation of addresses: the file grows as it is written, up to what the disk holds. Nothing here knows records.
+transaction. A transaction is committed into the kernel's memory (`process`), or flushed to the disk (`fsync`). The map
+is a reservation of addresses: the file grows as it is written, up to what the disk holds. Nothing here knows records.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import struct
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -22,13 +22,23 @@ from components.errors import BusyError, ChronotopeError, ConfigError, Integrity
 from components.serving.state import check
 from components.serving.state.tail import Tail
 
+#: LMDB's own; its stubs allow for memoryviews, which are never asked for here.
+Transaction = Any
 _MAP = 1 << 40  # bytes of addresses, not of disk
 _LEAST_MAP = 1 << 30
 _READERS = 1_024
 _FORMAT = b"1"
 _HEADS = struct.Struct(">QQQQ")
-#: The base class itself stands for what the operating system refused: a write that was cut short, a file too large.
-_FULL = (lmdb.DiskError, lmdb.MapFullError, lmdb.TxnFullError)
+#: With them the base class itself: what the operating system refused, a write that was cut short, a file too large.
+_UNWRITTEN = (
+    lmdb.DiskError,
+    lmdb.MapFullError,
+    lmdb.TxnFullError,
+    lmdb.ReadonlyError,
+    lmdb.LockError,
+    OSError,
+    MemoryError,
+)
 _CROWDED = (lmdb.ReadersFullError, lmdb.TlsFullError)
 
 
@@ -56,7 +66,7 @@ class Shelf:
     first. A reader opens its transaction inside `view`, so that `tail` is never newer than it.
     """
 
-    def __init__(self, folder: Path, durability: str) -> None:
+    def __init__(self, folder: Path, durability: str, begin: int) -> None:
         self.folder, self.durability = folder, durability
         self.told = _Told(folder)
         self.writing, self.view = threading.Lock(), threading.Lock()
@@ -66,12 +76,12 @@ class Shelf:
             check.before_opening(folder)
             self.env = _open(folder, durability == "fsync")
             try:
-                self._begin()
+                self._begin(begin)
             except (ChronotopeError, lmdb.Error):
                 self.env.close()
                 raise
 
-    def _begin(self) -> None:
+    def _begin(self, begin: int) -> None:
         self.env.reader_check()  # slots of readers that were killed
         self.log = self.env.open_db(b"log")
         self.index = self.env.open_db(b"index")
@@ -79,7 +89,7 @@ class Shelf:
             found = txn.get(b"format")
             if found is None:
                 txn.put(b"format", _FORMAT)
-                self.write(txn, Heads())
+                self.write(txn, Heads(head=begin, folded=begin))
             elif bytes(found) != _FORMAT:
                 raise ConfigError(
                     f"a live state of format {_FORMAT.decode()} in {self.folder}",
@@ -89,14 +99,14 @@ class Shelf:
             heads = self.read(txn)
             self.tail.restart(heads.folded, heads.epoch)
 
-    def read(self, txn: lmdb.Transaction) -> Heads:
+    def read(self, txn: Transaction) -> Heads:
         """What a transaction knows of the whole."""
         data = txn.get(b"heads")
         if data is None:
             raise lmdb.CorruptedError("the heads are missing")
         return Heads._make(_HEADS.unpack(data))
 
-    def write(self, txn: lmdb.Transaction, heads: Heads) -> None:
+    def write(self, txn: Transaction, heads: Heads) -> None:
         """Set it."""
         txn.put(b"heads", _HEADS.pack(*heads))
 
@@ -131,28 +141,30 @@ class _Told:
         if isinstance(error, IntegrityError):
             if str(file) in error.found:
                 return
-            raise IntegrityError(error.needed, found=f"{error.found}, in {file}", do=RESTORE) from error
+            raise IntegrityError(error.needed, found=f"{error.found}, in {file}", do=check.RESTORE) from error
         if isinstance(error, _CROWDED):
             raise BusyError(
                 f"a place among {_READERS} readers of {file}", found="none free", do="End processes that read it."
             ) from error
-        if type(error) is lmdb.Error or isinstance(error, (*_FULL, OSError, MemoryError, lmdb.ReadonlyError, lmdb.LockError)):
+        if type(error) is lmdb.Error or isinstance(error, _UNWRITTEN):
             free = shutil.disk_usage(self._folder).free if self._folder.exists() else 0
             raise StorageError(
                 f"to write {file}",
                 found=f"{error} ({free:,} bytes are free there)",
                 do="Free some space or permit the write, and send the same again: nothing of it was taken.",
             ) from error
-        raise IntegrityError(f"a whole live state in {file}", found=f"{type(error).__name__}: {error}", do=RESTORE) from error
+        found = f"{type(error).__name__}: {error}"
+        raise IntegrityError(f"a whole live state in {file}", found=found, do=check.RESTORE) from error
 
 
-RESTORE = "Move the folder aside (an empty one is begun), or bring back a copy of it; what was collected is in data/events."
 _shelves: dict[Path, tuple[Shelf, int]] = {}
 _opening = threading.Lock()
 
 
-def take(folder: Path, durability: str) -> Shelf:
+def take(folder: Path, durability: str, begin: int) -> Shelf:
     """The environment of a folder: this process's, or a new one. Every taker lets go of it once.
+
+    An empty folder gives offsets beyond `begin`.
 
     Raises
     ------
@@ -163,7 +175,7 @@ def take(folder: Path, durability: str) -> Shelf:
     with _opening:
         shelf, takers = _shelves.get(folder, (None, 0))
         if shelf is None:
-            shelf = Shelf(folder, durability)
+            shelf = Shelf(folder, durability, begin)
         elif shelf.durability != durability:
             raise ConfigError(
                 f"durability {durability} for {folder}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -10,9 +12,11 @@ import pytest
 from components.errors import IntegrityError
 from components.events import live
 from components.serving.collect import collect, is_collected, let_go
+from components.serving.state.open import open_state
 from components.serving.state.record import Record
-from tests.eventlog import START, toy_log
+from tests.eventlog import START, log_params, toy_log
 from tests.livelog import events_as_records, filled, record, us
+from tests.redis_server import running
 
 
 def held(root: Path, kind: str) -> pl.DataFrame:
@@ -72,6 +76,32 @@ def test_a_state_that_was_replaced_is_told(tmp_path: Path) -> None:
         collect(tmp_path, filled(a_mixture()[:5]))
     with pytest.raises(IntegrityError, match="another one"):
         collect(tmp_path, filled([*reversed(a_mixture()), record("event", "x", "u", 1, action="view")]))
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_lost_state_begins_beyond_what_was_collected(server: bool, tmp_path: Path) -> None:
+    params = log_params()
+    with running() if server else nullcontext(None) as one:
+        url = one.url if one is not None else None
+        state = open_state(tmp_path, params.live, url, "shop")
+        state.append(a_mixture())
+        collect(tmp_path, state)
+        state.append([record("event", "lost", "u9", us(START), item_id="i1", action="view")])
+        state.close()
+        if one is not None:
+            one.kill()  # it kept nothing on the disk
+            one.start()
+        else:
+            shutil.rmtree(tmp_path / ".chronotope" / "live")
+        state = open_state(tmp_path, params.live, url, "shop")
+        assert is_collected(tmp_path, state)
+        state.append([record("event", "new", "u1", us(START), item_id="i1", action="view")])
+        assert (state.head(), len(state.last("u1", 9))) == (52, 1)
+        assert collect(tmp_path, state).records["event"] == 1
+        state.forget("u1")
+        assert collect(tmp_path, state).forgotten == 1
+        assert "u1" not in set(held(tmp_path, "event")["user_id"])
+        state.close()
 
 
 def test_expired_and_forgotten_records_are_no_sign_of_another_state(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from components.serving.state import folder
+from components.serving.state import index
 from components.serving.state.protocol import Receipt
 from components.serving.state.record import Record, decode
 from tests.livestate import NOW_US, Store, ids, record
@@ -140,7 +140,7 @@ def test_a_batch_with_one_that_cannot_be_kept_is_not_taken(kept: Store) -> None:
 
 
 def test_expired_records_and_their_ids_are_gone(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "_CHUNK", 7)
+    monkeypatch.setattr(index, "CHUNK", 7)
     monkeypatch.setattr("components.serving.state.redis._CHUNK", 7)
     state, other = kept.open(), kept.open()
     for user in ("ann", "bob", "cid"):

@@ -22,7 +22,7 @@ FRESH = {"half_life_days": 1.0, "most_share": 0.5, "max_items": 10}
 
 def live(durability: str = "process") -> LiveParams:
     return LiveParams.model_validate(
-        {"durability": durability, "retention_days": 9, "max_batch": 9, "follow_s": 1.0, "fresh": FRESH}
+        {"durability": durability, "retention_days": 9, "max_batch": 9, "follow_s": 1.0, "feedback": {}, "fresh": FRESH}
     )
 
 
@@ -144,6 +144,6 @@ def test_foreign_data_under_our_names_is_told(tmp_path: Path) -> None:
         with pytest.raises(IntegrityError):
             open_state(tmp_path, live(), server.url, name="shop").last("ann", 1)
         raw.set("chronotope:shop:user:bob", "text")
-        with pytest.raises(ChronotopeError, match="WRONGTYPE|wrong kind"):
+        with pytest.raises(ChronotopeError, match="wrong kind"):
             state.append([record("e1", user="bob")])
         assert state.head() == 1
