@@ -36,7 +36,7 @@ def answer(champion: Champion, question: Question, policy: PolicyParams | None =
         An inline event breaks the contract; the message names it.
     """
     queries, reason = champion.queries(question)
-    scores = champion.predictor.score(queries)
+    scores = champion.carried.score(queries, question.user_id if question.history is None else None)
     encoding = champion.encoding
     history = queries.store["item"][queries.start[0] : queries.stop[0]]
     allowed = _allowed(encoding, question, np.asarray(history))
