@@ -129,7 +129,7 @@ def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Item
         items.category,
         items.points,
         unit_vectors(ask.place[:, 0], ask.place[:, 1]),
-        np.log1p(evidence.popularity.count),
+        np.log1p(evidence.popularity.count[candidates.item]),
     )
     return slot
 
