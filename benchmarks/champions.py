@@ -58,7 +58,12 @@ def _network(kind: str, **more: Any) -> dict[str, Any]:
 def params_of(root: Path = ROOT) -> Params:
     """The repository's params with the networks and mixtures that are measured."""
     options = {"layers": 2, "heads": 2, "feedforward": 2, "bias": "time"}
-    wide = {"encoder": {"kind": "transformer", "options": options}, "copy_heads": 4, "item_bias": True, "distance": True}
+    wide = {
+        "encoder": {"kind": "transformer", "options": options},
+        "copy_heads": 4,
+        "item_bias": True,
+        "distance": True,
+    }
     inputs = [*_network("gru")["inputs"], "position"]
     networks = {
         "gru": _network("gru"),

@@ -55,8 +55,12 @@ class Ask:
         return len(self.queries)
 
     def column(self, name: str) -> NDArray:
-        """(n,) a column of the store over the gathered events."""
-        return np.asarray(self.queries.store[name][self.row])
+        """(n,) a column of the store over the gathered events; of one query it is a view."""
+        column = np.asarray(self.queries.store[name])
+        if self.size == 1:
+            stop = int(self.queries.stop[0])
+            return column[stop - int(self.length[0]) : stop]
+        return column[self.row]
 
     @cached_property
     def length(self) -> Ints:

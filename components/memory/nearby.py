@@ -7,10 +7,13 @@ Reference: research/spatiotemporal.md §2.6 (near, gravity, ufreq·exp(-d/s)).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from components.memory.ask import Ask
+from components.memory.ask import Ask, Floats
 from components.memory.counter import EARTH_KM, Counter, Popularity, World, unit_vectors
 from components.memory.popular import AtThisHour
 from components.memory.share import Share, dense_share, habit_share
@@ -23,18 +26,25 @@ def distances_km(ask: Ask, world: World) -> NDArray[np.float32]:
     """
 
     def make() -> NDArray[np.float32]:
-        here = unit_vectors(ask.place[:, 0], ask.place[:, 1])
-        square = np.nan_to_num(here) @ world.points.T
-        np.subtract(1.0, square, out=square)
-        np.maximum(square, 0.0, out=square)
-        km = square.astype(np.float32)
-        np.sqrt(km, out=km)
-        km *= np.float32(np.sqrt(2.0) * EARTH_KM)
-        km[np.isnan(here[:, 0])] = np.inf
-        km[:, world.nowhere] = np.inf
-        return km
+        return _chords_km(unit_vectors(ask.place[:, 0], ask.place[:, 1]), world.points, world.nowhere_mask)
 
     return ask.once("distances_km", make)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _chords_km(here: Floats, points: Floats, nowhere: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(B, V) km from unit vectors (B, 3), NaN = unknown, to (V, 3); inf where either is unknown."""
+    out = np.empty((len(here), len(points)), np.float32)
+    scale = np.float32(math.sqrt(2.0) * EARTH_KM)
+    for b in range(len(here)):
+        x, y, z = here[b, 0], here[b, 1], here[b, 2]
+        for v in range(len(points)):
+            apart = 1.0 - (x * points[v, 0] + y * points[v, 1] + z * points[v, 2])
+            out[b, v] = np.sqrt(np.float32(max(apart, 0.0))) * scale
+        for v in range(len(points)):
+            if nowhere[v] or math.isnan(x):
+                out[b, v] = np.inf
+    return out
 
 
 class Near(Counter):

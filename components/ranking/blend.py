@@ -25,7 +25,7 @@ from components.memory.mixture import Mixture, fit_mixture, log_likelihood
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.memory.replay import Questions
 from components.params import BlendParams
-from components.predictor import Capability, Carries, Going, Predictor, Queries, Scores, Tracker, Window
+from components.predictor import Capability, Going, Predictor, Queries, Scores, Tracker, Window, carries
 from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
 from components.ranking.parts import judges_asker, load_part
 from components.ranking.rehearsal import rehearse, thin
@@ -140,7 +140,7 @@ class BlendPredictor:
     def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
         """Answer one query, parts going on from what each made of the same user's last; see `Carries`."""
         before: Mapping[str, Any] = carried if isinstance(carried, Mapping) else {}
-        going = {name: Going(one, before.get(name)) for name, one in self.parts.items() if isinstance(one, Carries)}
+        going = {name: Going(one, before.get(name)) for name, one in self.parts.items() if carries(one)}
         scores = self._of({**self.parts, **going}, queries)  # type: ignore[dict-item]
         return scores, {name: one.carried for name, one in going.items()}
 

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-from components.predictor import Carries, Predictor, Queries, Scores
+from components.predictor import Predictor, Queries, Scores, carries
 
 _USERS = 256
 
@@ -39,7 +39,7 @@ class Carried:
         user_id : whose it is; None: of nobody who will ask again
         """
         predictor = self._predictor
-        if not isinstance(predictor, Carries):
+        if not carries(predictor):
             return predictor.score(queries)
         if user_id is None:
             return predictor.carry(queries, None)[0]
