@@ -1,4 +1,4 @@
-"""Champions of the size that the budgets speak of, in a workspace of their own: `make(root)`, then `promote(root, kind)`.
+"""Champions of the size that the budgets speak of, in a workspace of their own: `make(root)`, `promote(root, kind)`.
 
 A catalogue of 10,000 items and histories of 200 events: users who follow a chain of items, some jumps. The memory has
 the counters of the repository's params; the networks are Transformers and a GRU of width 64 that see 200 tokens,
@@ -16,20 +16,21 @@ from typing import Any
 from components import learners
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
-from components.files import write_json
+from components.files import read_json, write_json
 from components.params import Params, load_params
 from components.predictor import NoTracker, Predictor, Window
 from components.presets import preset
 from components.ranking.stage import blend_of
 from components.registry.artifact import compose
 from components.registry.promotions import Entry, append, history
+from components.serving.champion import Champion, load_champion
 from components.workspace import Workspace
 from tests.toy import toy_store
 
 ROOT = Path(__file__).resolve().parents[1]
 USERS, ITEMS, EVENTS, HISTORY = 200, 10_000, 250, 200
 #: What is promoted, cheapest first. `transformer` carries its state from event to event; `placed` counts positions from
-#: the newest event, as the presets' does, so that it reads anew after each event.
+#: the newest event, as that of the presets does, and reads anew after each event.
 KINDS = ("memory", "gru", "transformer", "placed", "blend", "gate", "ranker")
 _BUILT = "champions.json"
 
@@ -123,7 +124,16 @@ def make(root: Path) -> None:
 
 def promote(root: Path, kind: str) -> Entry:
     """The next entry of the promotion log: the artifact of that kind."""
-    from components.files import read_json
-
     return append(root, expected=len(history(root)), kind="promote", model=kind, reason="to be measured",
                   **read_json(root / _BUILT)[kind])  # fmt: skip
+
+
+def champion_of(root: Path, kind: str) -> Champion:
+    """The artifact of a kind, loaded to be asked in this process; the promotion log is left as it is."""
+    digest = read_json(root / _BUILT)[kind]["digest"]
+    nothing = dict.fromkeys(("previous", "returns_to", "decision", "window", "dvc_lock", "params", "git_sha"))
+    entry = Entry(
+        sequence=1, kind="promote", model=kind, reason="to be measured", time="", chain="0" * 64,
+        **read_json(root / _BUILT)[kind], **nothing,
+    )  # fmt: skip
+    return load_champion(entry, Workspace(root).artifact(digest))

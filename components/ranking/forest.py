@@ -133,7 +133,7 @@ class Forest:
 def _in_order(
     forest: Forest, node: int, values: list[float], splits: list[tuple[int, int]], begin: int
 ) -> tuple[int, int]:
-    """Append leaves from left to right, and splits with the bits that stay when a row goes right; places of the leaves."""
+    """Append leaves from left to right, and splits with the bits that stay when a row goes right; its places."""
     left, right = forest.child[node].tolist()
     if left == node:
         values.append(float(forest.value[node]))

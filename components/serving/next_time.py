@@ -72,7 +72,7 @@ def _below(weight: Floats, mean: Floats, sigma: Floats, x: float) -> float:
 @compiled
 def _quantile(weight: Floats, mean: Floats, sigma: Floats, p: float) -> float:
     """x below which p of the mixture lies: Newton's steps, kept in a bracket that shrinks."""
-    low, high = np.min(mean - 40.0 * sigma), np.max(mean + 40.0 * sigma)
+    low, high = float(np.min(mean - 40.0 * sigma)), float(np.max(mean + 40.0 * sigma))
     x = 0.0
     for c in range(len(weight)):
         x += weight[c] * mean[c]

@@ -1,8 +1,8 @@
 """What a network keeps of one user's history between two queries, so that only what is new is read.
 
 A history that is the same rows of the same store is not read again. One that begins with the tokens that were read and
-goes on is stepped, where the encoder can step; whatever else is read anew. What is kept is compared with the tokens that
-are asked about, so a changed, corrected or forgotten event is never answered from. The view is always the last
+goes on is stepped, where the encoder can step; whatever else is read anew. What is kept is compared with the tokens
+that are asked about, so a changed, corrected or forgotten event is never answered from. The view is always the last
 `max_history` tokens, as the judge sees them: a history that is longer is read anew for each new event. Never trains.
 """
 

@@ -195,7 +195,7 @@ def _classes(head: ClassHead | None) -> tuple[Floats, Floats] | None:
 
 
 def _table(layer: nn.Module | None) -> Floats:
-    return _NO_TABLE if layer is None else layer.weight.detach().numpy().copy()  # type: ignore[union-attr, operator]
+    return _NO_TABLE if layer is None else layer.weight.detach().numpy().copy()  # type: ignore[operator]
 
 
 def _film(condition: RequestConditioning) -> tuple[Floats, Floats, tuple[Any, ...]]:

@@ -169,7 +169,7 @@ def pointed(
         at_age = at_hour = at_pause = 0
         if len(age):
             since = np.float32(max(time_s[L - 1] - time_s[j], 0)) + gap
-            at_age = _bucket(since / np.float32(60) + np.float32(1), len(age))
+            at_age = _bucket(float(since / np.float32(60) + np.float32(1)), len(age))
         if len(hour):
             apart = abs(own_hour - hours[j])
             alike = (own_day >= 5) == (days[j] >= 5)

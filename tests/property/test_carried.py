@@ -106,7 +106,8 @@ def test_what_was_read_is_not_read_again() -> None:
     _, again = one.carry(asked(STORE, 1, 5, 9_000, True), first)
     _, on = one.carry(asked(STORE, 1, 6, 60, True), again)
     assert again is first
-    assert on.view.carried is not None and on.view.length == first.view.length + 1
+    assert on.view.carried is not None
+    assert on.view.length == first.view.length + 1
 
 
 def test_a_mixture_hands_each_part_its_own() -> None:
