@@ -8,15 +8,16 @@ Transformer. Never here: how good any of them is.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from components import learners
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
-from components.files import read_json, write_json
+from components.files import read_json, write_json, write_text
 from components.params import Params, load_params
 from components.predictor import NoTracker, Predictor, Window
 from components.presets import preset
@@ -109,7 +110,7 @@ def make(root: Path) -> None:
     if (root / _BUILT).is_file():
         return
     root.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
+    write_params(root)
     (root / "promotions").mkdir(exist_ok=True)
     store, params = toy_store(USERS, ITEMS, EVENTS, pattern="markov"), params_of()
     built = {}
@@ -120,6 +121,14 @@ def make(root: Path) -> None:
                        lineage=lineage, card="A champion to be measured.\n")  # fmt: skip
         built[name] = {"digest": made.digest, "content": made.content}
     write_json(root / _BUILT, built)
+
+
+def write_params(root: Path) -> None:
+    """The repository's params, but that nobody is asked to wait: all clients of a load come from one address."""
+    record = yaml.safe_load((ROOT / "params.yaml").read_text())
+    if "guard" in record:
+        record["guard"] |= dict.fromkeys(("key_rate", "address_rate"), {"per_s": 1_000_000, "burst": 1_000_000})
+    write_text(root / "params.yaml", yaml.safe_dump(record, sort_keys=False))
 
 
 def promote(root: Path, kind: str) -> Entry:
