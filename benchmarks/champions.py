@@ -127,7 +127,7 @@ def write_params(root: Path) -> None:
     """The repository's params, but that nobody is asked to wait: all clients of a load come from one address."""
     record = yaml.safe_load((ROOT / "params.yaml").read_text())
     if "guard" in record:
-        record["guard"] |= dict.fromkeys(("key_rate", "address_rate"), {"per_s": 1_000_000, "burst": 1_000_000})
+        record["guard"] |= {name: {"per_s": 1_000_000, "burst": 1_000_000} for name in ("key_rate", "address_rate")}
     write_text(root / "params.yaml", yaml.safe_dump(record, sort_keys=False))
 
 
