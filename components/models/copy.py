@@ -30,7 +30,8 @@ _AGES = 32  # half powers of two of minutes: up to a month; more of them gained 
 _RANKS = 20  # half powers of two of events: up to about 700
 _HOURS = 2 * 13  # 0..12 hours apart, of unlike days or of like ones
 _PAUSES = 16  # half powers of e of the ratio of two pauses: up to about 1,100; the first: unknown
-_PLACES = 18  # half powers of two of distances from 50 m: up to about 10 km; then far, and unknown
+NEAR_KM = 0.05  # where the buckets of distances begin
+_PLACES = 18  # half powers of two of distances: up to about 10 km; then far, and unknown
 
 
 class CopyHead(nn.Module):
@@ -96,7 +97,7 @@ class CopyHead(nn.Module):
         L = item.shape[1]
         j = torch.arange(L, device=item.device)
         steps = (asked.at[:, :, None] - j).clamp_min(0).float()  # (B, T, L)
-        bias: Tensor = self.rank(bucket(steps + 1, _RANKS))
+        bias: Tensor = self.rank(_bucket(steps + 1, _RANKS))
         previous = torch.cat([torch.zeros_like(item[:, :1]), item[:, :-1]], dim=1)
         last = item.gather(1, asked.at)[:, :, None]  # (B, T, 1)
         follows = previous[:, None] == last  # (B, T, L)
@@ -104,11 +105,11 @@ class CopyHead(nn.Module):
         if self.pause is not None and asked.request is not None:
             bias = bias + self.pause(_pauses(asked, asked.request, tokens.time_s) + _PAUSES * follows)
         if self.age is not None:
-            bias = bias + self.age(bucket(self._age_min(asked, tokens) + 1, _AGES))
+            bias = bias + self.age(_bucket(self._age_min(asked, tokens) + 1, _AGES))
         if self.hour is not None:
             bias = bias + self.hour(self._hours(asked, tokens))
         if self.place is not None and tokens.point is not None:
-            bias = bias + self.place(places(asked, tokens.point))
+            bias = bias + self.place(_places(asked, tokens.point))
         return bias
 
     @staticmethod
@@ -135,7 +136,7 @@ class CopyHead(nn.Module):
         return torch.minimum(apart, 24 - apart) + 13 * alike.long()
 
 
-def bucket(x: Tensor, size: int) -> Tensor:
+def _bucket(x: Tensor, size: int) -> Tensor:
     """Half powers of two of x ≥ 1, the last bucket open."""
     return (2 * torch.log2(x)).floor().clamp(0, size - 1).long()
 
@@ -147,14 +148,14 @@ def _pauses(asked: Asked, request: Request, time_s: Tensor) -> Tensor:
     """
     gap = torch.log1p((time_s[:, 1:] - time_s[:, :-1]).clamp_min(0).float())  # (B, L - 1)
     apart = (request.log_gap.view(asked.at.shape)[:, :, None] - gap[:, None]).abs()  # (B, T, L - 1)
-    slot = 1 + (2 * apart).long().clamp_max(_PAUSES - 2)
+    bucket = 1 + (2 * apart).long().clamp_max(_PAUSES - 2)
     known = request.known.view(asked.at.shape)[:, :, None]
-    return F.pad(torch.where(known, slot, 0), (1, 0))
+    return F.pad(torch.where(known, bucket, 0), (1, 0))
 
 
-def places(asked: Asked, point: Tensor) -> Tensor:
+def _places(asked: Asked, point: Tensor) -> Tensor:
     """(B, T, L) bucket of the distance between event j's place and that of the last visible event."""
     here = point.gather(1, asked.at[:, :, None].expand(-1, -1, 3))  # (B, T, 3)
     km = EARTH_KM * chords(here, point)  # (B, T, L)
     known = located(here)[:, :, None] & located(point)[:, None]
-    return torch.where(known, bucket((km / 0.05).clamp_min(1), _PLACES - 1), _PLACES - 1)
+    return torch.where(known, _bucket((km / NEAR_KM).clamp_min(1), _PLACES - 1), _PLACES - 1)

@@ -35,7 +35,8 @@ class Seen:
     ----------
     store, start, stop : the rows that it came from
     view : tokens, vectors, states and what the encoder carries
-    made : what the heads made of it, for the next query; None: nothing
+    made : what the heads made of it, for the next query; None: nothing yet
+    grown : tokens of the view that `made`, of an earlier view, covers; None: it is of this one
     """
 
     store: Store
@@ -43,6 +44,7 @@ class Seen:
     stop: int
     view: View
     made: Any = None
+    grown: int | None = 0
 
 
 def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
@@ -66,7 +68,7 @@ def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
         view = before.view
         for at in range(known, length):
             view = step(model, view, part_of(tokens, at, at + 1), 1)
-        return Seen(queries.store, start, stop, view)
+        return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
     return Seen(queries.store, start, stop, begin(model, tokens))
 
 

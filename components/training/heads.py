@@ -16,19 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from components.models.copy import CopyHead, bucket, places
+from components.models.copy import NEAR_KM, CopyHead
 from components.models.distance import log_distances
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, ClassHead
 from components.models.item import Read
-from components.models.pointers import Asked
 from components.models.query import GAP_KNOTS, GAP_MAX, WAVES, RequestConditioning
 from components.models.sequence import SequenceModel
+from components.models.sphere import EARTH_KM
 from components.predictor import Scores, TimeDistribution
 from components.training import loops
 
 Floats = NDArray[np.float32]
-_NO_TABLE = np.zeros((0, 1), np.float32)
+_NO_TABLE, _NO_POINTS = np.zeros((0, 1), np.float32), np.zeros((0, 3), np.float32)
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Made:
     Attributes
     ----------
     state : (d,) of its last token
+    here : (1, 3) its place; empty where places are not read
     away : (V - 2,) log(1 + d / scale) of each item from the last place, 0 where unknown; None: nobody asks
     codes, time_s, hours, days : (L,) of the tokens; hours and days are 0 where they are not read
     known, follows : (L,) whether the item is known; whether the token before is of the last item
@@ -57,6 +58,7 @@ class Made:
     """
 
     state: Floats
+    here: Floats
     away: Tensor | None
     codes: NDArray[np.int64]
     time_s: NDArray[np.int64]
@@ -100,28 +102,38 @@ class Heads:
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
+        self.tables = (
+            None if item.copy is None else tuple(map(_table, (item.copy.rank, item.copy.same, item.copy.place)))
+        )
         self.gate = None if item.gate is None else (*linear(item.gate[0]), *linear(item.gate[2]))  # type: ignore[index]
         self.action, self.place = (_classes(one) for one in (model.action, model.place))
         self.time = None if model.time is None else linear(model.time.linear)
 
     @torch.no_grad()
-    def made(self, read: Read) -> Made:
-        """What the heads need of a history, of one row and without padding."""
+    def made(self, read: Read, before: Made | None, known: int) -> Made:
+        """What the heads need of a history, of one row and without padding.
+
+        Parameters
+        ----------
+        read : the history
+        before : what was made of its first `known` tokens; None: nothing
+        """
         tokens, item = read.tokens, self.model.item
         code = tokens.codes.get("item", torch.zeros_like(tokens.time_s))[0]
         time_s = tokens.time_s[0].numpy()
-        away = None
-        if item.distance is not None:
-            here = tokens.point[0, -1:] if tokens.point is not None else read.states.new_zeros(1, 3)
-            away = log_distances(item.distance.points[RESERVED : self.ranked], here)[0]
+        point = _NO_POINTS if tokens.point is None else tokens.point[0].numpy()
+        away = self._away(point, before)
         zeros = np.zeros(len(time_s), np.int64)
         hours, days = (tokens.codes[name][0].numpy() if name in tokens.codes else zeros for name in ("hour", "weekday"))
         keys, lasting, follows = _NO_TABLE[None], _NO_TABLE, np.zeros(len(time_s), bool)
-        if item.copy is not None:
-            keys, lasting, follows = _lasting(item.copy, read)
+        if self.tables is not None and item.copy is not None:
+            lasting, follows = loops.lasting(code.numpy(), point, *self.tables, EARTH_KM, NEAR_KM)
+            keys = _keys(item.copy, read, known)
+            keys = keys if before is None or not known else np.concatenate([before.keys, keys])
         gap = np.maximum(np.diff(time_s, prepend=time_s[:1]), 0).astype(np.float32)
         return Made(
             state=read.states[0, -1].numpy(),
+            here=point[-1:],
             away=away,
             codes=code.numpy(),
             time_s=time_s,
@@ -133,6 +145,15 @@ class Heads:
             keys=keys,
             lasting=lasting,
         )
+
+    def _away(self, point: Floats, before: Made | None) -> Tensor | None:
+        distance = self.model.item.distance
+        if distance is None:
+            return None
+        if before is not None and np.array_equal(before.here, point[-1:]):
+            return before.away
+        here = torch.from_numpy(point[-1:]) if len(point) else torch.zeros(1, 3)
+        return log_distances(distance.points[RESERVED : self.ranked], here)[0]
 
     @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:
@@ -212,19 +233,10 @@ def _copy(head: CopyHead) -> tuple[Floats, ...]:
     return (*linear(head.query), _table(head.age), _table(head.pause), _table(head.hour))
 
 
-def _lasting(head: CopyHead, read: Read) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """(L, H, s) keys, (L, H) biases that do not depend on the request, (L,) what follows an event of the last item."""
-    item, states = read.tokens.codes["item"], read.states
-    L = item.shape[1]
-    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
-    keys = head.key(torch.cat([read.events, before], dim=2)).view(L, head.heads, head.size)
-    steps = torch.arange(L - 1, -1, -1)
-    previous = torch.cat([torch.zeros_like(item[:, :1]), item[:, :-1]], dim=1)
-    last = item[:, -1:]
-    follows = previous == last
-    bias = head.rank(bucket(steps.float() + 1, head.rank.num_embeddings))
-    bias = bias + head.same((item == last).long() + 2 * follows.long())[0]
-    if head.place is not None and read.tokens.point is not None:
-        asked = Asked(states[:, -1:], torch.full((1, 1), L - 1), None)
-        bias = bias + head.place(places(asked, read.tokens.point))[0, 0]
-    return keys.contiguous().numpy(), bias.contiguous().numpy(), follows[0].numpy()
+def _keys(head: CopyHead, read: Read, known: int) -> Floats:
+    """(L - known, H, s) what each event behind the first `known` is found by."""
+    states = read.states
+    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)[:, known:]
+    keys = head.key(torch.cat([read.events[:, known:], before], dim=2))
+    found: Floats = keys.view(-1, head.heads, head.size).numpy()
+    return found

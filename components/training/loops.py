@@ -237,3 +237,41 @@ def mixed(item: Floats, weights: Floats, shares: Floats, codes: Ints) -> None:
             most = max(item[code], other)
             item[code] = most + np.log1p(np.exp(min(item[code], other) - most))
             found[code] = 0
+
+
+@quick
+def lasting(
+    code: Ints, point: Floats, rank: Floats, same: Floats, place: Floats, earth_km: float, near_km: float
+) -> tuple[Floats, Bools]:
+    """(L, H) biases of a copy head that do not depend on the request, and (L,) what follows an event of the last item.
+
+    Parameters
+    ----------
+    code, point : (L,), (L, 3) of the tokens; `point` is empty where places are not read
+    rank, same, place : (buckets, H) tables
+    earth_km, near_km : radius; the distance at which buckets begin
+    """
+    L, H = len(code), rank.shape[1]
+    out, follows = np.empty((L, H), np.float32), np.zeros(L, np.bool_)
+    placed = len(point) > 0 and len(place) > 0
+    far = len(place) - 1
+    for j in range(L):
+        before = code[j - 1] if j > 0 else 0
+        follows[j] = before == code[L - 1]
+        at_rank = _bucket(float(L - j), len(rank))
+        at_same = (1 if code[j] == code[L - 1] else 0) + (2 if follows[j] else 0)
+        at_place = far
+        if placed:
+            apart, here, there = np.float32(0), np.float32(0), np.float32(0)
+            for i in range(3):
+                apart += (point[j, i] - point[L - 1, i]) ** 2
+                here += point[L - 1, i] ** 2
+                there += point[j, i] ** 2
+            if here > 0.5 and there > 0.5:
+                km = np.float32(earth_km) * np.sqrt(apart)
+                at_place = _bucket(float(max(km / np.float32(near_km), np.float32(1))), far)
+        for h in range(H):
+            out[j, h] = rank[at_rank, h] + same[at_same, h]
+            if placed:
+                out[j, h] += place[at_place, h]
+    return out, follows

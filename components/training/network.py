@@ -229,8 +229,8 @@ class NetworkPredictor:
             self._heads = Heads(model, self.temperatures) if can_answer(model) else False
         known = seen(model, queries, carried if isinstance(carried, Seen) else None)
         if self._heads:
-            if known.made is None:
-                known = replace(known, made=self._heads.made(known.view.read))
+            if known.grown is not None:
+                known = replace(known, made=self._heads.made(known.view.read, known.made, known.grown), grown=None)
             return self._heads.answer(known.made, moment_of(queries, model.config)), known
         request, last = query_request(queries, model.config), torch.tensor([known.view.length - 1])
         found = calibrated(model.answer(known.view.read, last, request), self.temperatures)
