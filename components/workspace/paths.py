@@ -122,6 +122,11 @@ class Workspace:
         return self.state / "update"
 
     @property
+    def live(self) -> Path:
+        """What came in live, when no server keeps it."""
+        return self.state / "live"
+
+    @property
     def mlflow_db(self) -> Path:
         return self.state / "mlflow.db"
 

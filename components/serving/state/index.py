@@ -1,0 +1,112 @@
+"""The index of a live log in a folder: written for many records at once, and what is asked of it.
+
+Every function works inside a transaction that its caller has begun, and commits nothing. What is not indexed yet is not
+its concern (`tail.py`).
+"""
+
+from __future__ import annotations
+
+from components.serving.state import keys
+from components.serving.state.protocol import Stored
+from components.serving.state.record import KINDS
+from components.serving.state.shelf import Heads, Shelf, Transaction
+
+CHUNK = 1_000  # records dropped, or users looked at, in one transaction of `expire`
+
+
+def fold(own: Shelf, txn: Transaction, heads: Heads) -> Heads:
+    """Write what waits into the index."""
+    rows: list[tuple[bytes, bytes]] = []
+    new: set[str] = set()
+    for offset, record in ((one.offset, one.record) for one in own.tail.waiting()):
+        user = keys.user_key(record.user_id)
+        rows.append((keys.moment_key(user, record.kind, record.time_us, offset), b""))
+        rows.append((keys.id_key(user, record.kind, record.id), keys.pack_offset(offset)))
+        if record.kind == "event" and record.user_id not in new and not has(own, txn, keys.moments(user, "event")):
+            new.add(record.user_id)
+    rows.sort()
+    txn.cursor(own.index).putmulti(rows)
+    return heads._replace(folded=heads.head, users=heads.users + len(new))
+
+
+def newest(own: Shelf, txn: Transaction, user: bytes, n: int) -> list[Stored]:
+    """The newest `n` events of a user that the index holds, oldest first."""
+    start = keys.moments(user, "event")
+    cursor = txn.cursor(own.index)
+    found = cursor.prev() if cursor.set_range(start + b"\xff" * 17) else cursor.last()
+    offsets: list[bytes] = []
+    if found:
+        for key in cursor.iterprev(keys=True, values=False):
+            if len(offsets) == n or not key.startswith(start):
+                break
+            offsets.append(key[-8:])
+    offsets.reverse()
+    values = dict(txn.cursor(own.log).getmulti(offsets))
+    return [keys.unseal(keys.unpack_offset(one), values.get(one, b"")) for one in offsets]
+
+
+def grave(own: Shelf, txn: Transaction, user: bytes) -> tuple[int, int]:
+    """Time and offset of a user's newest tombstone; offset 0 = none."""
+    found = txn.get(user + keys.GRAVE, db=own.index)
+    return (-(1 << 62), 0) if found is None else keys.moment_of(found)
+
+
+def has(own: Shelf, txn: Transaction, start: bytes) -> bool:
+    """Whether the index has a key that begins so."""
+    cursor = txn.cursor(own.index)
+    return bool(cursor.set_range(start)) and cursor.key().startswith(start)
+
+
+def erase(own: Shelf, txn: Transaction, user: bytes) -> tuple[int, bool]:
+    """Delete all of a user but the grave: the newest time of it, and whether there were events."""
+    newest, had_events, gone = -(1 << 62), False, []
+    cursor = txn.cursor(own.index)
+    if cursor.set_range(user + keys.ID):
+        for key in cursor.iternext(keys=True, values=False):
+            if not key.startswith(user):
+                break
+            gone.append(key)
+    for key in gone:
+        if key[keys.USER : keys.USER + 1] == keys.TIME:
+            newest = max(newest, keys.moment_of(key)[0])
+            had_events |= key.startswith(keys.moments(user, "event"))
+            txn.delete(key[-8:], db=own.log)
+        txn.delete(key, db=own.index)
+    return newest, had_events
+
+
+def expire_some(own: Shelf, txn: Transaction, place: bytes, before_us: int) -> tuple[int, int, bytes | None]:
+    """From a place of the index on: records dropped, users who lost their last event, where to go on."""
+    cursor = txn.cursor(own.index)
+    count = users = 0
+    for _ in range(CHUNK):
+        if not cursor.set_range(place):
+            return count, users, None
+        user = bytes(cursor.key()[: keys.USER])
+        for kind in sorted(KINDS - {"tombstone"}):
+            gone = _old(own, txn, user, kind, before_us, CHUNK - count)
+            for key in gone:
+                stored = keys.unseal(keys.unpack_offset(key[-8:]), txn.get(key[-8:], db=own.log) or b"")
+                txn.delete(keys.id_key(user, kind, stored.record.id), db=own.index)
+                txn.delete(key[-8:], db=own.log)
+                txn.delete(key, db=own.index)
+            count += len(gone)
+            if kind == "event" and gone and not has(own, txn, keys.moments(user, kind)):
+                users += 1
+            if count >= CHUNK:
+                return count, users, user
+        place = user + b"\xff"
+    return count, users, place
+
+
+def _old(own: Shelf, txn: Transaction, user: bytes, kind: str, before_us: int, most: int) -> list[bytes]:
+    """Keys of a user's records of a kind of before a time, the oldest first."""
+    start = keys.moments(user, kind)
+    cursor = txn.cursor(own.index)
+    found: list[bytes] = []
+    if cursor.set_range(start):
+        for key in cursor.iternext(keys=True, values=False):
+            if len(found) == most or not key.startswith(start) or keys.moment_of(key)[0] >= before_us:
+                break
+            found.append(key)
+    return found
