@@ -102,9 +102,7 @@ class Heads:
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
-        self.tables = (
-            None if item.copy is None else tuple(map(_table, (item.copy.rank, item.copy.same, item.copy.place)))
-        )
+        self.tables = None if item.copy is None else _tables(item.copy)
         self.gate = None if item.gate is None else (*linear(item.gate[0]), *linear(item.gate[2]))  # type: ignore[index]
         self.action, self.place = (_classes(one) for one in (model.action, model.place))
         self.time = None if model.time is None else linear(model.time.linear)
@@ -231,6 +229,11 @@ def _film(condition: RequestConditioning) -> tuple[Floats, Floats, tuple[Any, ..
 def _copy(head: CopyHead) -> tuple[Floats, ...]:
     """Weights of the question, and tables by age, pause and hour."""
     return (*linear(head.query), _table(head.age), _table(head.pause), _table(head.hour))
+
+
+def _tables(head: CopyHead) -> tuple[Floats, Floats, Floats]:
+    """Tables by rank, sameness and place."""
+    return _table(head.rank), _table(head.same), _table(head.place)
 
 
 def _keys(head: CopyHead, read: Read, known: int) -> Floats:
