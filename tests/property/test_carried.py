@@ -15,7 +15,7 @@ from components.params import BlendParams
 from components.predictor import Queries, Scores
 from components.ranking.blend import BlendPredictor
 from components.training.network import NetworkPredictor
-from tests.networks import ALL_INPUTS, GIVEN, HIDDEN, fitted, predictor
+from tests.networks import ALL_INPUTS, GIVEN, HIDDEN, fitted, predictor, with_columns
 from tests.toy import toy_store
 
 STORE = toy_store(n_users=6, events_per_user=40, pattern="random")
@@ -98,6 +98,18 @@ def test_an_event_that_was_corrected_is_never_answered_from_what_was_read(n: int
     other = replace(queries, store=replace(STORE, columns={**STORE.columns, column: changed}))
     scores, _ = one.carry(other, carried)
     alike(scores, one.score(other))
+
+
+def test_an_event_at_the_same_place_and_one_elsewhere_are_as_far_from_every_item_as_they_are() -> None:
+    one = network("transformer")
+    latitude, longitude = (np.array(STORE[name]) for name in ("latitude", "longitude"))
+    at = int(STORE.offsets[4])
+    latitude[at : at + 4], longitude[at : at + 4] = latitude[at], longitude[at]
+    store, carried = with_columns(STORE, latitude=latitude, longitude=longitude), None
+    for n in (3, 4, 5):
+        queries = asked(store, 4, n, 600, True)
+        scores, carried = one.carry(queries, carried)
+        alike(scores, one.score(queries))
 
 
 def test_what_was_read_is_not_read_again() -> None:
