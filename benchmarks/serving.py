@@ -107,6 +107,11 @@ def mixture(users: list[str], items: list[str], seed: int = 7) -> Iterator[Wire]
         yield post("/v1/events", json.dumps({"events": [event]}).encode())
 
 
+def load(port: int, users: list[str], clients: int, seconds: float) -> dict[str, float]:
+    """Figures of a closed loop of `clients` connections."""
+    return closed_loop(port, asks(users), clients, seconds).figures()
+
+
 def _costed(server: Server, work: Callable[[], dict[str, float]]) -> dict[str, float]:
     """Figures, and processor milliseconds of the worker for each request."""
     spent = server.cpu_s()
@@ -119,8 +124,8 @@ def over_http(server: Server, users: list[str], seconds: float) -> dict[str, Any
     closed_loop(server.port, asks(users), 4, 3.0)  # first requests allocate
     found: dict[str, Any] = {"cold_s": round(server.cold_s, 1)}
     port = server.port
-    found["one"] = _costed(server, lambda: closed_loop(port, asks(users), 1, seconds / 2).figures())
-    found["sixteen"] = _costed(server, lambda: closed_loop(port, asks(users), 16, seconds / 2).figures())
+    found["one"] = _costed(server, lambda: load(port, users, 1, seconds / 2))
+    found["sixteen"] = _costed(server, lambda: load(port, users, 16, seconds / 2))
     found["open"] = _costed(server, lambda: open_loop(port, asks(users), RATE, seconds).figures())
     found["capacity"] = capacity(port, asks(users), P99_MS, RATE, max(3.0, seconds / 4))
     return found

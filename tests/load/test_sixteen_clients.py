@@ -8,8 +8,7 @@ import threading
 import pytest
 import uvicorn
 
-from benchmarks.load import closed_loop
-from benchmarks.serving import asks
+from benchmarks.serving import load
 from bento.app import make_app
 from bento.envelope import Envelope
 from components.params import load_params
@@ -26,7 +25,7 @@ def test_sixteen_clients_for_ten_seconds_see_no_error() -> None:
         one.listen(64)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [one]}, daemon=True)
         thread.start()
-        found = closed_loop(one.getsockname()[1], asks(list(champion.row_of)), 16, 10.0).figures()
+        found = load(one.getsockname()[1], list(champion.row_of), 16, 10.0)
         server.should_exit = True
         thread.join(timeout=20)
     assert found["errors"] == 0, found
