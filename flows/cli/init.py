@@ -23,7 +23,13 @@ from flows.environment import prepare
 #: File of a workspace → template. The pipeline has another name there: DVC reads every dvc.yaml below a repository.
 _TEMPLATES = {"dvc.yaml": "pipeline.yaml", "prefect.yaml": "prefect.yaml"}
 _LOOK_ROWS = 1_000_000
-_IGNORED = ".chronotope/\ndata/raw/\ndata/live/\ndata/quarantine/\nreports/data_docs/\nreports/experiments/\nexports/\ncode.json\n"
+_IGNORED = "".join(
+    f"{one}\n"
+    for one in (
+        ".chronotope/", "data/raw/", "data/live/", "data/quarantine/", "reports/data_docs/", "reports/experiments/",
+        "exports/", "code.json",
+    )
+)  # fmt: skip
 
 
 def init(
