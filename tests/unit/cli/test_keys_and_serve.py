@@ -50,17 +50,17 @@ def test_other_machines_are_let_in_only_with_keys_or_in_so_many_words(
     chronotope: Callable[..., Any], promoted: Path, started: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = ("serve", "-w", str(promoted))
-    for host in ("0.0.0.0", "::", "10.0.0.1", "example.org"):  # noqa: S104
+    for host in ("0.0.0.0", "::", "10.0.0.1", "example.org"):
         left = chronotope(*where, "--host", host)
         assert left.code == 2
         assert "chronotope keys new" in left.err
     assert started == []
-    assert chronotope(*where, "--host", "0.0.0.0", "--open").code == 0  # noqa: S104
+    assert chronotope(*where, "--host", "0.0.0.0", "--open").code == 0
     assert os.environ["CHRONOTOPE_OPEN"] == "1"
     monkeypatch.setenv("CHRONOTOPE_OPEN", "")
     assert chronotope(*where, "--host", "127.0.0.1").code == 0
     monkeypatch.setenv("CHRONOTOPE_KEYS", f"shop read {'0' * 64}")
-    assert chronotope(*where, "--host", "0.0.0.0", "--workers", "2").code == 0  # noqa: S104
+    assert chronotope(*where, "--host", "0.0.0.0", "--workers", "2").code == 0
     assert len(started) == 3
     assert os.environ["CHRONOTOPE_WORKERS"] == "2"
 
