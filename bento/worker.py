@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from bento.metrics.metrics import Metrics
 from components.errors import ChronotopeError
 from components.experiments.arms import Arms
 from components.params import Params
+from components.serving.collect import let_go
 from components.serving.live import Live, Taken
 from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
 from components.serving.state.open import open_state
@@ -55,11 +56,20 @@ class Worker:
     closing : set when the service is about to end
     """
 
-    def __init__(self, params: Params, live: Live, watch: Watch, state: State, arms: Arms | None = None) -> None:
+    def __init__(
+        self,
+        params: Params,
+        live: Live,
+        watch: Watch,
+        state: State,
+        arms: Arms | None = None,
+        expire: Callable[[int], int] | None = None,
+    ) -> None:
         self.params, self.policy = params, params.policy
         self.policy_json = params.policy.model_dump_json().encode()
         self.live, self.watch, self.state, self.arms = live, watch, state, arms
         live.beside = arms
+        self._let_go = expire or state.expire
         self.metrics = Metrics()
         self.pulse = Pulse(
             Source(
@@ -114,7 +124,7 @@ class Worker:
         while not self._stop.wait(_EXPIRE_S):
             oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
             try:
-                self.state.expire(int(oldest.timestamp() * 1e6))
+                self._let_go(int(oldest.timestamp() * 1e6))
             except (ChronotopeError, OSError) as error:
                 logger.error("old events cannot be let go just now: %s", type(error).__name__)
 
@@ -145,6 +155,6 @@ def open_worker(root: Path, params: Params) -> Worker:
     watch = Watch(root, params.serving.poll_s)
     state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
     live = Live(watch, state, params)
-    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare))
+    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare), partial(let_go, root, state))
     worker.start()
     return worker
