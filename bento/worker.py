@@ -36,6 +36,12 @@ _INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
 _EXPIRE_S = 3600.0
 
 
+def _experiment(arms: Arms | None) -> dict[str, object]:
+    """Which experiment is under way, for people."""
+    plan = None if arms is None else arms.plan
+    return {"experiment": None if plan is None else {"name": plan.name, "mode": plan.mode}}
+
+
 class Worker:
     """The state of one serving process.
 
@@ -68,7 +74,7 @@ class Worker:
         self.pulse = Pulse(
             Source(
                 item=lambda item_id: item_in(live.champion, item_id),
-                model=lambda: model_of(watch.champion, watch.previous, watch.last_error),
+                model=lambda: model_of(watch.champion, watch.previous, watch.last_error) | _experiment(arms),
                 sizes=state.sizes,
                 timezone=params.events.timezone,
             )
@@ -84,6 +90,8 @@ class Worker:
         self._keeper: threading.Thread | None = None
         live.listeners.append(self.metrics.applied)
         live.listeners.append(self.pulse.applied)
+        if arms is not None:
+            arms.heard = partial(self.pulse.shown, "challenger")
 
     async def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
         """Take records into the live log: here where that is quick, in a thread where it waits or is long."""
