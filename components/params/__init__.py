@@ -26,6 +26,7 @@ from components.params.evolve import (
     SpaceParams,
 )
 from components.params.experiment import ExperimentParams
+from components.params.guard import GuardParams, RateParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
     BaselineParams,
@@ -93,6 +94,7 @@ __all__ = [
     "Fraction",
     "FreshParams",
     "GateParams",
+    "GuardParams",
     "HabitParams",
     "HoursParams",
     "IntRange",
@@ -111,6 +113,7 @@ __all__ = [
     "PrunerParams",
     "Range",
     "RankerParams",
+    "RateParams",
     "RegionParams",
     "RuleParams",
     "SamplerParams",

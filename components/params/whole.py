@@ -12,6 +12,7 @@ from components.errors import ConfigError
 from components.params.data import EventParams, FeatureParams, SimulationParams, ValidationParams, WindowParams
 from components.params.evolve import EvolveParams
 from components.params.experiment import ExperimentParams
+from components.params.guard import GuardParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
 from components.params.live import LiveParams
@@ -42,6 +43,7 @@ class Params(Section):
     policy: PolicyParams
     serving: ServingParams
     live: LiveParams
+    guard: GuardParams
     experiment: ExperimentParams
     update: UpdateParams
     evolve: EvolveParams

@@ -6,12 +6,15 @@ import typer
 
 from flows.cli import (
     benchmark,
+    collect,
     compress,
+    consume,
     doctor,
     evolve,
     experiment,
     explain,
     init,
+    keys,
     pipeline,
     promotion,
     replay,
@@ -33,6 +36,8 @@ app = typer.Typer(
 app.command()(init.init)
 app.command()(run.run)
 app.command()(update.update)
+app.command()(collect.collect)
+app.command()(consume.consume)
 app.command()(pipeline.ingest)
 app.command()(pipeline.validate)
 app.command()(pipeline.features)
@@ -46,6 +51,7 @@ app.command()(promotion.rollback)
 app.command()(promotion.history)
 app.add_typer(experiment.app)
 app.command()(serve.serve)
+app.add_typer(keys.keys, name="keys")
 app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
