@@ -152,19 +152,16 @@ class _Run:
 
     def _draws(self, name: str) -> bool:
         training = self.params.training
-        if any(
-            one in training.rankers and training.rankers[one].method == "trees"
-            for one in {name, *_behind(name, self.params)}
-        ):
+        trees = {one for one, ranker in training.rankers.items() if ranker.method == "trees"}
+        if trees & {name, *_behind(name, self.params)}:
             return True
         parts, models = _behind(name, self.params) or {name}, training.models
         networks = {part for part, one in models.items() if one.kind == "network"} | set(training.compressed)
         return any(part in networks for part in parts) or ":" in name
 
     def _is_part(self, name: str) -> bool:
-        """Whether others may be made of it: saved before it is judged, which teaches it."""
-        training = self.params.training
-        return not _parts(name, self.params) or any(name in one.parts for one in training.ensembles.values())
+        """Whether others may be made of it: it is saved before it is judged, which teaches it."""
+        return name != "blend" and name not in self.params.training.ensembles
 
     def _folder(self, name: str, seed: int) -> Path:
         key = digest_of([self.digest, self.code, self.protocol.record(), params_behind(self.params, name), name, seed])
