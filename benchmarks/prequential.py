@@ -1,6 +1,6 @@
 """What a live state is worth: every event of the test window predicted before it is sent, live against frozen.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.prequential --data DIR [--models memory] [--users N] [--json OUT]
+    OMP_NUM_THREADS=1 python -m benchmarks.prequential --data DIR [--models NAMES] [--users N] [--json OUT]
 
 DIR holds `foursquare-nyc` and `ml-100k`. Temporal windows; the model is fitted on train and tune (a blend on the blend
 window too), told of everything before the test window, and packed. Then the test window goes through the live path,
@@ -16,7 +16,7 @@ import datetime as dt
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,14 @@ LOGS: Mapping[str, Mapping[str, Any]] = {
         "test": "foursquare-nyc/val.csv.gz",
         "params": "benchmarks/configs/nyc.yaml",
         "seen": "kept",
+        "models": ("memory",),
     },
     "MovieLens 100K": {
         "source": "recbole",
         "path": "ml-100k",
         "params": "benchmarks/configs/ml100k.yaml",
         "seen": "filtered",
+        "models": ("memory", "gru"),
     },
 }
 
@@ -63,21 +65,22 @@ def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", default="memory", help="of the benchmark's params, separated by commas")
+    parser.add_argument("--models", help="of the benchmark's params, separated by commas; default: those of the log")
     parser.add_argument("--logs", default=",".join(LOGS), help="names, separated by commas")
     parser.add_argument("--users", type=int, help="replay so many users, drawn once")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    rows = [
-        row for name in args.logs.split(",") for row in measured(name, args.data, args.models.split(","), args.users)
-    ]
+    rows = []
+    for name in args.logs.split(","):
+        models = args.models.split(",") if args.models else LOGS[name]["models"]
+        rows += measured(name, args.data, models, args.users)
     record = {"target_time": "hidden", "rows": rows}
     print(json.dumps(record, indent=2))
     if args.json:
         write_json(args.json, record)
 
 
-def measured(log: str, data: Path, models: list[str], users: int | None) -> list[dict[str, Any]]:
+def measured(log: str, data: Path, models: Sequence[str], users: int | None) -> list[dict[str, Any]]:
     """One row for each model on one log."""
     told = LOGS[log]
     paths = {name: data / told[name] for name in ("path", "train", "test") if name in told}

@@ -1,158 +1,219 @@
-"""Latency and throughput of the service: closed-loop HTTP clients, and the same questions inside one process.
+"""Speed of live answers: in one process by kind of champion, over HTTP under load, through a swap, and for long.
 
-    python -m benchmarks.serving --workspace DIR [--clients 16 --seconds 20] [--json OUT]
+    python -m benchmarks.serving [--workspace DIR] [--parts process,http,swap,soak] [--servers bentoml,bare]
+        [--kinds memory,transformer,gate,ranker] [--seconds 20] [--json OUT]
 
-Starts `bentoml serve` for the workspace on a free port, asks known users in turn from 16 connections and then from
-one, each asking again as soon as it is answered, and ends it. Percentiles are of whole requests in milliseconds; the
-clients share the machine with the service. Prints one JSON object with the load average before and after.
+Without a workspace one is made (catalogue 10,000, histories of 200; `benchmarks/champions.py`), which takes minutes
+once: `--made DIR` keeps it. In process, each kind is asked of users who were asked before (`again`), after each one
+event of theirs (`event`), and for the first time (`first`), with processor time of the thread beside wall time, since a
+shared machine makes the wall time that of its neighbours. Over HTTP an open loop of 200 requests a second is timed from
+when each was due; capacity is the largest rate with p99 at most 25 ms and no error. Clients share the machine with the
+service; `cpu_ms` is processor time of the worker for each request. Prints one JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import itertools
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-PACKAGES = Path(__file__).resolve().parents[1]
-START_S = 180.0
+from benchmarks.champions import EVENTS, HISTORY, KINDS, USERS, champion_of, make, promote
+from benchmarks.load import Wire, capacity, closed_loop, in_turns, open_loop, post
+from benchmarks.machine import machine
+from benchmarks.servers import Server, served
+from components.serving.answer import answer
+from components.serving.champion import Champion
+from components.serving.question import Question
+from components.workspace import Workspace
+
+P99_MS, RATE = 25.0, 200.0
+_ASKED = 40  # users who are asked in turn
+_SWAP_AT = 0.5
 
 
-@contextmanager
-def served(*what: str, environment: dict[str, str], log: Path) -> Iterator[int]:
-    """`bentoml serve` in a process group of its own until it is ready; its port on loopback."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = int(one.getsockname()[1])
-    command = [str(Path(sys.executable).parent / "bentoml"), "serve", *what, "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=PACKAGES, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+def question(user: str, moment: dt.datetime) -> Question:
+    """A plain one."""
+    return Question(
+        user_id=user, history=None, time=moment, utc_offset_min=None, latitude=None, longitude=None, k=10, seen=True,
+        categories=None, radius_km=None, max_price=None,
+    )  # fmt: skip
+
+
+def _percentiles(work: Callable[[int], object], times: int) -> dict[str, float]:
+    """Milliseconds of wall and of this thread's processor: median and 99th percentile."""
+    wall, own = np.empty(times), np.empty(times)
+    for n in range(times):
+        begin, spent = time.perf_counter(), time.thread_time()
+        work(n)
+        own[n], wall[n] = time.thread_time() - spent, time.perf_counter() - begin
+    found = {"": wall, "cpu_": own}
+    return {
+        f"{name}p{p}_ms": round(float(np.percentile(of, p)) * 1e3, 3) for name, of in found.items() for p in (50, 99)
+    }
+
+
+def in_process(champion: Champion, times: int) -> dict[str, dict[str, float]]:
+    """Figures of `answer()` for one champion: asked again, after one event, for the first time."""
+    users = list(champion.row_of)
+    store, row_of = champion.artifact.histories, champion.row_of
+    later = dt.datetime.fromtimestamp(int(np.max(store["time_s"])) + 3600, dt.UTC)
+
+    def after(user: str, n: int) -> Question:
+        at = int(store.offsets[row_of[user]]) + n
+        return question(user, dt.datetime.fromtimestamp(int(store["time_s"][at]) + 1, dt.UTC))
+
+    asked, begin = users[:_ASKED], HISTORY - 1 - times // _ASKED
+    for user in asked:
+        answer(champion, after(user, begin))
+    found = {
+        "event": _percentiles(
+            lambda n: answer(champion, after(asked[n % _ASKED], begin + 1 + n // _ASKED)), times // _ASKED * _ASKED
         )
-    try:
-        deadline = time.monotonic() + START_S
-        while not asyncio.run(_ready(port)):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the service did not start: {log.read_text()[-2000:]}")
-            time.sleep(0.5)
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    }
+    for user in asked:
+        answer(champion, question(user, later))
+    found["again"] = _percentiles(lambda n: answer(champion, question(asked[n % _ASKED], later)), times)
+    rest = users[_ASKED:]
+    found["first"] = _percentiles(lambda n: answer(champion, question(rest[n], later)), min(times, len(rest)))
+    return found
 
 
-async def _ready(port: int) -> bool:
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.write(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-    try:
-        found = await asyncio.wait_for(reader.read(64), 5)
-    except TimeoutError:
-        return False
-    finally:
-        writer.close()
-    return found.startswith(b"HTTP/1.1 200")
+def asks(users: list[str]) -> Iterator[Wire]:
+    """Requests of users in turn, without end."""
+    return in_turns([post("/v1/predict", json.dumps({"user_id": user, "k": 10}).encode()) for user in users])
 
 
-async def _client(port: int, users: Iterator[str], until: float, times: list[float], bad: list[str]) -> None:
-    """One connection, kept open: ask, read the answer to its end, ask again."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until:
-        body = json.dumps({"user_id": next(users), "k": 10}).encode()
-        head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        begin = time.perf_counter()
-        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answer.split(b"content-length:")[1].split(b"\r\n")[0])
-        found = json.loads(await reader.readexactly(length))
-        times.append(time.perf_counter() - begin)
-        status = answer.split(b" ", 2)[1]
-        if status != b"200" or len(found["items"]) != 10:
-            bad.append(status.decode())
-    writer.close()
-
-
-def figures(times: list[float], seconds: float) -> dict[str, float]:
-    """Percentiles in milliseconds, and requests per second."""
-    p50, p99 = np.percentile(np.array(times) * 1e3, [50, 99])
-    return {"p50_ms": round(float(p50), 1), "p99_ms": round(float(p99), 1), "per_s": round(len(times) / seconds, 1)}
+def mixture(users: list[str], items: list[str], seed: int = 7) -> Iterator[Wire]:
+    """Seven predictions to three events, in random order."""
+    rng = np.random.default_rng(seed)
+    predictions, number = asks(users), itertools.count()
+    while True:
+        if rng.random() < 0.7:
+            yield next(predictions)
+            continue
+        event = {
+            "user_id": users[rng.integers(len(users))], "item_id": items[rng.integers(len(items))], "action": "view",
+            "timestamp": dt.datetime.now(dt.UTC).isoformat(), "event_id": f"soak-{next(number)}",
+        }  # fmt: skip
+        yield post("/v1/events", json.dumps({"events": [event]}).encode())
 
 
 def load(port: int, users: list[str], clients: int, seconds: float) -> dict[str, float]:
-    """Closed loop of `clients` connections for `seconds`: requests, errors, percentiles and rate."""
-    times: list[float] = []
-    bad: list[str] = []
-
-    async def all_of_them() -> list[BaseException | None]:
-        until, turns = time.perf_counter() + seconds, itertools.cycle(users)
-        work = (_client(port, turns, until, times, bad) for _ in range(clients))
-        return await asyncio.gather(*work, return_exceptions=True)
-
-    begin = time.perf_counter()
-    broken = [one for one in asyncio.run(all_of_them()) if one is not None]
-    counts = {"clients": clients, "requests": len(times), "errors": len(bad) + len(broken)}
-    return counts | figures(times, time.perf_counter() - begin)
+    """Figures of a closed loop of `clients` connections."""
+    return closed_loop(port, asks(users), clients, seconds).figures()
 
 
-def in_process(root: Path, questions: int = 300) -> tuple[list[str], dict[str, float]]:
-    """Known users, and percentiles of `answer()` without HTTP."""
+def _costed(server: Server, work: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Figures, and processor milliseconds of the worker for each request."""
+    spent = server.cpu_s()
+    found = work()
+    return found | {"cpu_ms": round((server.cpu_s() - spent) * 1e3 / max(found["requests"], 1), 2)}
+
+
+def over_http(server: Server, users: list[str], seconds: float) -> dict[str, Any]:
+    """One client, sixteen in a closed loop, an open loop of RATE a second, and capacity."""
+    closed_loop(server.port, asks(users), 4, 3.0)  # first requests allocate
+    found: dict[str, Any] = {"cold_s": round(server.cold_s, 1)}
+    port = server.port
+    found["one"] = _costed(server, lambda: load(port, users, 1, seconds / 2))
+    found["sixteen"] = _costed(server, lambda: load(port, users, 16, seconds / 2))
+    found["open"] = _costed(server, lambda: open_loop(port, asks(users), RATE, seconds).figures())
+    found["capacity"] = capacity(port, asks(users), P99_MS, RATE, max(3.0, seconds / 4))
+    return found
+
+
+def through_swap(server: Server, root: Path, kind: str, users: list[str], seconds: float) -> dict[str, Any]:
+    """An open loop with a promotion in its middle: before, and from then on."""
+    at = _SWAP_AT * seconds
+    timer = threading.Timer(at, promote, (root, kind))
+    timer.start()
+    heard = open_loop(server.port, asks(users), RATE / 2, seconds)
+    timer.join()
+    due, ms = np.array(heard.due), np.array(heard.times) * 1e3
+    p99 = {
+        name: round(float(np.percentile(ms[part], 99)), 2)
+        for name, part in (("before", due < at), ("during", due >= at))
+    }
+    return {"per_s": RATE / 2, "errors": len(heard.bad), **{f"p99_ms_{name}": one for name, one in p99.items()}}
+
+
+def soak(server: Server, users: list[str], items: list[str], seconds: float) -> dict[str, Any]:
+    """The mixture in an open loop, and how the worker's memory grows: MB at the end of each tenth."""
+    rss = [server.rss_mb()]
+    heard = []
+    wires = mixture(users, items)
+    for _ in range(10):
+        heard.append(open_loop(server.port, wires, RATE / 2, seconds / 10))
+        rss.append(server.rss_mb())
+    times = np.concatenate([one.times for one in heard]) * 1e3
+    slope = np.polyfit(np.arange(len(rss) - 5) * seconds / 10 / 3600, rss[5:], 1)[0]
+    return {
+        "requests": int(sum(len(one.times) + len(one.bad) for one in heard)),
+        "errors": sum(len(one.bad) for one in heard),
+        "p50_ms": round(float(np.percentile(times, 50)), 2),
+        "p99_ms": round(float(np.percentile(times, 99)), 2),
+        "rss_mb": [round(one, 1) for one in rss],
+        "rss_mb_per_hour_second_half": round(float(slope), 1),
+        "seconds": seconds,
+    }
+
+
+def measured(root: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Everything that is asked for."""
     import torch
 
-    from components.serving.answer import answer
-    from components.serving.question import Question
-    from components.serving.watch import Watch
-
     torch.set_num_threads(1)  # as the service does
-    champion = Watch(root, 1.0).champion
-    users, times = list(champion.row_of), []
-    for user in itertools.islice(itertools.cycle(users), questions):
-        question = Question(
-            user_id=user, history=None, time=dt.datetime.now(dt.UTC), utc_offset_min=None, latitude=None,
-            longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
-        )  # fmt: skip
-        begin = time.perf_counter()
-        answer(champion, question)
-        times.append(time.perf_counter() - begin)
-    return users, figures(times, sum(times))
+    parts, kinds = args.parts.split(","), args.kinds.split(",")
+    users, items = [f"user{n:05d}" for n in range(USERS)], [f"item{n:05d}" for n in range(0, 10_000, 97)]
+    record: dict[str, Any] = {"machine": machine(), "events": EVENTS}
+    if "process" in parts:
+        record["process"] = {kind: in_process(champion_of(root, kind), args.times) for kind in kinds}
+    log = root / "serving-benchmark.log"
+    for server_kind in args.servers.split(",") if {"http", "swap", "soak"} & set(parts) else []:
+        of: dict[str, Any] = {}
+        for kind in kinds if "http" in parts else []:
+            promote(root, kind)
+            with served(server_kind, root, log) as server:
+                of[kind] = over_http(server, users, args.seconds)
+        if {"swap", "soak"} & set(parts):
+            promote(root, kinds[0])
+            with served(server_kind, root, log) as server:
+                closed_loop(server.port, asks(users), 4, 3.0)
+                if "swap" in parts:
+                    of["swap"] = through_swap(server, root, kinds[-1], users, max(20.0, args.seconds))
+                if "soak" in parts:
+                    of["soak"] = soak(server, users, items, args.soak)
+        record[server_kind] = of
+    record["load_after"] = machine()["load_average"]
+    return record
 
 
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workspace", type=Path, default=Path(), help="a workspace with a champion")
-    parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--made", type=Path, help="where the workspace to be measured is made, and kept")
+    parser.add_argument("--parts", default="process,http,swap,soak")
+    parser.add_argument("--servers", default="bentoml,bare")
+    parser.add_argument("--kinds", default="memory,transformer,gate,ranker", help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--times", type=int, default=400, help="questions in process, of each sort")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each load")
+    parser.add_argument("--soak", type=float, default=120.0, help="seconds of the mixture")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    root = args.workspace.resolve()
-    before = [round(one, 1) for one in os.getloadavg()]
-    users, alone = in_process(root)
-    environment = os.environ | {"CHRONOTOPE_WORKSPACE": str(root), "BENTOML_DO_NOT_TRACK": "True"}
-    log = root / ".chronotope" / "serving-benchmark.log"
-    with served("bento.service:Chronotope", environment=environment, log=log) as port:
-        load(port, users, 1, 1.0)  # first requests import and allocate
-        many = load(port, users, args.clients, args.seconds)
-        one = load(port, users, 1, args.seconds / 2)
-    after = [round(one, 1) for one in os.getloadavg()]
-    record = {"http": many, "http_alone": one, "answer": alone, "load_before": before, "load_after": after}
+    with tempfile.TemporaryDirectory() as folder:
+        root = (args.made or Path(folder) / "workspace").resolve()
+        make(root)
+        Workspace(root).promotions.mkdir(exist_ok=True)
+        record = measured(root, args)
     print(json.dumps(record))
     if args.json:
         args.json.write_text(json.dumps(record, indent=2) + "\n")

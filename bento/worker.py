@@ -10,8 +10,9 @@ import datetime as dt
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bento.metrics.metrics import Metrics
 from components.errors import ChronotopeError
 from components.experiments.arms import Arms
 from components.params import Params
+from components.serving.collect import let_go
 from components.serving.live import Live, Taken
 from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
 from components.serving.state.open import open_state
@@ -32,6 +34,12 @@ STATE = "CHRONOTOPE_STATE"
 _ON_THE_LOOP = 20  # records that are taken without handing them to a thread
 _INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
 _EXPIRE_S = 3600.0
+
+
+def _experiment(arms: Arms | None) -> dict[str, object]:
+    """Which experiment is under way, for people."""
+    plan = None if arms is None else arms.plan
+    return {"experiment": None if plan is None else {"name": plan.name, "mode": plan.mode}}
 
 
 class Worker:
@@ -48,16 +56,25 @@ class Worker:
     closing : set when the service is about to end
     """
 
-    def __init__(self, params: Params, live: Live, watch: Watch, state: State, arms: Arms | None = None) -> None:
+    def __init__(
+        self,
+        params: Params,
+        live: Live,
+        watch: Watch,
+        state: State,
+        arms: Arms | None = None,
+        expire: Callable[[int], int] | None = None,
+    ) -> None:
         self.params, self.policy = params, params.policy
         self.policy_json = params.policy.model_dump_json().encode()
         self.live, self.watch, self.state, self.arms = live, watch, state, arms
         live.beside = arms
+        self._let_go = expire or state.expire
         self.metrics = Metrics()
         self.pulse = Pulse(
             Source(
                 item=lambda item_id: item_in(live.champion, item_id),
-                model=lambda: model_of(watch.champion, watch.previous, watch.last_error),
+                model=lambda: model_of(watch.champion, watch.previous, watch.last_error) | _experiment(arms),
                 sizes=state.sizes,
                 timezone=params.events.timezone,
             )
@@ -73,6 +90,8 @@ class Worker:
         self._keeper: threading.Thread | None = None
         live.listeners.append(self.metrics.applied)
         live.listeners.append(self.pulse.applied)
+        if arms is not None:
+            arms.heard = partial(self.pulse.shown, "challenger")
 
     async def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
         """Take records into the live log: here where that is quick, in a thread where it waits or is long."""
@@ -105,7 +124,7 @@ class Worker:
         while not self._stop.wait(_EXPIRE_S):
             oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
             try:
-                self.state.expire(int(oldest.timestamp() * 1e6))
+                self._let_go(int(oldest.timestamp() * 1e6))
             except (ChronotopeError, OSError) as error:
                 logger.error("old events cannot be let go just now: %s", type(error).__name__)
 
@@ -136,6 +155,6 @@ def open_worker(root: Path, params: Params) -> Worker:
     watch = Watch(root, params.serving.poll_s)
     state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
     live = Live(watch, state, params)
-    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare))
+    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare), partial(let_go, root, state))
     worker.start()
     return worker

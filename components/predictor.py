@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,6 +172,49 @@ class NoTracker:
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         return
+
+
+class Carries(Protocol):
+    """A predictor that need not read a history again: it goes on from what it made of the same user's last query.
+
+    What is carried is its own affair, is never changed, and need not be trusted: an answer rests on the query alone.
+    """
+
+    def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
+        """Answer one query as `score` does, up to float32 rounding.
+
+        Parameters
+        ----------
+        queries : one
+        carried : what the answer to an earlier query gave, of any user; None: nothing
+
+        Returns
+        -------
+        The scores, and what the next query of this user may be handed.
+        """
+        ...
+
+
+def carries(part: object) -> TypeGuard[Carries]:
+    """Whether a predictor carries; quicker than Python's own check of protocols."""
+    return callable(getattr(part, "carry", None))
+
+
+class Going:
+    """A predictor that carries, as one that scores: for those who ask their parts.
+
+    Attributes
+    ----------
+    carried : what it was handed, then what its last answer gave
+    """
+
+    def __init__(self, part: Carries, carried: Any) -> None:
+        self._part, self.carried = part, carried
+
+    def score(self, queries: Queries) -> Scores:
+        """Answer one query, going on from what is carried."""
+        scores, self.carried = self._part.carry(queries, self.carried)
+        return scores
 
 
 @runtime_checkable

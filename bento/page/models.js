@@ -27,11 +27,14 @@ export function show(live, window) {
     rows.length
       ? h('ul', { class: 'arms' }, ...rows.map((arm) => armed(arm, window, most)))
       : h('p', { class: 'empty' }, 'No list was followed by an event yet.'),
-    ...(rows.length === 1 ? [h('p', { class: 'soft' }, 'There is no challenger in the shadow or in a test just now.')] : []),
+    h('p', { class: 'soft' }, underWay(live.model.experiment)),
     h('h2', {}, 'In production'),
     facts(live),
   )
 }
+
+const MODES = { shadow: 'the challenger answers silently', ab: 'each user has an arm' }
+const underWay = (one) => (one ? `Experiment ${one.name}: ${MODES[one.mode] || one.mode}.` : 'There is no experiment under way.')
 
 function armed(arm, window, most) {
   const [hits, asked] = [arm.hits[window], arm.asked[window]]

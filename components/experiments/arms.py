@@ -28,7 +28,7 @@ from components.experiments.exposure import Evidence, impressions
 from components.experiments.log import Active, Follow
 from components.experiments.plan import Arm, Plan
 from components.experiments.results import results
-from components.experiments.silent import Silent
+from components.experiments.silent import Heard, Silent
 from components.experiments.switch import switch_off
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question
@@ -69,6 +69,7 @@ class Arms:
 
     Attributes
     ----------
+    heard : told of each list that a silent challenger makes, and whose
     error : why this worker does not take part in the experiment under way; None: it does, or there is none
     counts : answers by (arm, model that answered), and "failed", "unlogged"
     """
@@ -87,6 +88,7 @@ class Arms:
         self._refused: int | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.heard: Heard = lambda *_: None
         self.error: str | None = None
         self.counts: Counter[str] = Counter()
 
@@ -202,7 +204,7 @@ class Arms:
         silent = None
         if plan.mode == "shadow":
             folder = Workspace(self._root).shadows / plan.name
-            silent = Silent(folder, plan.settings.waiting, plan.settings.k)
+            silent = Silent(folder, plan.settings.waiting, plan.settings.k, lambda *told: self.heard(*told))
         self._trial = _Trial(under_way, challenger, Evidence(plan), silent)
         logger.info("experiment %s: %s beside the champion, %s", plan.name, plan.challenger[:12], plan.mode)
         return True

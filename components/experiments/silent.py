@@ -24,6 +24,7 @@ from components.serving.question import Answer
 from components.workspace import hold_file
 
 logger = logging.getLogger(__name__)
+Heard = Callable[[str, Sequence[str]], object]
 _ROWS = 200  # of a file
 _CLOSE_S = 10.0
 _IDLE_S = 2.0  # after so long without a question, what is held is written
@@ -79,14 +80,15 @@ class Silent:
     folder : where pairs are kept
     waiting : questions that may wait
     k : items of each list that are kept
+    heard : told of each list of the challenger's, and whose
 
     Attributes
     ----------
     asked, left_out, failed : questions that were answered, did not fit, and broke the challenger
     """
 
-    def __init__(self, folder: Path, waiting: int, k: int) -> None:
-        self._folder, self._k = folder, k
+    def __init__(self, folder: Path, waiting: int, k: int, heard: Heard = lambda *_: None) -> None:
+        self._folder, self._k, self._heard = folder, k, heard
         self._queue: queue.Queue[tuple[str, int, Answer, Callable[[], Answer]] | None] = queue.Queue(waiting)
         self._held: list[Pair] = []
         self._lock = threading.Lock()
@@ -136,6 +138,7 @@ class Silent:
             self.failed += 1
             logger.warning("the silent challenger failed: %s: %s", type(error).__name__, error)
             return
+        self._heard(user_id, self._ids(found))
         with self._lock:
             self._held.append(Pair(user_id, time_us, self._ids(shown), self._ids(found)))
             full = len(self._held) >= _ROWS

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
-from components.memory.ask import Ask, Bools, Events, Floats
+from components.memory import loops
+from components.memory.ask import Ask, Events, Floats
 from components.memory.counter import checked
 
 PARTS = ("everybody", "after the last action", "own", "own after the last action")
@@ -43,26 +44,7 @@ class ActionCounts:
         everybody[: UNKNOWN + 1] = 0.0
         everybody /= everybody.sum()
         action = ask.column("action").astype(np.int64)
-        last = np.zeros(ask.size, np.int64)
-        last[ask.query] = action  # of equal indices the last is kept: the newest
-        follows: Bools = np.zeros(len(action), bool)
-        follows[1:] = (ask.query[1:] == ask.query[:-1]) & (action[:-1] == last[ask.query[:-1]])
-        shared = np.broadcast_to(everybody, (ask.size, self.n_actions))
-        step = np.where((last > UNKNOWN)[:, None], self.step[last], 0.0)
-        after = self._smooth(step, shared)
-        own = self._smooth(self._by_query(ask, action, np.ones(len(action), bool)), shared)
-        return np.stack([shared, after, own, self._smooth(self._by_query(ask, action, follows), after)])
-
-    def _by_query(self, ask: Ask, action: NDArray[np.int64], use: Bools) -> Floats:
-        key = ask.query[use] * self.n_actions + action[use]
-        return (
-            np.bincount(key, minlength=ask.size * self.n_actions).reshape(ask.size, self.n_actions).astype(np.float64)
-        )
-
-    def _smooth(self, count: Floats, base: Floats) -> Floats:
-        count = np.maximum(count, 0.0)
-        count[:, : UNKNOWN + 1] = 0.0
-        return (count + self.prior * base) / (count.sum(axis=1, keepdims=True) + self.prior)
+        return loops.action_parts(ask.edges, action, everybody, self.step, self.prior, UNKNOWN)
 
     def merge(self, other: Self) -> None:
         """Add what another has counted."""

@@ -32,6 +32,12 @@ def weekend(time_s: NDArray[np.integer], utc_offset_min: NDArray[np.integer]) ->
     return ((time_s + 60 * utc_offset_min.astype(np.int64)) // DAY_S + 3) % 7 >= 5
 
 
+def unit_vectors(latitude: Floats, longitude: Floats) -> Floats:
+    """(n, 3) points on the unit sphere of places (n,) in degrees; NaN stays NaN."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
 @dataclass(frozen=True)
 class Ask:
     """B queries and the n events of their histories (the newest `max_history` of each), oldest first.
@@ -55,8 +61,12 @@ class Ask:
         return len(self.queries)
 
     def column(self, name: str) -> NDArray:
-        """(n,) a column of the store over the gathered events."""
-        return np.asarray(self.queries.store[name][self.row])
+        """(n,) a column of the store over the gathered events; of one query it is a view."""
+        column = np.asarray(self.queries.store[name])
+        if self.size == 1:
+            stop = int(self.queries.stop[0])
+            return column[stop - int(self.length[0]) : stop]
+        return column[self.row]
 
     @cached_property
     def length(self) -> Ints:
@@ -100,13 +110,6 @@ class Ask:
         return local_hour(self.queries.time_s, self.queries.utc_offset_min)
 
     @cached_property
-    def is_last(self) -> Bools:
-        """(n,) whether the event is the newest of its query."""
-        mask = np.zeros(len(self.query), bool)
-        mask[self.edges[1:][self.length > 0] - 1] = True
-        return mask
-
-    @cached_property
     def known(self) -> Ints:
         """(m,) positions among the n events of those with a known item."""
         return np.flatnonzero(self.item > UNKNOWN)
@@ -120,6 +123,16 @@ class Ask:
     def item_code(self) -> Ints:
         """(m,) item of each known event."""
         return self.item[self.known]
+
+    @cached_property
+    def item_age_d(self) -> Floats:
+        """(m,) days from each known event to the request, at least 0."""
+        return self.age_d[self.known]
+
+    @cached_property
+    def here(self) -> Floats:
+        """(B, 3) `place` on the unit sphere."""
+        return unit_vectors(self.place[:, 0], self.place[:, 1])
 
     @cached_property
     def last_item(self) -> Ints:
@@ -137,14 +150,6 @@ class Ask:
         here[self.query[located]] = np.stack([latitude[located], longitude[located]], axis=1)
         asked = np.stack([self.queries.latitude, self.queries.longitude], axis=1).astype(np.float64)
         return np.where(np.isnan(asked).any(axis=1, keepdims=True), here, asked)
-
-    def sum_by_query(self, values: NDArray) -> NDArray:
-        """(B, c) sums of values (n, c) over each query's events."""
-        sums = np.zeros((self.size, values.shape[1]))
-        full = np.flatnonzero(self.length > 0)
-        if full.size:
-            sums[full] = np.add.reduceat(values, self.edges[full], axis=0)
-        return sums
 
 
 @dataclass(frozen=True)

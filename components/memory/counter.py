@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
-from components.memory.ask import Ask, Events, Floats
+from components.memory import loops
+from components.memory.ask import Ask, Events, Floats, unit_vectors
 from components.memory.share import Share
 from components.params import MemoryParams
 
@@ -72,12 +73,6 @@ class World:
         return np.flatnonzero(self.nowhere_mask)
 
 
-def unit_vectors(latitude: Floats, longitude: Floats) -> Floats:
-    """(n, 3) points on the unit sphere of places (n,) in degrees; NaN stays NaN."""
-    lat, lon = np.radians(latitude), np.radians(longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-
-
 @dataclass(frozen=True)
 class Popularity:
     """How often each item was met.
@@ -90,6 +85,11 @@ class Popularity:
 
     count: Floats
     share: Floats
+
+    @cached_property
+    def plus_one(self) -> NDArray[np.float32]:
+        """(V,) count + 1."""
+        return (self.count + 1).astype(np.float32)
 
 
 class Counter(ABC):
@@ -140,8 +140,7 @@ class Counter(ABC):
 
     def decay(self, age_d: Floats) -> Floats:
         """(n,) weight of events of an age: 2^(-age / half_life_days), or 1 without that option."""
-        half_life = self.options.get("half_life_days")
-        return np.ones(len(age_d)) if half_life is None else np.exp2(-age_d / half_life)
+        return loops.aged(age_d, self.options.get("half_life_days", np.inf))
 
 
 def checked(array: NDArray, shape: tuple[int, ...], where: str) -> Floats:

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from components.memory import loops
 from components.memory.ask import Ask, Events, Floats, Ints
 from components.memory.counter import checked
 
@@ -79,8 +80,12 @@ class GapCounts:
         Read from a table of log-pauses in steps of 1 / TABLE. Membership supposes that components are met equally
         often: if it depended on what was counted before, the order of updates would matter.
         """
+        return self._table[self._place(gap_s)]
+
+    def _place(self, gap_s: Ints) -> Ints:
+        """(n,) row of the table of each pause; the last where there is none."""
         place = np.minimum(np.log1p(np.maximum(gap_s, 0).astype(np.float64)) * TABLE, len(self._table) - 2)
-        return self._table[np.where(gap_s >= 0, place.astype(np.int64), -1)]
+        return np.where(gap_s >= 0, place.astype(np.int64), len(self._table) - 1)
 
     @cached_property
     def _table(self) -> Floats:
@@ -97,16 +102,8 @@ class GapCounts:
     def parts(self, ask: Ask) -> Floats:
         """(3, B, C) weights of the components, in the order of PARTS."""
         everybody = (np.maximum(self.count, 0.0) + 1.0) / (np.maximum(self.count, 0.0) + 1.0).sum()
-        gap_s = ask.column("gap_s").astype(np.int64)
-        member = self._member(gap_s)
-        last = np.zeros((ask.size, len(self.mean)))
-        last[ask.query[ask.is_last]] = member[ask.is_last]
-        step = np.maximum(self.step, 0.0) + self.prior * everybody
-        after = last @ (step / step.sum(axis=1, keepdims=True))
-        after = after + (1.0 - last.sum(axis=1, keepdims=True)) * everybody
-        own = ask.sum_by_query(member)
-        own = (own + self.prior * after) / (own.sum(axis=1, keepdims=True) + self.prior)
-        return np.stack([np.broadcast_to(everybody, after.shape), after, own])
+        place = self._place(ask.column("gap_s").astype(np.int64))
+        return loops.gap_parts(ask.edges, place, self._table, everybody, self.step, self.prior)
 
     def density(self, parts: Floats, gap_s: Ints) -> Floats:
         """(B, 3) density of log(gap_s + 1) at the pauses (B,) under each part."""

@@ -6,9 +6,8 @@ forgotten history leaves nothing behind. Reference: research/spatiotemporal.md Â
 
 from __future__ import annotations
 
-import numpy as np
-
-from components.memory.ask import Ask, local_hour, weekend
+from components.memory import loops
+from components.memory.ask import Ask, weekend
 from components.memory.counter import Counter, Popularity
 from components.memory.share import Share, habit_share
 
@@ -20,7 +19,7 @@ class Frequency(Counter):
     optional = frozenset({"half_life_days"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        return habit_share(ask, self.decay(ask.age_d[ask.known]), self.world.prior)
+        return habit_share(ask, self.decay(ask.item_age_d), self.world.prior)
 
 
 class Hour(Counter):
@@ -35,14 +34,13 @@ class Hour(Counter):
     optional = frozenset({"half_life_days"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        time_s = ask.time_s[ask.known]
-        offset = ask.column("utc_offset_min")[ask.known]
-        away = np.abs(local_hour(time_s, offset) - ask.hour[ask.item_query])
-        weight = self.decay(ask.age_d[ask.known])
-        weight = weight * np.exp(-0.5 * (np.minimum(away, 24 - away) / self.options["sigma_h"]) ** 2)
+        weight = self.decay(ask.item_age_d)
         asked = weekend(ask.queries.time_s, ask.queries.utc_offset_min)
-        same = weekend(time_s, offset) == asked[ask.item_query]
-        return habit_share(ask, np.where(same, weight, weight * self.options["weekend_match"]), self.world.prior)
+        loops.at_hour(
+            weight, ask.item_query, ask.time_s[ask.known], ask.column("utc_offset_min")[ask.known], ask.hour, asked,
+            self.options["sigma_h"], self.options["weekend_match"],
+        )  # fmt: skip
+        return habit_share(ask, weight, self.world.prior)
 
 
 class Trajectory(Counter):
@@ -52,9 +50,5 @@ class Trajectory(Counter):
     required = frozenset({"decay"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        session = ask.column("session")
-        current = np.full(ask.size, -1, session.dtype)
-        current[ask.query] = session  # of equal indices the last is kept: the newest
-        steps = ask.edges[1:][ask.query] - 1 - np.arange(len(ask.query))
-        weight = np.where(session == current[ask.query], np.power(self.options["decay"], steps), 0.0)
+        weight = loops.in_last_session(ask.edges, ask.column("session"), self.options["decay"])
         return habit_share(ask, weight[ask.known], self.world.prior)

@@ -7,11 +7,14 @@ Reference: research/spatiotemporal.md §2.6 (near, gravity, ufreq·exp(-d/s)).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from components.memory.ask import Ask
-from components.memory.counter import EARTH_KM, Counter, Popularity, World, unit_vectors
+from components.memory import loops
+from components.memory.ask import Ask, Floats
+from components.memory.counter import EARTH_KM, Counter, Popularity, World
 from components.memory.popular import AtThisHour
 from components.memory.share import Share, dense_share, habit_share
 
@@ -23,18 +26,25 @@ def distances_km(ask: Ask, world: World) -> NDArray[np.float32]:
     """
 
     def make() -> NDArray[np.float32]:
-        here = unit_vectors(ask.place[:, 0], ask.place[:, 1])
-        square = np.nan_to_num(here) @ world.points.T
-        np.subtract(1.0, square, out=square)
-        np.maximum(square, 0.0, out=square)
-        km = square.astype(np.float32)
-        np.sqrt(km, out=km)
-        km *= np.float32(np.sqrt(2.0) * EARTH_KM)
-        km[np.isnan(here[:, 0])] = np.inf
-        km[:, world.nowhere] = np.inf
-        return km
+        return _chords_km(ask.here, world.points, world.nowhere_mask)
 
     return ask.once("distances_km", make)
+
+
+@loops.compiled
+def _chords_km(here: Floats, points: Floats, nowhere: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(B, V) km from unit vectors (B, 3), NaN = unknown, to (V, 3); inf where either is unknown."""
+    out = np.empty((len(here), len(points)), np.float32)
+    scale = np.float32(math.sqrt(2.0) * EARTH_KM)
+    for b in range(len(here)):
+        x, y, z = here[b, 0], here[b, 1], here[b, 2]
+        for v in range(len(points)):
+            apart = 1.0 - (x * points[v, 0] + y * points[v, 1] + z * points[v, 2])
+            out[b, v] = np.sqrt(np.float32(max(apart, 0.0))) * scale
+        for v in range(len(points)):
+            if nowhere[v] or math.isnan(x):
+                out[b, v] = np.inf
+    return out
 
 
 class Near(Counter):
@@ -46,7 +56,7 @@ class Near(Counter):
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         weight = distances_km(ask, self.world) * np.float32(-1.0 / self.options["scale_km"])
         np.exp(weight, out=weight)
-        weight *= (popularity.count + 1).astype(np.float32)
+        weight *= popularity.plus_one
         return dense_share(weight, self.world.prior)
 
 
@@ -70,7 +80,7 @@ class NearAtHour(AtThisHour):
         near = distances_km(ask, self.world) * np.float32(-1.0 / self.options["scale_km"])
         np.exp(near, out=near)
         weight *= near
-        weight *= (popularity.count + 1).astype(np.float32)
+        weight *= popularity.plus_one
         return dense_share(weight, self.world.prior)
 
 
@@ -84,7 +94,7 @@ class Gravity(Counter):
         weight = distances_km(ask, self.world) * np.float32(1.0 / self.options["scale_km"])
         weight += 1
         np.square(weight, out=weight)
-        np.divide((popularity.count + 1).astype(np.float32), weight, out=weight)
+        np.divide(popularity.plus_one, weight, out=weight)
         return dense_share(weight, self.world.prior)
 
 
@@ -96,9 +106,9 @@ class OwnNear(Counter):
     optional = frozenset({"half_life_days"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        here = unit_vectors(ask.place[:, 0], ask.place[:, 1])
-        apart = here[ask.item_query] - self.world.points[ask.item_code]
-        km = EARTH_KM * np.sqrt(np.einsum("nc,nc->n", apart, apart))
-        km[self.world.nowhere_mask[ask.item_code]] = np.nan
-        weight = np.where(np.isnan(km), 0.0, np.exp(-km / self.options["scale_km"]))
-        return habit_share(ask, weight * self.decay(ask.age_d[ask.known]), self.world.prior)
+        weight = self.decay(ask.item_age_d)
+        loops.near(
+            weight, ask.item_query, ask.item_code, ask.here, self.world.points, self.world.nowhere_mask,
+            self.options["scale_km"], EARTH_KM,
+        )  # fmt: skip
+        return habit_share(ask, weight, self.world.prior)

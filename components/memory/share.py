@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.memory import loops
 from components.memory.ask import Ask, Floats, Ints
 
 
@@ -54,9 +55,9 @@ class Share:
 
 
 def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
-    """Share of weights (m,) on the known events, smoothed by `prior` events' worth of popularity."""
-    total = np.bincount(ask.item_query, weight, ask.size) + prior
-    return Share(np.asarray(prior / total), habit=weight / total[ask.item_query])
+    """Share of weights (m,) on the known events, smoothed by `prior` events' worth of popularity; takes the weights."""
+    weight = np.ascontiguousarray(weight, np.float64)
+    return Share(loops.shared(weight, ask.item_query, prior, ask.size), habit=weight)
 
 
 def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:

@@ -95,6 +95,8 @@ class Tables:
             )
         self.world, self.max_history = world, params.max_history
         self.count: Floats = np.zeros(world.n_items)
+        self._moves = 0  # how often the counts have changed
+        self._popularity: tuple[int, Popularity] | None = None  # after so many changes
         self.counters: dict[str, Counter] = {
             name: make_counter(name, one, world) for name, one in params.components.items()
         }
@@ -112,6 +114,7 @@ class Tables:
         if not len(events.rows):
             return
         np.add.at(self.count, events.item[events.known], sign)
+        self._moves += 1
         for part in self._parts().values():
             part.update(events, sign)
 
@@ -126,10 +129,13 @@ class Tables:
     @property
     def popularity(self) -> Popularity:
         """What everybody does, now."""
-        count = np.maximum(self.count, 0.0)
-        share = count + 1.0
-        share[:2] = 0.0
-        return Popularity(count, share / share.sum())
+        moves, found = self._moves, self._popularity
+        if found is None or found[0] != moves:
+            count = np.maximum(self.count, 0.0)
+            share = count + 1.0
+            share[:2] = 0.0
+            found = self._popularity = moves, Popularity(count, share / share.sum())
+        return found[1]
 
     def answer(self, queries: Queries | Ask, used: Sequence[bool] | NDArray[np.bool_] | None = None) -> Answer:
         """What each counter says to B queries (or gathered histories); with `used` (K,), only those that are."""
@@ -146,6 +152,7 @@ class Tables:
         }:
             raise ConfigError("memories of one encoding and one set of counters", found="others", do="Refit one.")
         self.count += other.count
+        self._moves += 1
         for name, part in mine.items():
             part.merge(theirs[name])
 
@@ -165,6 +172,7 @@ class Tables:
         """Read what `save` wrote; every shape is checked."""
         where = str(folder)
         self.count = checked(read_array(folder / "count.npy"), self.count.shape, where)
+        self._moves += 1
         for name, part in self._parts().items():
             part.restore(_Lazy(folder, name), where)
 

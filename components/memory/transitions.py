@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
-from components.memory.ask import Ask, Bools, Events, Ints
+from components.memory import loops
+from components.memory.ask import Ask, Events, Ints
 from components.memory.counter import Counter, Popularity, World
 from components.memory.pairs import PairTable
 from components.memory.share import Share, pair_share
@@ -78,10 +79,5 @@ class Habit(Counter):
 
     def _steps(self, ask: Ask) -> Ints:
         """(p,) positions of events that the same user did just after the query's last item."""
-        item, query = ask.item, ask.query
-        use: Bools = np.zeros(len(item), bool)
-        use[1:] = (query[1:] == query[:-1]) & (item[1:] > UNKNOWN) & (item[:-1] == ask.last_item[query[:-1]])
-        use[1:] &= item[:-1] > UNKNOWN
-        if "max_gap_h" in self.options:
-            use[1:] &= np.diff(ask.time_s) < 3600 * self.options["max_gap_h"]
-        return np.flatnonzero(use)
+        most_s = 3600 * self.options.get("max_gap_h", np.inf)
+        return loops.steps(ask.edges, ask.item, ask.time_s, ask.last_item, most_s, UNKNOWN)

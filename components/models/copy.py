@@ -30,7 +30,8 @@ _AGES = 32  # half powers of two of minutes: up to a month; more of them gained 
 _RANKS = 20  # half powers of two of events: up to about 700
 _HOURS = 2 * 13  # 0..12 hours apart, of unlike days or of like ones
 _PAUSES = 16  # half powers of e of the ratio of two pauses: up to about 1,100; the first: unknown
-_PLACES = 18  # half powers of two of distances from 50 m: up to about 10 km; then far, and unknown
+NEAR_KM = 0.05  # where the buckets of distances begin
+_PLACES = 18  # half powers of two of distances: up to about 10 km; then far, and unknown
 
 
 class CopyHead(nn.Module):
@@ -157,4 +158,4 @@ def _places(asked: Asked, point: Tensor) -> Tensor:
     here = point.gather(1, asked.at[:, :, None].expand(-1, -1, 3))  # (B, T, 3)
     km = EARTH_KM * chords(here, point)  # (B, T, L)
     known = located(here)[:, :, None] & located(point)[:, None]
-    return torch.where(known, _bucket((km / 0.05).clamp_min(1), _PLACES - 1), _PLACES - 1)
+    return torch.where(known, _bucket((km / NEAR_KM).clamp_min(1), _PLACES - 1), _PLACES - 1)

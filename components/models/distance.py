@@ -34,5 +34,10 @@ class DistanceBias(nn.Module):
     def forward(self, states: Tensor, here: Tensor, columns: int | None = None) -> Tensor:
         """(n, d), (n, 3) → (n, columns): the first items of the catalogue, or all."""
         items = self.points[2:] if columns is None else self.points[2 : columns + 2]
-        km = EARTH_KM * chords(here, items) * (located(here)[:, None] & located(items))  # (n, V - 2)
-        return -F.softplus(self.strength(states).float()) * torch.log1p(km / _SCALE_KM)
+        return -F.softplus(self.strength(states).float()) * log_distances(items, here)
+
+
+def log_distances(items: Tensor, here: Tensor) -> Tensor:
+    """(m, 3) places of items, (n, 3) → (n, m) log(1 + distance / 0.3 km); 0 where either place is unknown."""
+    km = EARTH_KM * chords(here, items) * (located(here)[:, None] & located(items))
+    return torch.log1p(km / _SCALE_KM)

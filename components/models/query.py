@@ -17,9 +17,9 @@ from components.models.config import SequenceConfig
 from components.models.dropout import Dropout
 from components.models.tokens import Request
 
-_WAVES = 4  # Fourier features of the minute of day: periods of 24, 12, 8, 6 hours
-_GAP_KNOTS = 16  # soft bins of log(1 + gap_s), from a second to about three years
-_GAP_MAX = math.log(1e8)
+WAVES = 4  # Fourier features of the minute of day: periods of 24, 12, 8, 6 hours
+GAP_KNOTS = 16  # soft bins of log(1 + gap_s), from a second to about three years
+GAP_MAX = math.log(1e8)
 
 
 class RequestConditioning(nn.Module):
@@ -29,7 +29,7 @@ class RequestConditioning(nn.Module):
         super().__init__()
         d = config.width
         self.hour, self.weekday = nn.Embedding(24, d), nn.Embedding(7, d)
-        self.smooth = nn.Linear(2 * _WAVES + _GAP_KNOTS, d)
+        self.smooth = nn.Linear(2 * WAVES + GAP_KNOTS, d)
         self.unknown = nn.Parameter(torch.zeros(d))
         self.norm = nn.LayerNorm(d)
         self.film = nn.Linear(d, 2 * d)
@@ -52,9 +52,9 @@ class RequestConditioning(nn.Module):
 
     def _clock(self, request: Request) -> Tensor:
         angle = request.minute_of_day * (2 * math.pi / 1440)  # (n,)
-        turns = angle[:, None] * torch.arange(1, _WAVES + 1, device=angle.device)  # (n, waves)
-        width = _GAP_MAX / (_GAP_KNOTS - 1)
-        knots = torch.arange(_GAP_KNOTS, device=angle.device) * width
+        turns = angle[:, None] * torch.arange(1, WAVES + 1, device=angle.device)  # (n, waves)
+        width = GAP_MAX / (GAP_KNOTS - 1)
+        knots = torch.arange(GAP_KNOTS, device=angle.device) * width
         gap = torch.exp(-0.5 * ((request.log_gap[:, None] - knots) / width) ** 2)  # (n, knots)
         smooth = self.smooth(torch.cat([turns.sin(), turns.cos(), gap], dim=1))
         q = self.hour(request.hour) + self.weekday(request.weekday) + smooth  # (n, d)

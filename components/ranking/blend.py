@@ -25,7 +25,7 @@ from components.memory.mixture import Mixture, fit_mixture, log_likelihood
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.memory.replay import Questions
 from components.params import BlendParams
-from components.predictor import Capability, Predictor, Queries, Scores, Tracker, Window
+from components.predictor import Capability, Going, Predictor, Queries, Scores, Tracker, Window, carries
 from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
 from components.ranking.parts import judges_asker, load_part
 from components.ranking.rehearsal import rehearse, thin
@@ -135,7 +135,18 @@ class BlendPredictor:
 
     def score(self, queries: Queries) -> Scores:
         """Answer B queries; see `components.predictor.Scores`."""
-        answers = {name: part.score(queries) for name, part in self.parts.items()}
+        return self._of(self.parts, queries)
+
+    def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
+        """Answer one query, parts going on from what each made of the same user's last; see `Carries`."""
+        before: Mapping[str, Any] = carried if isinstance(carried, Mapping) else {}
+        going = {name: Going(one, before.get(name)) for name, one in self.parts.items() if carries(one)}
+        scores = self._of({**self.parts, **going}, queries)  # type: ignore[dict-item]
+        return scores, {name: one.carried for name, one in going.items()}
+
+    def _of(self, parts: Mapping[str, Predictor], queries: Queries) -> Scores:
+        """The scores, where these parts are asked."""
+        answers = {name: part.score(queries) for name, part in parts.items()}
         weights = self.weights["item"].of(history_length(queries))
         item = mixed([np.exp(answers[name].item) for name in self._able("item")], weights)
         with np.errstate(divide="ignore"):
@@ -186,7 +197,7 @@ class BlendPredictor:
     def forget(self, store: Store, rows: NDArray[np.int64]) -> None:
         """Take events back from every part that counts them."""
         for part in self.parts.values():
-            if isinstance(part, MemoryPredictor | CounterPredictor):
+            if isinstance(part, MemoryPredictor | CounterPredictor | BlendPredictor):
                 part.forget(store, rows)
 
     def idle(self) -> list[str]:

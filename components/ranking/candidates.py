@@ -16,9 +16,11 @@ from components.features.encoding import UNKNOWN
 from components.memory.ask import Ask, Ints
 from components.memory.share import Share
 from components.params import CandidateParams
+from components.ranking.best import best
 from components.ranking.evidence import Evidence
 
 Table = NDArray[np.float32]
+_ALL = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,13 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
 
 
 def top(block: NDArray[np.floating], count: int) -> Ints:
-    """(B, count) columns of the largest values of each row (B, V), in no order."""
-    columns = block.shape[1]
-    count = min(count, columns)
-    return np.argpartition(block, columns - count, axis=1)[:, columns - count :].astype(np.int64)
+    """(B, count) columns of the largest finite values of each row (B, V), best first; of equal ones the lowest.
+
+    At most as many as every row has.
+    """
+    rows = [best(row, _ALL, count) for row in block]
+    fewest = min((len(row) for row in rows), default=0)
+    return np.stack([row[:fewest] for row in rows]) if rows else np.zeros((0, 0), np.int64)
 
 
 def _recent(ask: Ask, n_items: int, count: int) -> Ints:

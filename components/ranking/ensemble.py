@@ -127,11 +127,10 @@ class EnsemblePredictor(BlendPredictor):
         """Weights of the parts that can say it."""
         return self.pool if head == "item" and self.pool is not None else self.weights[head]
 
-    def score(self, queries: Queries) -> Scores:
-        """Answer B queries; see `components.predictor.Scores`."""
+    def _of(self, parts: Mapping[str, Predictor], queries: Queries) -> Scores:
         if self.pool is None:
-            return super().score(queries)
-        answers = {name: part.score(queries) for name, part in self.parts.items()}
+            return super()._of(parts, queries)
+        answers = {name: part.score(queries) for name, part in parts.items()}
         weights = self.pool.of(history_length(queries))
         said = pooled([answers[name].item[:, _FIRST:] for name in self._able("item")], weights)
         item = np.full((len(queries), said.shape[1] + _FIRST), -np.inf, np.float32)
@@ -142,7 +141,8 @@ class EnsemblePredictor(BlendPredictor):
         """Write `config.json`, and each part whole below `part_<name>/`."""
         super().save(folder)
         config = read_json(folder / "config.json")
-        more = {"kind": "ensemble", "ensemble": self.ensemble.model_dump()}
+        learned = max(int(getattr(part, "learned_until_s", 0)) for part in self.parts.values())
+        more = {"kind": "ensemble", "ensemble": self.ensemble.model_dump(), "learned_until_s": learned}
         write_json(folder / "config.json", {**config, **more, "pool": self.pool.record() if self.pool else None})
 
     @classmethod

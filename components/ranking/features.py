@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import Encoding
-from components.memory.ask import DAY_S, Ask, Ints, local_hour
-from components.memory.counter import unit_vectors
+from components.memory.ask import DAY_S, Ask, Ints, local_hour, unit_vectors
 from components.ranking import kernel
 from components.ranking.candidates import Candidates
 from components.ranking.evidence import Evidence
@@ -128,8 +127,8 @@ def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Item
         _weekday(queries.time_s, queries.utc_offset_min),
         items.category,
         items.points,
-        unit_vectors(ask.place[:, 0], ask.place[:, 1]),
-        np.log1p(evidence.popularity.count),
+        ask.here,
+        np.log1p(evidence.popularity.count[candidates.item]),
     )
     return slot
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from components.ranking.compiled import compiled
 Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024
 _LEAST = 1e-9  # a chance whose logarithm is finite
+_BITS = 64  # leaves of a tree that one word can strike out
 _NUMERIC = {0, 2}  # decision types: a number, never missing, whatever the default side
 
 
@@ -55,9 +57,33 @@ class Forest:
     child: NDArray[np.int32]
     value: NDArray[np.float64]
 
+    @cached_property
+    def falls(self) -> tuple[NDArray, ...] | None:
+        """The splits as `_fall` takes them; None where a tree has more leaves than a word has bits."""
+        n_nodes, first, leaf = len(self.value), [0], []
+        splits: list[tuple[int, int]] = []  # node, bits of the leaves that stay
+        values: list[float] = []
+        for tree, root in enumerate(self.root.tolist()):
+            stop = self.root[tree + 1] if tree + 1 < len(self.root) else n_nodes
+            if int((self.child[root:stop, 0] == np.arange(root, stop)).sum()) > _BITS:
+                return None
+            leaf.append(len(values))
+            _in_order(self, root, values, splits, len(values))
+            first.append(len(splits))
+        node = np.array([one for one, _ in splits], np.int64)
+        most = self.threshold[node]
+        low = most.astype(np.float32)
+        low = np.where(low > most, np.nextafter(low, np.float32(-np.inf)), low)  # x > low as x > most, for any float32
+        return (
+            np.array(first, np.int32), self.feature[node], low.astype(np.float32),
+            np.array([mask for _, mask in splits], np.uint64), np.array(leaf, np.int32), np.array(values),
+        )  # fmt: skip
+
     def predict(self, features: Table) -> NDArray[np.float64]:
         """(n,) sums of the leaves that rows (n, F) fall into."""
         columns = np.ascontiguousarray(features.T)
+        if self.falls is not None:
+            return _fall(columns, *self.falls)
         return _walk(columns, self.root, self.depth, self.feature, self.threshold, self.child, self.value)
 
     @classmethod
@@ -102,6 +128,21 @@ class Forest:
             ),
             np.concatenate([np.zeros(0), *(tree.value for tree in trees)]),
         )
+
+
+def _in_order(
+    forest: Forest, node: int, values: list[float], splits: list[tuple[int, int]], begin: int
+) -> tuple[int, int]:
+    """Append leaves from left to right, and splits with the bits that stay when a row goes right; its places."""
+    left, right = forest.child[node].tolist()
+    if left == node:
+        values.append(float(forest.value[node]))
+        return len(values) - 1 - begin, len(values) - begin
+    low, middle = _in_order(forest, left, values, splits, begin)
+    _, high = _in_order(forest, right, values, splits, begin)
+    gone = ((1 << middle) - 1) ^ ((1 << low) - 1)
+    splits.append((node, ((1 << _BITS) - 1) ^ gone))
+    return low, high
 
 
 @dataclass(frozen=True)
@@ -173,6 +214,46 @@ def _broken(where: str, found: str) -> IntegrityError:
     return IntegrityError(
         f"trees of LightGBM in {where}", found=found, do="Run the blend stage again, or bring the file back from DVC."
     )
+
+
+@compiled
+def _fall(
+    columns: Table,
+    first: NDArray[np.int32],
+    feature: NDArray[np.int32],
+    threshold: NDArray[np.float32],
+    mask: NDArray[np.uint64],
+    leaf: NDArray[np.int32],
+    value: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(n,) sums of leaves for columns (F, n): each split that sends a row right strikes out the leaves on its left.
+
+    What stands first among the leaves that are left is the row's. All rows meet one split together, so no step waits
+    for another. Idea: Lucchese et al., "QuickScorer" (2015).
+    """
+    n = columns.shape[1]
+    out, left = np.zeros(n), np.empty(n, np.uint64)
+    for tree in range(len(first) - 1):
+        left[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
+        for split in range(first[tree], first[tree + 1]):
+            column, most, kept = columns[feature[split]], threshold[split], mask[split]
+            for row in range(n):
+                left[row] &= kept if column[row] > most else np.uint64(0xFFFFFFFFFFFFFFFF)
+        begin = leaf[tree]
+        for row in range(n):
+            out[row] += value[begin + _lowest(left[row])]
+    return out
+
+
+@compiled
+def _lowest(bits: np.uint64) -> int:
+    """Place of the lowest bit that is set."""
+    place = 0
+    for width in (32, 16, 8, 4, 2, 1):
+        if bits & ((np.uint64(1) << np.uint64(width)) - np.uint64(1)) == np.uint64(0):
+            bits >>= np.uint64(width)
+            place += width
+    return place
 
 
 @compiled

@@ -156,7 +156,8 @@ def of_history(
     slot : (m,) candidate of each event, or -1
     age_d, event_hour, event_weekday, session : (m,) of the events
     hour, weekday : (B,) of the request, local
-    category, points, log_count : (V,), (V, 3), (V,) of the items; unit vectors, NaN = no place
+    category, points : (V,), (V, 3) of the items; unit vectors, NaN = no place
+    log_count : (n,) of the candidates
     here : (B, 3) unit vector of the request's place, NaN = unknown
     """
     n_categories = category.max() + 1 if len(category) else 1
@@ -222,7 +223,7 @@ def of_history(
             out[s, 20] = at_hour[group] / max(m, 1)
             out[s, 21] = _km(points[code], here[b])
             out[s, 22] = _km(points[code], points[item[home]]) if home >= 0 else NO_KM
-            out[s, 23] = log_count[code]
+            out[s, 23] = log_count[s]
         for e in range(low, high):
             group = category[event_item[e]]
             in_category[group], at_hour[group], after[group] = 0.0, 0.0, 0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -162,14 +163,14 @@ class RankerPredictor(BlendPredictor):
 
     def score(self, queries: Queries) -> Scores:
         """Answer B queries; see `components.predictor.Scores`."""
-        return in_blocks(self._score, queries)
+        return in_blocks(partial(self._of, self.parts), queries)
 
-    def _score(self, queries: Queries) -> Scores:
+    def _of(self, parts: Mapping[str, Predictor], queries: Queries) -> Scores:
         if self._forest is None:
-            evidence, item = self.looker.weigh(self.parts, queries, items_only=False)
+            evidence, item = self.looker.weigh(parts, queries, items_only=False)
             item /= item.sum(axis=1, dtype=np.float64)[:, None].astype(np.float32)
         else:
-            looked = self.looker.look(self.parts, queries)
+            looked = self.looker.look(parts, queries)
             evidence = looked.evidence
             scores = begun(looked.own) + self._forest.predict(looked.table)
             item = self.spread.of(scores, looked.mixture, looked.candidates)

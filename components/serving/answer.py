@@ -10,18 +10,16 @@ from components.features.encoding import UNKNOWN, Encoding
 from components.features.place import haversine_km
 from components.features.store import Store
 from components.params import PolicyParams
-from components.predictor import Queries, Scores, TimeDistribution
+from components.predictor import Queries, Scores
+from components.ranking.best import best
 from components.ranking.rules.policy import applied, shape
-from components.ranking.rules.pool import pool_of
 from components.ranking.rules.segment import SEGMENTS
 from components.serving.champion import Champion
-from components.serving.question import Answer, NextTime, Question, RankedItem
+from components.serving.next_time import next_time
+from components.serving.question import Answer, Question, RankedItem
 
-_QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
-_WITHIN_S = {"1h": 3_600.0, "1d": 86_400.0, "7d": 604_800.0}
-_NO_RETURN_S = {"30d": 2_592_000.0, "90d": 7_776_000.0}
 _PLACES = 5
-_BISECTIONS = 30  # quantiles to a part in 10⁷, at 0.5 ms each
+_ALL = np.zeros(0, np.bool_)
 
 
 def answer(
@@ -42,7 +40,7 @@ def answer(
         An inline event breaks the contract; the message names it.
     """
     queries, reason = champion.queries(question, known)
-    scores = champion.predictor.score(queries)
+    scores = champion.carried.score(queries, question.user_id if question.history is None else None)
     encoding = champion.encoding
     history = queries.store["item"][queries.start[0] : queries.stop[0]]
     allowed = _allowed(encoding, question, np.asarray(history))
@@ -50,7 +48,7 @@ def answer(
     return Answer(
         items=_named(encoding, scores.item[0], codes),
         actions=_actions(encoding, scores),
-        next_event=None if scores.time is None else _next_time(scores.time, _silence_s(queries, question)),
+        next_event=None if scores.time is None else next_time(scores.time, _silence_s(queries, question)),
         places=_places(encoding, scores),
         history_events=int(queries.stop[0] - queries.start[0]),
         reason=reason,
@@ -87,8 +85,7 @@ def _listed(
 ) -> tuple[NDArray[np.int64], str | None, list[str]]:
     """Codes that are shown, best first; the user's segment and the rules that were applied, where there is a policy."""
     if policy is None:
-        pool = pool_of(log_p, allowed, queries.store.encoding.catalogue.category, question.k)
-        return pool.code[0][pool.there[0]], None, []
+        return best(log_p[0], allowed, question.k), None, []
     now_s = np.array([int(question.time.timestamp())], np.int64)
     shaped = shape(policy, queries, log_p, allowed, question.k, now_s)
     segment = SEGMENTS[int(shaped.segment[0])]
@@ -124,21 +121,6 @@ def _silence_s(queries: Queries, question: Question) -> float:
     return max(question.time.timestamp() - float(queries.store["time_s"][queries.stop[0] - 1]), 0.0)
 
 
-def _next_time(time: TimeDistribution, silence_s: float) -> NextTime:
-    def within(seconds: float) -> float:
-        return float(time.cdf(np.array([seconds]))[0])
-
-    return NextTime(
-        quantiles_s={name: float(time.quantile(p, _BISECTIONS)[0]) for name, p in _QUANTILES.items()},
-        within={name: within(seconds) for name, seconds in _WITHIN_S.items()},
-        from_now={
-            name: float(time.within(np.array([seconds]), np.array([silence_s]))[0])
-            for name, seconds in _WITHIN_S.items()
-        },
-        no_return={name: 1.0 - within(seconds) for name, seconds in _NO_RETURN_S.items()},
-    )
-
-
 def _places(encoding: Encoding, scores: Scores) -> list[tuple[str, float]] | None:
     if scores.place is None:
         return None
@@ -146,5 +128,4 @@ def _places(encoding: Encoding, scores: Scores) -> list[tuple[str, float]] | Non
     names = encoding.vocabularies[f"cell_{finest}"].ids
     row = scores.place[0].copy()
     row[: UNKNOWN + 1] = 0.0
-    best = np.argsort(-row, kind="stable")[:_PLACES]
-    return [(str(names[code]), float(row[code])) for code in best if row[code] > 0]
+    return [(str(names[code]), float(row[code])) for code in best(row, _ALL, _PLACES) if row[code] > 0]

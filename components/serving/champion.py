@@ -16,6 +16,7 @@ from components.features.time import offset_minutes
 from components.predictor import Predictor, Queries
 from components.registry.artifact import LoadedArtifact, load_artifact
 from components.registry.promotions import Entry
+from components.serving.carried import Carried
 from components.serving.question import Question
 
 UNKNOWN_USER = "this user is not known: answered from what is popular now, at this hour and place"
@@ -41,6 +42,11 @@ class Champion:
     @property
     def encoding(self) -> Encoding:
         return self.artifact.encoding
+
+    @cached_property
+    def carried(self) -> Carried:
+        """What it carries of its users between two questions."""
+        return Carried(self.artifact.predictor)
 
     @cached_property
     def row_of(self) -> dict[str, int]:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from components.features.store import Store
 from components.params import Params
 from components.registry.artifact import later
+from components.registry.lineage import in_model
 from components.serving.champion import Champion
 from components.serving.fresh import Fresh
 from components.serving.histories import History, nothing, of_store, touched, with_events
@@ -57,7 +58,8 @@ class Followed:
     def __init__(self, champion: Champion, state: State, params: Params) -> None:
         self.champion, self._state, self._keep = champion, state, params.serving.history
         self.watermark = int(champion.artifact.lineage.get("live_offset", 0))
-        self.offset = self.watermark
+        # A log that was cut by time lacks events that are below its offset: those are looked for from the beginning.
+        self.offset = 0 if champion.artifact.lineage.get("until") else self.watermark
         self._held: OrderedDict[str, History] = OrderedDict()
         self._gone: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -83,9 +85,10 @@ class Followed:
                 for tomb, records in groupby(found, key=lambda one: one.record.kind == "tombstone"):
                     if tomb:
                         for one in records:
-                            self._take_back(one)
+                            if one.offset > self.watermark:
+                                self._take_back(one)
                     else:
-                        self._count([one for one in records if one.record.kind == "event"])
+                        self._count([one for one in records if one.record.kind == "event" and self._lacks(one)])
                 if found:
                     self.offset = found[-1].offset
             taken += found
@@ -128,9 +131,14 @@ class Followed:
         new = [
             one
             for one in self._state.last(user, self._keep)
-            if one.offset > self.watermark and one.offset not in have and (until is None or one.offset <= until)
+            if self._lacks(one) and one.offset not in have and (until is None or one.offset <= until)
         ]
         return with_events(known, new, self._keep)[0]
+
+    def _lacks(self, one: Stored) -> bool:
+        """Whether the model was made without an event of the log."""
+        lineage = self.champion.artifact.lineage
+        return one.offset > self.watermark or not in_model(one.record.time_us, one.offset, lineage)
 
     def _hold(self, user_id: str, history: History) -> History:
         self._held[user_id] = history
@@ -171,6 +179,7 @@ class Followed:
         known = self._of(user)
         self._gone[user] = tomb.offset
         self._hold(user, nothing(self.champion.encoding, user))
+        self.champion.carried.forget(user)
         self._tell([(known, np.arange(len(known)))], -1)
 
     def _tell(self, parts: Sequence[Part], sign: int) -> None:

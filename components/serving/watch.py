@@ -16,6 +16,7 @@ from components.registry.promotions import Entry, current
 from components.serving.answer import answer
 from components.serving.champion import Champion, load_champion
 from components.serving.question import Question
+from components.serving.settle import settle
 from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -103,9 +104,12 @@ class Watch:
 
         def follow() -> None:
             while not self._stop.wait(self._poll_s):
-                if self.check() and on_swap is not None:
-                    on_swap()
+                if self.check():
+                    settle(first=False)
+                    if on_swap is not None:
+                        on_swap()
 
+        settle(first=True)
         self._thread = threading.Thread(target=follow, name="promotion-watch", daemon=True)
         self._thread.start()
 

@@ -7,9 +7,9 @@ with the encoding that the model was trained on. Its weights do not move between
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -29,9 +29,12 @@ from components.predictor import Capability, Queries, Scores, Tracker, Window
 from components.training.batches import Corpus
 from components.training.begin import check_item_loss, encoding_digests, filled, initial_model, overridden, shape_of
 from components.training.calibrate import calibrate, calibrated, checked
+from components.training.carried import Seen, moment_of, seen
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.finish import finish
+from components.training.gather import query_request
+from components.training.heads import Heads, can_answer
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
 from components.training.replay import Replay
@@ -88,6 +91,7 @@ class NetworkPredictor:
         self._model: SequenceModel | None = None
         self._encoding: dict[str, str] = {}
         self._checked: Encoding | None = None
+        self._heads: Heads | Literal[False] | None = None  # False: the model's own answer
 
     @classmethod
     def of(cls, name: str, params: Params, seed_offset: int = 0) -> Self:
@@ -187,7 +191,7 @@ class NetworkPredictor:
         return Origin(self.model.state_dict(), self.model.config, encoding, digest)
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
-        self._model, self._encoding, self._checked = model.eval(), encoding, None
+        self._model, self._encoding, self._checked, self._heads = model.eval(), encoding, None, None
         self.capabilities = capabilities_of(model.config.heads)  # less what the data has no ground for
 
     def score(self, queries: Queries) -> Scores:
@@ -205,6 +209,32 @@ class NetworkPredictor:
         asked = (answers(model, ordered[part], self.precision) for part in blocks(ordered, model))
         parts = [calibrated(part, self.temperatures) for part in asked]
         return scores_of(parts, order, model.config)
+
+    @torch.no_grad()
+    def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
+        """Answer one query; `carried` is what was read of the same user's history for an earlier one.
+
+        See `components.predictor.Carries`. Equal to `score` up to 1e-4 of a log-probability.
+
+        Raises
+        ------
+        IntegrityError
+            The store was made with another encoding than the model's.
+        """
+        model = self.model
+        if self.precision.device.type != "cpu":
+            return self.score(queries), None
+        self._check(queries.store.encoding)
+        if self._heads is None:
+            self._heads = Heads(model, self.temperatures) if can_answer(model) else False
+        known = seen(model, queries, carried if isinstance(carried, Seen) else None)
+        if self._heads:
+            if known.grown is not None:
+                known = replace(known, made=self._heads.made(known.view.read, known.made, known.grown), grown=None)
+            return self._heads.answer(known.made, moment_of(queries, model.config)), known
+        request, last = query_request(queries, model.config), torch.tensor([known.view.length - 1])
+        found = calibrated(model.answer(known.view.read, last, request), self.temperatures)
+        return scores_of([found], np.zeros(1, np.int64), model.config), known
 
     def _check(self, encoding: Encoding) -> None:
         if encoding is self._checked:

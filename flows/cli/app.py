@@ -6,7 +6,9 @@ import typer
 
 from flows.cli import (
     benchmark,
+    collect,
     compress,
+    consume,
     doctor,
     evolve,
     experiment,
@@ -34,6 +36,8 @@ app = typer.Typer(
 app.command()(init.init)
 app.command()(run.run)
 app.command()(update.update)
+app.command()(collect.collect)
+app.command()(consume.consume)
 app.command()(pipeline.ingest)
 app.command()(pipeline.validate)
 app.command()(pipeline.features)

@@ -152,6 +152,7 @@ def test_a_user_is_found_and_left_by_keyboard_alone(browser: Any, service: Servi
     service.pulse.answered("ann", ["gym", "cafe"], 0.002)
     service.pulse.applied([event(200, user="ann", item="cafe")])
     page.wait_for_selector("text=The list had it in place 2.")
+    assert tab.focused() == "user-title", "what is shown anew keeps the focus"
     keys.press("Tab")
     assert tab.focused() == "leave"
     keys.press("Enter")

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from components.ranking.best import best
+
 Floats = NDArray[np.float64]
 
 
@@ -92,19 +94,12 @@ def pool_of(log_p: NDArray[np.floating], allowed: NDArray[np.bool_], category: N
     Pool
         Equal ones are ordered by their code.
     """
-    value = np.where(allowed & np.isfinite(log_p), log_p, -np.inf)
-    size = min(size, value.shape[1])
-    if size < value.shape[1]:
-        code = np.argpartition(-value, size - 1, axis=1)[:, :size]
-        code.sort(axis=1)
-        least = np.take_along_axis(value, code, axis=1).min(axis=1, keepdims=True)
-        # Of several that are as good as the last one, those with the lowest codes stay.
-        for b in np.flatnonzero((value >= least).sum(axis=1) > size):
-            code[b] = np.sort(np.argsort(-value[b], kind="stable")[:size])
-        value = np.take_along_axis(value, code, axis=1)
-    else:
-        code = np.broadcast_to(np.arange(size), value.shape)
-    order = np.argsort(-value, axis=1, kind="stable")
-    code, value = (np.take_along_axis(x, order, axis=1) for x in (code, value))
-    code = np.where(np.isfinite(value), code, 0).astype(np.int64)
-    return Pool(code, value.astype(np.float64), np.asarray(category)[code].astype(np.int64))
+    rows, columns = log_p.shape
+    code = np.zeros((rows, min(size, columns)), np.int64)
+    value = np.full(code.shape, -np.inf)
+    shown = np.broadcast_to(allowed, log_p.shape)
+    for b in range(rows):
+        found = best(log_p[b], shown[b], code.shape[1])
+        code[b, : len(found)] = found
+        value[b, : len(found)] = log_p[b, found]
+    return Pool(code, value, np.asarray(category)[code].astype(np.int64))

@@ -34,6 +34,11 @@ class Hits:
         if len(lists) > MOST_LISTS:
             lists.popitem(last=False)
 
+    def beside(self, other: str, arm: str, user_id: str, item_ids: Sequence[str]) -> None:
+        """Remember a list beside the one of another arm; where that waits no more, the event came first."""
+        if user_id in self._lists.get(other, ()):
+            self.shown(arm, user_id, item_ids)
+
     def happened(self, user_id: str, item_id: str, time_s: float) -> dict[str, int]:
         """Arm → rank (from 1) that its list gave the item, 0 = none, for the arms that had a list for this user."""
         ranks = {}

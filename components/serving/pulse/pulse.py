@@ -91,9 +91,12 @@ class Pulse:
                 self._hits.shown(arm, user_id, item_ids)
 
     def shown(self, arm: str, user_id: str, item_ids: Sequence[str]) -> None:
-        """Take a list that nobody waited for, such as a challenger's in the shadow."""
+        """Take a list that nobody waited for, such as a challenger's in the shadow.
+
+        It is judged by the same event as the champion's; one that comes after that event is not judged.
+        """
         with self._lock:
-            self._hits.shown(arm, user_id, item_ids)
+            self._hits.beside(CHAMPION, arm, user_id, item_ids)
 
     def pseudonym(self, user_id: str) -> str:
         """A short name for a user that says nothing about them and changes when the service restarts."""
@@ -124,7 +127,8 @@ class Pulse:
         self._newest.append({
             "n": self._count, "user": record.user_id, "action": action, "item": item_id,
             "title": (item.title if item else "")[:_SHORT] or None, "category": item.category if item else None,
-            "time_ms": record.time_us // 1000, "cell": cell, "rank": ranks.get(CHAMPION),
+            "time_ms": record.time_us // 1000, "cell": cell,
+            "rank": ranks.get(CHAMPION, next(iter(ranks.values()), None)),
             "new": item_id is not None and item is None,
         })  # fmt: skip
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -120,9 +122,11 @@ def test_a_challenger_is_verified_before_it_answers(template: tuple[Path, str, s
 
 
 def test_what_the_challenger_would_bring_is_told_from_explored_lists(
-    template: tuple[Path, str, str, Params],
+    template: tuple[Path, str, str, Params], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People take what stands first if it is one of their habits: the champion, which knows them, would bring more."""
+    numbers = itertools.count()  # names of lists decide their draws
+    monkeypatch.setattr("components.experiments.arms.uuid.uuid4", lambda: uuid.UUID(int=next(numbers)))
     service = Service(template, explore=0.6, horizon_h=0.1, metric="conversion")
     store = toy_store(pattern="habit")
     names = store.encoding.vocabularies["item"].ids

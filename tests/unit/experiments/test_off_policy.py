@@ -131,3 +131,10 @@ def test_exploration_keeps_its_promise(chance: float) -> None:
 def test_no_exploration_changes_nothing() -> None:
     assert explored(["a", "b"], 0.0, "x") == (["a", "b"], [1.0, 1.0])
     assert explored(["a"], 1.0, "x") == (["a"], [1.0])
+
+
+def test_the_reward_model_tells_users_by_others_only() -> None:
+    user, shown = np.array([0, 1, 2]), np.array([0, 1, 0])
+    wanted, reward = np.array([[1], [0], [1]]), np.array([1.0, 0.0, 1.0])
+    found = estimate(Logged(user, shown, wanted, reward, np.ones(3), np.ones((3, 1))))
+    assert found.robust.value == pytest.approx(1 / 3)  # no weight: the model's word alone

@@ -47,7 +47,8 @@ def test_a_full_queue_leaves_questions_out_and_never_waits(tmp_path: Path) -> No
 
 
 def test_a_challenger_that_throws_is_counted_and_the_next_one_is_asked(tmp_path: Path) -> None:
-    silent = Silent(tmp_path, waiting=10, k=3)
+    heard: list[object] = []
+    silent = Silent(tmp_path, waiting=10, k=3, heard=lambda *told: heard.append(told))
 
     def throw() -> Answer:
         raise ValueError("NaN")
@@ -56,6 +57,7 @@ def test_a_challenger_that_throws_is_counted_and_the_next_one_is_asked(tmp_path:
     silent.offer("v", 2, answer("a", "b", "c", "d"), lambda: answer("b"))
     silent.close()
     assert (silent.failed, silent.asked) == (1, 1)
+    assert heard == [("v", ("b",))]
     assert list(pairs(tmp_path)) == [Pair("v", 2, ("a", "b", "c"), ("b",))]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.errors import IntegrityError
-from components.ranking.forest import Forest
+from components.ranking.forest import Forest, _walk
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 5)).astype(np.float32)
@@ -45,6 +45,20 @@ def test_thresholds_part_values_as_the_library_does() -> None:
     rows = np.repeat(X[:1], len(edges), axis=0)
     rows[:, 0] = edges.astype(np.float32)
     assert forest.predict(rows) == pytest.approx(booster().predict(rows), abs=1e-12)
+
+
+@pytest.mark.parametrize("leaves", [2, 7, 31, 64, 90])
+def test_leaves_struck_out_are_those_of_the_walk_to_the_last_bit(leaves: int) -> None:
+    y = np.sin(3 * X[:, 0]) + X[:, 1] * X[:, 2]
+    forest = Forest.read(booster(leaves, 20, y).model_to_string(), "here")
+    inner = forest.threshold[np.isfinite(forest.threshold)]
+    rows = np.concatenate([X, RNG.choice(inner, (400, 5)).astype(np.float32)])  # on the edges as well
+    walked = _walk(
+        np.ascontiguousarray(rows.T), forest.root, forest.depth, forest.feature, forest.threshold, forest.child,
+        forest.value,
+    )  # fmt: skip
+    np.testing.assert_array_equal(forest.predict(rows), walked)
+    assert (forest.falls is None) == (leaves > 64)
 
 
 def line(name: str, value: str) -> str:

@@ -96,7 +96,7 @@ def ask(user: str | None, time: dt.datetime = NOW, k: int = 20, **changes: Any) 
 
 
 def tables(live: Live) -> dict[str, np.ndarray]:
-    """Every count of the champion's memory, pairs written out dense."""
+    """Every count of the memory, pairs written out dense; not the newest moment, which is never taken back."""
     memory = live.champion.predictor
     out = {"count": memory.tables.count}  # type: ignore[attr-defined]
     for name, part in memory.tables._parts().items():  # type: ignore[attr-defined]
@@ -106,7 +106,7 @@ def tables(live: Live) -> dict[str, np.ndarray]:
             dense = np.zeros((len(state["total"]), 1 + max(int(state["column"].max(initial=0)), 64)))
             dense[rows, state["column"]] = state["count"]
             state = {**{k: v for k, v in state.items() if k not in {"edges", "column", "count"}}, "pairs": dense}
-        out |= {f"{name}.{key}": value for key, value in state.items()}
+        out |= {f"{name}.{key}": value for key, value in state.items() if key != "since_s"}
     return out
 
 

@@ -114,6 +114,8 @@ def test_lists_count_once_each_arm_for_itself() -> None:
         pulse.answered("ann", ["cafe", "song"], 0.004)
         pulse.shown("challenger", "ann", ["song"])
     pulse.applied([stored(1), stored(2), stored(3, user="bob"), stored(4, kind="impression", user="ann")])
+    pulse.shown("challenger", "ann", ["cafe"])  # made after the event that it should have foretold
+    pulse.applied([stored(5)])
     assert pulse.snapshot()["arms"] == [
         {"arm": "champion", "asked": [1, 1, 1], "hits": [1, 1, 1]},
         {"arm": "challenger", "asked": [1, 1, 1], "hits": [0, 0, 0]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,18 @@ def test_a_champion_that_cannot_be_caught_up_never_takes_over(promotions: Promot
     assert not watch.check()
     assert watch.champion.entry.sequence == 1
     assert "a record of the live log" in str(watch.last_error)
+
+
+def test_a_model_of_a_cut_log_lacks_what_happened_after_the_cut(promotions: Promotions, tmp_path: Path) -> None:
+    """All was collected before it was made, so only the time tells what it knows."""
+    live = Live(Watch(tmp_path, 1.0), MemoryState(), WHOLE, lambda: NOW)
+    live.take("event", sent(FRAME))
+    early = champion(EARLY, WHOLE)
+    lineage = {**early.artifact.lineage, "live_offset": live.state.head(), "until": SPLIT.date().isoformat()}
+    cut = live.prepare(Champion(early.entry, replace(early.artifact, lineage=lineage)))
+    for user in ("u0", "u1", "u2"):
+        assert len(cut.history(user)) == FRAME.filter(pl.col("user_id") == user).height
+    rest = Live(module.Alone(champion(EARLY, WHOLE)), MemoryState(), WHOLE, lambda: NOW)
+    rest.take("event", sent(FRAME.filter(pl.col("timestamp") >= SPLIT)))
+    expected = rest.champion.predictor.tables.count  # type: ignore[attr-defined]
+    np.testing.assert_allclose(cut.champion.predictor.tables.count, expected)  # type: ignore[attr-defined]

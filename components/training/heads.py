@@ -1,0 +1,245 @@
+"""The heads of a network for one query: the same answer as `SequenceModel.answer`, without a hundred small calls.
+
+Weights are taken out of the model once; what depends on the history alone is made once for each history and kept with
+it. A model with parts that are not written here (transitions, rotation, tables of content or in int8, another device)
+is answered by the model itself. Answers agree to float32 rounding. Never reads a store, and never trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from components.models.copy import NEAR_KM, CopyHead
+from components.models.distance import log_distances
+from components.models.embedding import ItemTable
+from components.models.heads import RESERVED, ClassHead
+from components.models.item import Read
+from components.models.query import GAP_KNOTS, GAP_MAX, WAVES, RequestConditioning
+from components.models.sequence import SequenceModel
+from components.models.sphere import EARTH_KM
+from components.predictor import Scores, TimeDistribution
+from components.training import loops
+
+Floats = NDArray[np.float32]
+_NO_TABLE, _NO_POINTS = np.zeros((0, 1), np.float32), np.zeros((0, 3), np.float32)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The request of one query: see `models.tokens.Request`."""
+
+    hour: int
+    weekday: int
+    minute: int
+    log_gap: float
+    known: bool
+
+
+@dataclass(frozen=True)
+class Made:
+    """What depends on the history alone.
+
+    Attributes
+    ----------
+    state : (d,) of its last token
+    here : (1, 3) its place; empty where places are not read
+    away : (V - 2,) log(1 + d / scale) of each item from the last place, 0 where unknown; None: nobody asks
+    codes, time_s, hours, days : (L,) of the tokens; hours and days are 0 where they are not read
+    known, follows : (L,) whether the item is known; whether the token before is of the last item
+    pauses : (L,) log(1 + seconds) since the token before
+    keys : (L, H, s), lasting : (L, H) of the copy head
+    """
+
+    state: Floats
+    here: Floats
+    away: Tensor | None
+    codes: NDArray[np.int64]
+    time_s: NDArray[np.int64]
+    hours: NDArray[np.int64]
+    days: NDArray[np.int64]
+    known: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
+    pauses: Floats
+    keys: Floats
+    lasting: Floats
+
+
+def can_answer(model: SequenceModel) -> bool:
+    """Whether all of its heads are written here."""
+    plain = type(model.embedding.table) is ItemTable and model.item.transitions is None
+    asks = model.condition is None or type(model.condition) is RequestConditioning
+    here = next(model.parameters()).device.type == "cpu"
+    return plain and asks and here and all(one.dtype == torch.float32 for one in model.parameters())
+
+
+class Heads:
+    """The heads of one fitted model.
+
+    Parameters
+    ----------
+    model : in eval mode; its weights do not change any more
+    temperatures : of item and action, as `training.calibrate` gives them
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: SequenceModel, temperatures: Mapping[str, float]) -> None:
+        self.model, self.config = model, model.config
+        self.item_heat, self.action_heat = (float(temperatures.get(name, 1.0)) for name in ("item", "action"))
+        table, item = model.embedding.table, model.item
+        vectors = table.all()
+        self.ranked = len(vectors)
+        items = vectors[RESERVED:].float()
+        self.cosine = item.temperature
+        self.items = (items if self.cosine is None else nn.functional.normalize(items, dim=1)).contiguous()
+        self.bias = None if item.bias is None else table.logits(item.bias, self.ranked).clone()
+        self.strength = None if item.distance is None else linear(item.distance.strength)
+        self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
+        self.copy = None if item.copy is None else _copy(item.copy)
+        self.tables = None if item.copy is None else _tables(item.copy)
+        self.gate = None if item.gate is None else (*linear(item.gate[0]), *linear(item.gate[2]))  # type: ignore[index]
+        self.action, self.place = (_classes(one) for one in (model.action, model.place))
+        self.time = None if model.time is None else linear(model.time.linear)
+
+    @torch.no_grad()
+    def made(self, read: Read, before: Made | None, known: int) -> Made:
+        """What the heads need of a history, of one row and without padding.
+
+        Parameters
+        ----------
+        read : the history
+        before : what was made of its first `known` tokens; None: nothing
+        """
+        tokens, item = read.tokens, self.model.item
+        code = tokens.codes.get("item", torch.zeros_like(tokens.time_s))[0]
+        time_s = tokens.time_s[0].numpy()
+        point = _NO_POINTS if tokens.point is None else tokens.point[0].numpy()
+        away = self._away(point, before)
+        zeros = np.zeros(len(time_s), np.int64)
+        hours, days = (tokens.codes[name][0].numpy() if name in tokens.codes else zeros for name in ("hour", "weekday"))
+        keys, lasting, follows = _NO_TABLE[None], _NO_TABLE, np.zeros(len(time_s), bool)
+        if self.tables is not None and item.copy is not None:
+            lasting, follows = loops.lasting(code.numpy(), point, *self.tables, EARTH_KM, NEAR_KM)
+            keys = _keys(item.copy, read, known)
+            keys = keys if before is None or not known else np.concatenate([before.keys, keys])
+        gap = np.maximum(np.diff(time_s, prepend=time_s[:1]), 0).astype(np.float32)
+        return Made(
+            state=read.states[0, -1].numpy(),
+            here=point[-1:],
+            away=away,
+            codes=code.numpy(),
+            time_s=time_s,
+            hours=hours,
+            days=days,
+            known=tokens.mask[0].numpy() & (code.numpy() > 1),
+            follows=follows,
+            pauses=np.log1p(gap),
+            keys=keys,
+            lasting=lasting,
+        )
+
+    def _away(self, point: Floats, before: Made | None) -> Tensor | None:
+        distance = self.model.item.distance
+        if distance is None:
+            return None
+        if before is not None and np.array_equal(before.here, point[-1:]):
+            return before.away
+        here = torch.from_numpy(point[-1:]) if len(point) else torch.zeros(1, 3)
+        return log_distances(distance.points[RESERVED : self.ranked], here)[0]
+
+    @torch.no_grad()
+    def answer(self, made: Made, moment: Moment) -> Scores:
+        """The scores of one query."""
+        state = asked = made.state
+        if self.film is not None:
+            hour, weekday, weights = self.film
+            clock = hour[moment.hour] + weekday[moment.weekday]
+            asked = loops.filmed(state, clock, WAVES, moment.minute, moment.log_gap, moment.known, *weights)
+        time = None
+        if self.time is not None:
+            raw = loops.times(self.time[0], state, self.time[1]).reshape(3, 1, -1)
+            weight = np.exp(loops.log_softmax(raw[0, 0]))[None]
+            time = TimeDistribution(weight, raw[1], np.exp(np.clip(raw[2], -5.0, 3.0)))
+        action = None if self.action is None else loops.chances(self.action[0], asked, self.action[1], self.action_heat)
+        place = None if self.place is None else loops.chances(self.place[0], asked, self.place[1], 1.0)
+        return Scores(
+            self._items(asked, made, moment)[None],
+            None if action is None else action[None],
+            time,
+            None if place is None else place[None],
+        )
+
+    def _items(self, asked: Floats, made: Made, moment: Moment) -> Floats:
+        """(V,) log-probabilities."""
+        out = torch.full((self.config.items,), -torch.inf)
+        state = torch.from_numpy(asked)
+        if self.cosine is not None:
+            state = nn.functional.normalize(state, dim=0) / self.cosine
+        logits = torch.mv(self.items, state) if self.bias is None else torch.addmv(self.bias, self.items, state)
+        if self.strength is not None and made.away is not None:
+            pull = loops.times(self.strength[0], asked, self.strength[1])[0]
+            logits.sub_(made.away, alpha=float(np.logaddexp(np.float32(0), pull)))
+        torch.log_softmax(logits, 0, out=out[RESERVED : self.ranked])
+        found: Floats = out.numpy()
+        if self.copy is not None and self.gate is not None:
+            query, shift, age, pause, hour = self.copy
+            own_hour = moment.hour if moment.known else int(made.hours[-1])
+            own_day = moment.weekday if moment.known else int(made.days[-1])
+            shares = loops.pointed(
+                asked, query, shift, made.keys, made.lasting, made.known, made.time_s, moment.log_gap, moment.known,
+                age, pause, made.pauses, made.follows, hour, own_hour, own_day, made.hours, made.days,
+            )  # fmt: skip
+            weights = loops.gated(asked, shares, float(made.known.sum()), *self.gate)
+            loops.mixed(found, weights, shares, made.codes)
+        if self.item_heat != 1.0:
+            real = out[RESERVED:]
+            torch.log_softmax(real / self.item_heat, 0, out=real)
+        return found
+
+
+def linear(layer: nn.Linear) -> tuple[Floats, Floats]:
+    """Matrix and shift of a layer."""
+    weight = layer.weight.detach().numpy().copy()
+    return weight, np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().numpy().copy()
+
+
+def _classes(head: ClassHead | None) -> tuple[Floats, Floats] | None:
+    return None if head is None else linear(head.linear)
+
+
+def _table(layer: nn.Module | None) -> Floats:
+    return _NO_TABLE if layer is None else layer.weight.detach().numpy().copy()  # type: ignore[operator]
+
+
+def _film(condition: RequestConditioning) -> tuple[Floats, Floats, tuple[Any, ...]]:
+    """Vectors of hours and weekdays, and the weights of `loops.filmed`."""
+    knots = np.arange(GAP_KNOTS, dtype=np.float32) * np.float32(GAP_MAX / (GAP_KNOTS - 1))
+    norm = [one.detach().numpy().copy() for one in (condition.norm.weight, condition.norm.bias)]
+    weights = (knots, *linear(condition.smooth), condition.unknown.detach().numpy().copy(), *linear(condition.film),
+               *norm, linear(condition.up)[0], linear(condition.down)[0])  # fmt: skip
+    return _table(condition.hour), _table(condition.weekday), weights
+
+
+def _copy(head: CopyHead) -> tuple[Floats, ...]:
+    """Weights of the question, and tables by age, pause and hour."""
+    return (*linear(head.query), _table(head.age), _table(head.pause), _table(head.hour))
+
+
+def _tables(head: CopyHead) -> tuple[Floats, Floats, Floats]:
+    """Tables by rank, sameness and place."""
+    return _table(head.rank), _table(head.same), _table(head.place)
+
+
+def _keys(head: CopyHead, read: Read, known: int) -> Floats:
+    """(L - known, H, s) what each event behind the first `known` is found by."""
+    states = read.states
+    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)[:, known:]
+    keys = head.key(torch.cat([read.events[:, known:], before], dim=2))
+    found: Floats = keys.view(-1, head.heads, head.size).numpy()
+    return found

@@ -1,0 +1,24 @@
+"""The compiled choice is that of a stable sort, whatever the ties, gaps and filters."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.ranking.best import best
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    st.lists(st.sampled_from([-np.inf, -3.0, -1.5, 0.0, 0.5, 2.0, 7.0, np.nan]), max_size=60),
+    st.integers(0, 70),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_the_best_are_those_of_a_stable_sort(values: list[float], count: int, seed: int, filtered: bool) -> None:
+    value = np.array(values, np.float32)
+    allowed = np.random.default_rng(seed).random(len(value)) < 0.6 if filtered else np.zeros(0, np.bool_)
+    use = np.isfinite(value) & (allowed if filtered and len(value) else True)
+    order = np.argsort(-np.where(use, value, -np.inf), kind="stable")
+    np.testing.assert_array_equal(best(value, allowed, count), order[: min(count, int(use.sum()))])
