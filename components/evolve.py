@@ -21,8 +21,9 @@ from components.evolution.lifecycle import Lifecycle, lifecycle
 from components.evolution.log import Log
 from components.evolution.report import guarded, render, tables
 from components.evolution.space.report import space_report
+from components.evolution.trends.report import trend_report
 from components.features.store import Store
-from components.features.time import DAY_S
+from components.features.time import DAY_S, holidays_of
 from components.files import replace_folder, write_json, write_text
 from components.params import Params
 from components.stage import run_stage
@@ -72,6 +73,7 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
         "interests": part("interests", lambda: interest_report(log, segment, names, asked.interests, seed)),
         "habits": part("habits", lambda: habit_report(log, asked.habits, seed)),
         "space": part("space", lambda: space_report(log, asked.space, seed)),
+        "trends": part("trends", lambda: _trends(log, params)),
     }
     found = guarded(found, asked)
     made = tables(found, life)
@@ -101,6 +103,16 @@ def _segments(log: Log, life: Lifecycle | None) -> tuple[NDArray[np.int64], list
     state = dict(zip(life.users["user_id"].to_list(), life.users["state"].to_list(), strict=True))
     names, segment = np.unique([state.get(user, "without activity") for user in log.users], return_inverse=True)
     return segment.astype(np.int64), names.tolist()
+
+
+def _trends(log: Log, params: Params) -> Record:
+    if params.events.time_kind == "ordinal":
+        raise DataError("times", found="an order alone", do="Give the events times.")
+    years = [int(log.local_s[edge].astype("datetime64[s]").astype("datetime64[Y]").astype(int)) + 1970
+             for edge in (log.local_s.argmin(), log.local_s.argmax())]  # fmt: skip
+    country = params.events.country
+    free = np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+    return trend_report(log, params.evolve.trends, free, params.events.time_kind == "real", params.workspace.seed)
 
 
 def _described(log: Log) -> Record:

@@ -24,6 +24,8 @@ from components.params.evolve import (
     InterestParams,
     LifecycleParams,
     SpaceParams,
+    TrendParams,
+    TrendStepParams,
 )
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
@@ -125,6 +127,8 @@ __all__ = [
     "TrainingParams",
     "TransitionParams",
     "TreeParams",
+    "TrendParams",
+    "TrendStepParams",
     "UpdateParams",
     "ValidationParams",
     "VectorParams",

@@ -8,5 +8,13 @@ from components.evolution.report.sentences.interests import interest_sentences
 from components.evolution.report.sentences.lifecycle import lifecycle_sentences
 from components.evolution.report.sentences.sentence import Sentence
 from components.evolution.report.sentences.space import space_sentences
+from components.evolution.report.sentences.trends import trend_sentences
 
-__all__ = ["Sentence", "habit_sentences", "interest_sentences", "lifecycle_sentences", "space_sentences"]
+__all__ = [
+    "Sentence",
+    "habit_sentences",
+    "interest_sentences",
+    "lifecycle_sentences",
+    "space_sentences",
+    "trend_sentences",
+]
