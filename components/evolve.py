@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from components.errors import DataError, TrainingError
+from components.evolution.anomalies.report import anomaly_report, likelihoods
 from components.evolution.habits.report import habit_report
 from components.evolution.interests.report import interest_report
 from components.evolution.lifecycle import Lifecycle, lifecycle
@@ -73,6 +75,9 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
         "interests": part("interests", lambda: interest_report(log, segment, names, asked.interests, seed)),
         "habits": part("habits", lambda: habit_report(log, asked.habits, seed)),
         "space": part("space", lambda: space_report(log, asked.space, seed)),
+        "anomalies": part(
+            "anomalies", lambda: anomaly_report(log, asked.anomalies, _likelihoods(root, log, params), seed)
+        ),
         "trends": part("trends", lambda: _trends(log, params)),
     }
     found = guarded(found, asked)
@@ -103,6 +108,17 @@ def _segments(log: Log, life: Lifecycle | None) -> tuple[NDArray[np.int64], list
     state = dict(zip(life.users["user_id"].to_list(), life.users["state"].to_list(), strict=True))
     names, segment = np.unique([state.get(user, "without activity") for user in log.users], return_inverse=True)
     return segment.astype(np.int64), names.tolist()
+
+
+def _likelihoods(root: Path, log: Log, params: Params) -> NDArray[np.float64] | None:
+    """Log-likelihoods of a model, where a file of them is named."""
+    name = params.evolve.anomalies.likelihoods
+    if name is None:
+        return None
+    path = root / name
+    if not path.is_file():
+        raise DataError("the file that evolve.anomalies.likelihoods names", found=f"none at {name}", do="Correct it.")
+    return likelihoods(pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, glob=False), log)
 
 
 def _trends(log: Log, params: Params) -> Record:

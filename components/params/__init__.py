@@ -18,6 +18,7 @@ from components.params.data import (
     WindowParams,
 )
 from components.params.evolve import (
+    AnomalyParams,
     EvolveParams,
     HabitParams,
     HoursParams,
@@ -73,6 +74,7 @@ from components.params.serving import (
 from components.params.whole import Params, WorkspaceParams, check_agreement, load_params, parse_params
 
 __all__ = [
+    "AnomalyParams",
     "AugmentParams",
     "BaselineParams",
     "BlendParams",

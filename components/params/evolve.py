@@ -144,6 +144,17 @@ class TrendParams(Section):
         return self
 
 
+class AnomalyParams(Section):
+    """What is asked of users that behave as nobody does."""
+
+    least_events: int = Field(ge=5)  # of a user
+    resolution: int = Field(ge=0, le=15)  # of the cells that a user's places are compared by
+    level: float = Field(gt=0, lt=1)  # share of false discoveries
+    least_users: int = Field(ge=1)  # that a reason must have to be shown
+    likelihoods: str | None  # file of user_id, log_likelihood of events under a model; null: none
+    named: bool  # whether the users that stand out are named in a table
+
+
 class EvolveParams(Section):
     """How behaviour evolves; described and forecast, never used to rank."""
 
@@ -152,3 +163,4 @@ class EvolveParams(Section):
     habits: HabitParams
     lifecycle: LifecycleParams
     trends: TrendParams
+    anomalies: AnomalyParams

@@ -29,7 +29,7 @@ def guarded(found: Record, params: EvolveParams) -> Record:
     found : by room; other rooms stay as they are
     params : whose `least_users` and `min_users` rule; habits and cohorts follow `lifecycle.min_users`
     """
-    rules = {"space": _space, "interests": _interests, "habits": _habits, "trends": _trends}
+    rules = {"space": _space, "interests": _interests, "habits": _habits, "trends": _trends, "anomalies": _anomalies}
     return {
         room: rules[room](record, params) if room in rules and "missing" not in record else record
         for room, record in found.items()
@@ -81,6 +81,19 @@ def _habits(found: Record, params: EvolveParams) -> Record:
 def _trends(found: Record, params: EvolveParams) -> Record:
     least = params.trends.least_users
     return _missing(found["users"], least) if found["users"] < least else found
+
+
+def _anomalies(found: Record, params: EvolveParams) -> Record:
+    least = params.anomalies.least_users
+    if found["users"] < least:
+        return _missing(found["users"], least)
+    hidden = few(found["strange"], least)
+    return found | {
+        "strange": None if hidden else found["strange"],
+        "events": None if hidden else found["events"],
+        "share": None if hidden else found["share"],
+        "reasons": [one | {"users": None if few(one["users"], least) else one["users"]} for one in found["reasons"]],
+    }
 
 
 def _retained(one: Record, size: int, least: int) -> Record | None:

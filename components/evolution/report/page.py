@@ -38,6 +38,7 @@ def render(found: Record, life: Lifecycle | None, tables: Mapping[str, pl.DataFr
         _room("lifecycle", "Life cycle", found, lambda: _told(life, params)),
         _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
         _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
+        _room("anomalies", "Strange users", found, lambda: sentences.anomaly_sentences(found["anomalies"], params)),
         _room("space", "Space", found, lambda: sentences.space_sentences(found["space"], params)),
     ]
     drawn = _pictures(tables)

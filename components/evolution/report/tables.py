@@ -31,7 +31,13 @@ def tables(found: Record, life: Lifecycle | None) -> dict[str, pl.DataFrame]:
     life : the life cycle's own tables, None where there is none
     """
     rows: dict[str, Rows] = {}
-    for room, make in (("space", _space), ("interests", _interests), ("habits", _habits), ("trends", trend_rows)):
+    for room, make in (
+        ("space", _space),
+        ("interests", _interests),
+        ("habits", _habits),
+        ("trends", trend_rows),
+        ("anomalies", _anomalies),
+    ):
         if "missing" not in found[room]:
             rows |= make(found[room])
     made = {name: pl.DataFrame(part, infer_schema_length=None) for name, part in rows.items() if part}
@@ -106,6 +112,14 @@ def _habits(found: Record) -> dict[str, Rows]:
             for cohort in found["cohorts"]
             for age, one in enumerate(cohort["retention"])
         ],
+    }
+
+
+def _anomalies(found: Record) -> dict[str, Rows]:
+    return {
+        "anomalies_reasons": found["reasons"],
+        "anomalies_figures": found["figures"],
+        "anomalies_named": found["named"],
     }
 
 

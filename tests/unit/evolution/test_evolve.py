@@ -90,7 +90,15 @@ def test_every_picture_and_table_is_beside_the_page(city: tuple[Path, Params]) -
     assert all(f'Data: <a href="{name}.csv"' in page for name in ("lifecycle_states", "trends_counts_day"))
     assert page.count("<small>") >= 15  # each sentence with its test and sample
     assert not re.search(r'(src|href)="(?!#|data:|[\w]+\.csv)', page)  # nothing is fetched
-    assert set(json.loads(found["findings.json"])) == {"log", "lifecycle", "interests", "habits", "space", "trends"}
+    assert set(json.loads(found["findings.json"])) == {
+        "log",
+        "lifecycle",
+        "interests",
+        "habits",
+        "space",
+        "trends",
+        "anomalies",
+    }
 
 
 def test_the_same_log_gives_the_same_bytes_and_no_names(

@@ -63,8 +63,8 @@ def _ahead(step: str, found: Record) -> Sentence:
     return Sentence(
         f"The fullest of the next {found['horizon']} {step}s, which begins {_moment(found['begins'][fullest])}, will "
         f"hold about {count(round(found['point'][0][fullest]))} events ({share(high - low)}: "
-        f"{count(round(quantiles[0]))} to {count(round(quantiles[-1]))}). Such forecasts were {verdict}: a scaled error (MASE) of "
-        f"{number(scores['mase']['value'])}, a difference of "
+        f"{count(round(quantiles[0]))} to {count(round(quantiles[-1]))}). Such forecasts were {verdict}: "
+        f"a scaled error (MASE) of {number(scores['mase']['value'])}, a difference of "
         f"{estimate(better)}.{held}",
         f"{scores['series']} series, {found['origins']} rolling origins; {found['rule']} of {', '.join(chosen)}, "
         "chosen on an earlier origin; conformal intervals, judged on origins left out",
