@@ -1,4 +1,4 @@
-"""What a champion carries of its users: handed back to the same user, bounded, forgotten; what a collector is spared."""
+"""What a champion carries of its users: handed back to the same user, bounded, forgotten; and what is settled."""
 
 from __future__ import annotations
 
