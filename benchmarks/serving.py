@@ -1,10 +1,10 @@
 """Speed of live answers: in one process by kind of champion, over HTTP under load, through a swap, and for long.
 
-    python -m benchmarks.serving [--workspace DIR] [--parts process,http,swap,soak] [--servers bentoml,bare]
-        [--kinds memory,transformer,gate,ranker] [--seconds 20] [--json OUT]
+    python -m benchmarks.serving [--made DIR] [--parts process,http,swap,soak] [--servers bentoml,bare]
+        [--kinds memory,transformer,gate,ranker] [--over memory,gate,ranker] [--seconds 20] [--json OUT]
 
-Without a workspace one is made (catalogue 10,000, histories of 200; `benchmarks/champions.py`), which takes minutes
-once: `--made DIR` keeps it. In process, each kind is asked of users who were asked before (`again`), after each one
+A workspace is made first (catalogue 10,000, histories of 200; `benchmarks/champions.py`), which takes minutes: `--made
+DIR` keeps it. In process, each kind is asked of users who were asked before (`again`), after each one
 event of theirs (`event`), and for the first time (`first`), with processor time of the thread beside wall time, since a
 shared machine makes the wall time that of its neighbours. Over HTTP an open loop of 200 requests a second is timed from
 when each was due; capacity is the largest rate with p99 at most 25 ms and no error. Clients share the machine with the
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.champions import EVENTS, HISTORY, KINDS, USERS, champion_of, make, promote
+from benchmarks.champions import HISTORY, KINDS, USERS, champion_of, make, promote
 from benchmarks.load import Wire, capacity, closed_loop, in_turns, open_loop, post
 from benchmarks.machine import machine
 from benchmarks.servers import Server, served
@@ -35,6 +35,7 @@ from components.serving.champion import Champion
 from components.serving.question import Question
 from components.workspace import Workspace
 
+Record = dict[str, Any]
 P99_MS, RATE = 25.0, 200.0
 _ASKED = 40  # users who are asked in turn
 _SWAP_AT = 0.5
@@ -112,26 +113,32 @@ def load(port: int, users: list[str], clients: int, seconds: float) -> dict[str,
     return closed_loop(port, asks(users), clients, seconds).figures()
 
 
-def _costed(server: Server, work: Callable[[], dict[str, float]]) -> dict[str, float]:
+def _costed(server: Server, work: Callable[[], dict[str, float]]) -> Record:
     """Figures, and processor milliseconds of the worker for each request."""
     spent = server.cpu_s()
     found = work()
     return found | {"cpu_ms": round((server.cpu_s() - spent) * 1e3 / max(found["requests"], 1), 2)}
 
 
-def over_http(server: Server, users: list[str], seconds: float) -> dict[str, Any]:
-    """One client, sixteen in a closed loop, an open loop of RATE a second, and capacity."""
-    closed_loop(server.port, asks(users), 4, 3.0)  # first requests allocate
-    found: dict[str, Any] = {"cold_s": round(server.cold_s, 1)}
+def over_http(server: Server, users: list[str], seconds: float) -> list[Record]:
+    """One client, sixteen in a closed loop, an open loop of RATE a second, and the capacity."""
     port = server.port
-    found["one"] = _costed(server, lambda: load(port, users, 1, seconds / 2))
-    found["sixteen"] = _costed(server, lambda: load(port, users, 16, seconds / 2))
-    found["open"] = _costed(server, lambda: open_loop(port, asks(users), RATE, seconds).figures())
-    found["capacity"] = capacity(port, asks(users), P99_MS, RATE, max(3.0, seconds / 4))
-    return found
+    load(port, users, 4, 3.0)  # first requests allocate
+    rows = [
+        {"load": name, **_costed(server, lambda clients=clients: load(port, users, clients, seconds / 2))}
+        for name, clients in (("1 client", 1), ("16 clients", 16))
+    ]
+    rows.append(
+        {
+            "load": f"{RATE:.0f}/s, open",
+            **_costed(server, lambda: open_loop(port, asks(users), RATE, seconds).figures()),
+        }
+    )
+    rows.append({"load": "capacity", **capacity(port, asks(users), P99_MS, RATE, max(3.0, seconds / 4))})
+    return [{"cold_s": round(server.cold_s, 1), **row} for row in rows]
 
 
-def through_swap(server: Server, root: Path, kind: str, users: list[str], seconds: float) -> dict[str, Any]:
+def through_swap(server: Server, root: Path, kind: str, users: list[str], seconds: float) -> Record:
     """An open loop with a promotion in its middle: before, and from then on."""
     at = _SWAP_AT * seconds
     timer = threading.Timer(at, promote, (root, kind))
@@ -146,7 +153,7 @@ def through_swap(server: Server, root: Path, kind: str, users: list[str], second
     return {"per_s": RATE / 2, "errors": len(heard.bad), **{f"p99_ms_{name}": one for name, one in p99.items()}}
 
 
-def soak(server: Server, users: list[str], items: list[str], seconds: float) -> dict[str, Any]:
+def soak(server: Server, users: list[str], items: list[str], seconds: float) -> Record:
     """The mixture in an open loop, and how the worker's memory grows: MB at the end of each tenth."""
     rss = [server.rss_mb()]
     heard = []
@@ -167,32 +174,38 @@ def soak(server: Server, users: list[str], items: list[str], seconds: float) -> 
     }
 
 
-def measured(root: Path, args: argparse.Namespace) -> dict[str, Any]:
+def measured(root: Path, args: argparse.Namespace) -> Record:
     """Everything that is asked for."""
     import torch
 
     torch.set_num_threads(1)  # as the service does
-    parts, kinds = args.parts.split(","), args.kinds.split(",")
+    parts, kinds = args.parts.split(","), args.over.split(",")
     users, items = [f"user{n:05d}" for n in range(USERS)], [f"item{n:05d}" for n in range(0, 10_000, 97)]
-    record: dict[str, Any] = {"machine": machine(), "events": EVENTS}
+    record: Record = {"machine": machine()}
     if "process" in parts:
-        record["process"] = {kind: in_process(champion_of(root, kind), args.times) for kind in kinds}
-    log = root / "serving-benchmark.log"
-    for server_kind in args.servers.split(",") if {"http", "swap", "soak"} & set(parts) else []:
-        of: dict[str, Any] = {}
-        for kind in kinds if "http" in parts else []:
+        record["process"] = [
+            {"champion": kind, "asked": asked, **figures}
+            for kind in args.kinds.split(",")
+            for asked, figures in in_process(champion_of(root, kind), args.times).items()
+        ]
+    log, found = root / "serving-benchmark.log", {part: [] for part in ("http", "swap", "soak") if part in parts}
+    for by in args.servers.split(",") if found else []:
+        for kind in kinds if "http" in found else []:
             promote(root, kind)
-            with served(server_kind, root, log) as server:
-                of[kind] = over_http(server, users, args.seconds)
-        if {"swap", "soak"} & set(parts):
+            with served(by, root, log) as server:
+                found["http"] += [
+                    {"server": by, "champion": kind, **row} for row in over_http(server, users, args.seconds)
+                ]
+        if {"swap", "soak"} & set(found):
             promote(root, kinds[0])
-            with served(server_kind, root, log) as server:
-                closed_loop(server.port, asks(users), 4, 3.0)
-                if "swap" in parts:
-                    of["swap"] = through_swap(server, root, kinds[-1], users, max(20.0, args.seconds))
-                if "soak" in parts:
-                    of["soak"] = soak(server, users, items, args.soak)
-        record[server_kind] = of
+            with served(by, root, log) as server:
+                load(server.port, users, 4, 3.0)
+                if "swap" in found:
+                    row = through_swap(server, root, kinds[-1], users, max(20.0, args.seconds))
+                    found["swap"].append({"server": by, **row})
+                if "soak" in found:
+                    found["soak"].append({"server": by, **soak(server, users, items, args.soak)})
+    record |= found
     record["load_after"] = machine()["load_average"]
     return record
 
@@ -203,7 +216,8 @@ def main() -> None:
     parser.add_argument("--made", type=Path, help="where the workspace to be measured is made, and kept")
     parser.add_argument("--parts", default="process,http,swap,soak")
     parser.add_argument("--servers", default="bentoml,bare")
-    parser.add_argument("--kinds", default="memory,transformer,gate,ranker", help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="asked in process")
+    parser.add_argument("--over", default="memory,gate,ranker", help="of them, asked over HTTP")
     parser.add_argument("--times", type=int, default=400, help="questions in process, of each sort")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each load")
     parser.add_argument("--soak", type=float, default=120.0, help="seconds of the mixture")

@@ -18,12 +18,15 @@ from components.params.data import (
     WindowParams,
 )
 from components.params.evolve import (
+    AnomalyParams,
     EvolveParams,
     HabitParams,
     HoursParams,
     InterestParams,
     LifecycleParams,
     SpaceParams,
+    TrendParams,
+    TrendStepParams,
 )
 from components.params.experiment import ExperimentParams
 from components.params.guard import GuardParams, RateParams
@@ -73,6 +76,7 @@ from components.params.serving import (
 from components.params.whole import Params, WorkspaceParams, check_agreement, load_params, parse_params
 
 __all__ = [
+    "AnomalyParams",
     "AugmentParams",
     "BaselineParams",
     "BlendParams",
@@ -130,6 +134,8 @@ __all__ = [
     "TrainingParams",
     "TransitionParams",
     "TreeParams",
+    "TrendParams",
+    "TrendStepParams",
     "UpdateParams",
     "ValidationParams",
     "VectorParams",

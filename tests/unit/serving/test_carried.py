@@ -1,0 +1,66 @@
+"""What a champion carries of its users: handed back to the same user, bounded, forgotten; and what is settled."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import numpy as np
+
+from components.predictor import Queries, Scores
+from components.serving.carried import Carried
+from components.serving.settle import settle
+from components.serving.watch import warm
+from tests.serving import toy_champion
+
+SCORES = Scores(np.zeros((1, 3), np.float32))
+
+
+class Counting:
+    """Carries how often it was asked."""
+
+    def score(self, queries: Queries) -> Scores:
+        return SCORES
+
+    def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
+        self.handed = carried
+        return SCORES, (carried or 0) + 1
+
+
+def test_a_user_is_handed_what_their_own_last_answer_gave_and_an_inline_history_nothing() -> None:
+    predictor = Counting()
+    carried = Carried(predictor)  # type: ignore[arg-type]
+    handed = []
+    for user in ("a", "b", "a", None, "a"):
+        carried.score(None, user)  # type: ignore[arg-type]
+        handed.append(predictor.handed)
+    assert handed == [None, None, 1, None, 2]
+
+
+def test_who_was_not_asked_for_longest_is_let_go_and_who_is_erased_at_once() -> None:
+    predictor = Counting()
+    carried = Carried(predictor, users=2)  # type: ignore[arg-type]
+    for user in ("a", "b", "a", "c"):
+        carried.score(None, user)  # type: ignore[arg-type]
+    assert len(carried) == 2
+    carried.forget("c")
+    carried.forget("nobody")
+    assert len(carried) == 1
+    carried.score(None, "a")  # type: ignore[arg-type]
+    assert predictor.handed == 2
+    carried.score(None, "b")  # type: ignore[arg-type]
+    assert predictor.handed is None
+
+
+def test_a_champion_that_was_settled_goes_with_its_last_holder_without_a_collection() -> None:
+    champion = toy_champion()
+    warm(champion)
+    gc.disable()
+    settle(first=True)
+    held = [weakref.ref(one) for one in (champion, champion.predictor, champion.carried)]
+    del champion
+    gone = [one() is None for one in held]
+    gc.unfreeze()
+    gc.enable()
+    assert gone == [True] * 3
