@@ -69,7 +69,8 @@ def test_a_second_head_that_does_not_come_either(url: str) -> None:
         assert b"200" not in read_all(one)
 
 
-def test_a_head_without_end_is_cut_off(url: str) -> None:
+def test_a_head_without_end_is_cut_off(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "header_s", 60.0)  # by its size, that is
     with connect(url) as one:
         one.sendall(HEAD)
         try:
