@@ -17,6 +17,8 @@ import argparse
 import datetime as dt
 import itertools
 import json
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -223,6 +225,7 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=120.0, help="seconds of the mixture")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended
     with tempfile.TemporaryDirectory() as folder:
         root = (args.made or Path(folder) / "workspace").resolve()
         make(root)
