@@ -155,7 +155,6 @@ def through_swap(server: Server, root: Path, kind: str, users: list[str], second
     return {
         "per_s": RATE / 2,
         "errors": len(heard.bad),
-        "found": sorted(set(heard.bad)),
         **{f"p99_ms_{name}": one for name, one in p99.items()},
     }
 
