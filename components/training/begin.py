@@ -26,7 +26,7 @@ from components.params import TrainParams
 from components.training.batches import Corpus
 from components.training.successors import count_successors
 
-_DRAWS = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.nn.init.normal_, torch.nn.init.uniform_}
+_DRAWS: set[Any] = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.nn.init.normal_, torch.nn.init.uniform_}
 
 
 def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, seed: int) -> SequenceModel:
