@@ -1,235 +1,181 @@
-"""The HTTP face as a plain ASGI app: guard, `POST /v1/predict`, `POST /v1/explain`, `GET /v1/model`. It knows nothing
-of BentoML.
+"""The HTTP face as a plain ASGI app: finds the route, lets the guard decide, answers, counts, leaves a line in the log.
 
-The guard refuses before it reads: a body over the limit, a content type that is not JSON, JSON with NaN. An error is
-one JSON object; what went wrong inside stays in the log. Reasons take a hundred times as long as a prediction: they are
-worked out one at a time in a thread beside the loop that answers, and refused where too many wait.
+The order of a request: path, key and rate (from its head alone), body, its turn, the route. An error is one JSON
+object; what went wrong inside stays inside. It knows nothing of BentoML and nothing of models.
 """
 
 from __future__ import annotations
 
-import datetime as dt
+import asyncio
+import contextlib
+import os
+import time
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
-import anyio
-import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
-from pydantic import ValidationError
-from pydantic.json_schema import models_json_schema
-from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
-from bento.envelope import error
-from bento.schemas import (
-    ErrorResponse,
-    ExplainedItem,
-    ExplainRequest,
-    ExplainResponse,
-    ModelInfo,
-    ModelState,
-    NextTime,
-    PredictRequest,
-    PredictResponse,
-    RankedCell,
-    RankedItem,
-)
-from components.errors import ChronotopeError
-from components.params import PolicyParams, ServingParams
-from components.serving.answer import answer
-from components.serving.champion import Champion
-from components.serving.explain import explain
-from components.serving.question import Question
-from components.serving.watch import Watch
+from bento.exchange import Call, Refusal, Reply, Stream, told
+from bento.guard import bodies, headers
+from bento.guard.door import Door
+from bento.guard.keys import Keys
+from bento.guard.log import RequestLog
+from bento.life import close_streams_on_signal
+from bento.routes.route import Route
+from bento.routes.table import find
+from bento.worker import Worker
+from components.errors import BusyError, ChronotopeError, DataError, ServiceError, StorageError
+from components.params import Params
 
-_JSON = "application/json"
-_SCHEMAS = "#/components/schemas/{model}"
-_WAITING = 8  # requests for reasons that may wait for the one at work
-Asked = TypeVar("Asked", PredictRequest, ExplainRequest)
+if TYPE_CHECKING:
+    from bento.trace import Traces
+
+_SOON = ((b"retry-after", b"1"),)
+_FAILED = Refusal(500, "the service failed")
 
 
-async def _body(request: Request, limit: int) -> bytes | Response:
-    """The whole body, or the refusal of one that is too large or is not JSON."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _JSON:
-        return error(415, f"needed the content type {_JSON}, found {kind[:80] or 'none'}")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        return error(415, "needed an uncompressed body")
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > limit:
-        return error(413, f"needed a body of at most {limit} bytes")
-    read = bytearray()
-    async for block in request.stream():
-        read += block
-        if len(read) > limit:
-            return error(413, f"needed a body of at most {limit} bytes")
-    return bytes(read)
+def _traces() -> Traces | None:
+    """What is told of requests to a collector; the libraries for it are loaded only where one is named."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return None
+    from bento.trace import from_environment
+
+    return from_environment()
 
 
-def _question(champion: Champion, asked: PredictRequest | ExplainRequest) -> Question:
-    events = None
-    if asked.history is not None:
-        events = [one.model_dump() for one in asked.history]
-    filters = asked.filters
-    return Question(
-        user_id=asked.user_id,
-        history=events,
-        time=asked.time or dt.datetime.now(dt.UTC),
-        utc_offset_min=asked.utc_offset_min,
-        latitude=asked.latitude,
-        longitude=asked.longitude,
-        k=asked.k,
-        seen=champion.seen_kept if filters.seen is None else filters.seen,
-        categories=filters.categories,
-        radius_km=filters.radius_km,
-        max_price=filters.max_price,
-    )
+class App:
+    """The app.
 
+    Parameters
+    ----------
+    params : of the workspace
+    keys : who may ask
+    opened : makes the worker when the server starts; None: whoever made the app sets `worker`
+    log : of requests
 
-def model_info(champion: Champion) -> ModelInfo:
-    """Name, version and lineage of the model that answers."""
-    lineage = {key: value for key, value in champion.artifact.lineage.items() if isinstance(value, str | int | float)}
-    return ModelInfo(
-        name=champion.entry.model, version=champion.entry.sequence, digest=champion.entry.digest, lineage=lineage
-    )
+    Attributes
+    ----------
+    worker : what answers; None = not ready yet
+    """
 
+    def __init__(
+        self, params: Params, keys: Keys, opened: Callable[[], Worker] | None = None, log: RequestLog | None = None
+    ) -> None:
+        self._params, self._opened = params, opened
+        self._door = Door(keys, params.guard)
+        self._log = log or RequestLog(params.guard.log)
+        self._traces = _traces()
+        self.worker: Worker | None = None
 
-def predict(champion: Champion, asked: PredictRequest, policy: PolicyParams | None = None) -> PredictResponse:
-    """Answer one request."""
-    question = _question(champion, asked)
-    found = answer(champion, question, policy)
-    return PredictResponse(
-        items=[RankedItem(**vars(item)) for item in found.items],
-        actions=None if found.actions is None else dict(found.actions),
-        next_event=None
-        if found.next_event is None
-        else NextTime(**{k: dict(v) for k, v in vars(found.next_event).items()}),
-        places=None if found.places is None else [RankedCell(cell=cell, probability=p) for cell, p in found.places],
-        history_events=found.history_events,
-        reason=found.reason,
-        segment=found.segment,
-        rules=list(found.rules),
-        time=question.time,
-        model=model_info(champion),
-    )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(Call(scope, receive), send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
 
-
-def explained(
-    champion: Champion, asked: ExplainRequest, params: ServingParams, policy: PolicyParams | None = None
-) -> ExplainResponse:
-    """The reasons of one answer."""
-    question = _question(champion, asked)
-    steps = params.gradient_steps if asked.gradients else None
-    found = explain(champion, question, asked.items, params.explain_events, steps, policy)
-    return ExplainResponse(
-        items=[ExplainedItem.model_validate(asdict(item)) for item in found.items],
-        history_events=found.history_events,
-        events_explained=found.events_explained,
-        reason=found.reason,
-        time=question.time,
-        model=model_info(champion),
-    )
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The description of the routes; the requests' schemas are added: the guard and not FastAPI reads the body."""
-    if app.openapi_schema is None:
-        described = get_openapi(title=app.title, version=app.version, routes=app.routes, description=app.description)
-        _, shapes = models_json_schema(
-            [(PredictRequest, "validation"), (ExplainRequest, "validation")], ref_template=_SCHEMAS
-        )
-        described.setdefault("components", {}).setdefault("schemas", {}).update(shapes["$defs"])
-        app.openapi_schema = described
-    return app.openapi_schema
-
-
-async def _refused(_: Request, found: Exception) -> Response:
-    status = found.status_code if isinstance(found, HTTPException) else 500
-    refusal = error(status, str(found.detail) if isinstance(found, HTTPException) else "the service failed")
-    refusal.headers.update(getattr(found, "headers", None) or {})
-    return refusal
-
-
-async def _asked(request: Request, params: ServingParams, kind: type[Asked], max_k: int) -> Asked | Response:
-    """The request as it should be, or why it is not."""
-    body = await _body(request, params.max_body_bytes)
-    if isinstance(body, Response):
-        return body
-    try:
-        orjson.loads(body)  # whether it is JSON at all; pydantic's own reader takes NaN
-        asked = kind.model_validate_json(body)
-    except orjson.JSONDecodeError as found:
-        return error(400, f"needed JSON (NaN and infinity are not): {found}")
-    except ValidationError as found:
-        first = found.errors(include_input=False, include_url=False)[0]
-        return error(422, str(first["msg"]), ".".join(str(part) for part in first["loc"]) or None)
-    if asked.k > max_k:
-        return error(422, f"needed k of at most {max_k}", "k")
-    if asked.history is not None and len(asked.history) > params.max_inline_events:
-        return error(422, f"needed at most {params.max_inline_events} events", "history")
-    return asked
-
-
-def _takes(model: str) -> dict[str, Any]:
-    """The body of a route, for its description."""
-    return {"requestBody": {"required": True, "content": {_JSON: {"schema": {"$ref": _SCHEMAS.format(model=model)}}}}}
-
-
-def make_app(watch: Callable[[], Watch], params: ServingParams, policy: PolicyParams | None = None) -> FastAPI:
-    """The app; `watch` gives the holder of the champion at the time of each request, `policy` shapes its lists."""
-    app = FastAPI(
-        title="Chronotope", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
-        description="What each user does next, when and where.",
-        exception_handlers={HTTPException: _refused, Exception: _refused},
-    )  # fmt: skip
-    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
-    app.state.slow = slow = anyio.CapacityLimiter(1)
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": ErrorResponse} for code in (400, 413, 415, 422, 500)}
-    busy: dict[int | str, dict[str, Any]] = {503: {"model": ErrorResponse}}
-
-    @app.post("/v1/predict", response_model=PredictResponse, openapi_extra=_takes("PredictRequest"), summary="Predict",
-              operation_id="predict", responses=refusals)  # fmt: skip
-    async def predict_route(request: Request) -> Response:
-        """What this user does next: items, actions, time and place, with their probabilities."""
-        asked = await _asked(request, params, PredictRequest, params.max_k)
-        if isinstance(asked, Response):
-            return asked
+    async def _answer(self, call: Call, send: Send) -> None:
+        begin = time.perf_counter()
+        call.request_id = headers.request_id(call)
+        route, name = None, "none"
         try:
-            found = predict(watch().champion, asked, policy)
-        except ChronotopeError as refusal:
-            return error(422, str(refusal))
-        return Response(found.model_dump_json(), media_type=_JSON)
+            route = find(call)
+            name = route.name
+            reply = await self._led(call, route)
+        except Refusal as refusal:
+            reply = told(refusal)
+        except (BusyError, ServiceError, StorageError) as error:
+            self._log.failure(error, call.request_id)
+            reply = told(Refusal(503, "the live state cannot be reached just now", headers=_SOON))
+        except ChronotopeError as error:
+            if isinstance(error, DataError):
+                reply = told(Refusal(422, str(error)))
+            else:
+                self._log.failure(error, call.request_id)
+                reply = told(_FAILED)
+        except Exception as error:  # noqa: BLE001 - the edge of the process: it goes on answering others
+            self._log.failure(error, call.request_id)
+            reply = told(_FAILED)
+        await self._send(call, reply, send)
+        seconds = time.perf_counter() - begin
+        if self.worker is not None:
+            self.worker.metrics.answered(name, reply.status, seconds)
+        self._log.request(name, call.scope["method"], reply.status, seconds, call.request_id, call.key)
+        if self._traces is not None:
+            now_ns = time.time_ns()
+            self._traces.note(call, name, reply.status, now_ns - int(seconds * 1e9), now_ns)
 
-    @app.post("/v1/explain", response_model=ExplainResponse, openapi_extra=_takes("ExplainRequest"), summary="Explain",
-              operation_id="explain", responses=refusals | busy)  # fmt: skip
-    async def explain_route(request: Request) -> Response:
-        """Why: which past events carry an item's probability, what each part of the model gave, plain sentences."""
-        asked = await _asked(request, params, ExplainRequest, params.explain_items)
-        if isinstance(asked, Response):
-            return asked
-        if asked.items is not None and len(asked.items) > params.explain_items:
-            return error(422, f"needed at most {params.explain_items} items", "items")
-        if slow.statistics().tasks_waiting >= _WAITING:
-            return error(503, "too many wait for reasons: ask again in a few seconds")
+    async def _led(self, call: Call, route: Route) -> Reply | Stream:
+        """Through the guard to the route."""
+        guard = self._params.guard
+        self._door.admit(call, route.scope)
+        if route.takes is not None:
+            call.body = await bodies.read(call, self._params.serving.max_body_bytes, guard.body_s)
+        worker = self.worker
+        if worker is None:
+            raise Refusal(503, "the champion is still being loaded", headers=_SOON)
+        if route.scope is None:
+            return await route.handler(call, worker)
+        if worker.waiting >= guard.max_waiting:
+            raise Refusal(503, "too many wait: ask again in a second", headers=_SOON)
+        worker.waiting += 1
         try:
-            work = partial(explained, watch().champion, asked, params, policy)
-            found = await anyio.to_thread.run_sync(work, limiter=slow)
-        except ChronotopeError as refusal:
-            return error(422, str(refusal))
-        return Response(found.model_dump_json(), media_type=_JSON)
+            await asyncio.sleep(0)  # those that came at the same time are counted before the first is worked on
+            async with asyncio.timeout(guard.request_s):
+                return await route.handler(call, worker)
+        except TimeoutError as error:
+            raise Refusal(503, f"no answer within {guard.request_s:g} s", headers=_SOON) from error
+        finally:
+            worker.waiting -= 1
 
-    @app.head("/v1/model", include_in_schema=False)
-    @app.get("/v1/model", response_model=ModelState, summary="Model", operation_id="model")
-    async def model_route() -> Response:
-        """The model that serves, the one before it, and why a newer one was refused, if one was."""
-        holder = watch()
-        state = ModelState(
-            champion=model_info(holder.champion),
-            previous=model_info(holder.previous) if holder.previous else None,
-            refused=holder.last_error,
-        )
-        return Response(state.model_dump_json(), media_type=_JSON)
+    async def _send(self, call: Call, reply: Reply | Stream, send: Send) -> None:
+        carried = headers.PAGE if any(name == b"content-security-policy" for name, _ in reply.headers) else headers.DATA
+        head: list[tuple[bytes, bytes]] = [
+            (b"content-type", reply.kind.encode("latin-1")),
+            (b"x-request-id", call.request_id.encode("latin-1")),
+            *reply.headers,
+        ]
+        if carried is headers.DATA:
+            head += carried
+        start: Message = {"type": "http.response.start", "status": reply.status, "headers": head}
+        bare = call.scope["method"] == "HEAD" or reply.status == 304
+        if isinstance(reply, Stream):
+            await send(start)
+            if not bare:
+                async with contextlib.aclosing(reply.blocks) as blocks:  # type: ignore[type-var]
+                    async for block in blocks:
+                        await send({"type": "http.response.body", "body": block, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if reply.status != 304:
+            head.append((b"content-length", str(len(reply.body)).encode()))
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if bare else reply.body})
 
-    return app
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Open the worker before the server is ready, and close it after its last answer."""
+        await receive()
+        try:
+            if self.worker is None and self._opened is not None:
+                self.worker = self._opened()
+            if self.worker is not None:
+                close_streams_on_signal(self.worker)
+        except ChronotopeError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def close(self) -> None:
+        """Write the log's last lines and let the worker go."""
+        self._log.flush()
+        if self._traces is not None:
+            self._traces.close()
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            worker.closing.set()
+            worker.stop()

@@ -14,6 +14,7 @@ prints it as one paragraph and exits with `exit_code`; a traceback is always a d
     ├── TrainingError (5)        training cannot go on (NaN loss, nothing to learn from)
     ├── PromotionError (6)       the gate or the promotion log refuses
     │   ├── StalePromotion       another champion was promoted meanwhile
+    │   ├── ExperimentError      the log of experiments refuses: one is under way, none is, or it went on meanwhile
     │   └── NoUpdate             there is no champion that could learn on
     ├── BusyError (7)            another run holds the workspace
     ├── StorageError (8)         a write failed (disk full, not permitted); nothing half-written is left
@@ -80,6 +81,10 @@ class PromotionError(ChronotopeError):
 
 
 class StalePromotion(PromotionError):
+    pass
+
+
+class ExperimentError(PromotionError):
     pass
 
 

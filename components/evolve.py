@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from components.errors import DataError, TrainingError
+from components.evolution.anomalies.report import anomaly_report, likelihoods
 from components.evolution.habits.report import habit_report
 from components.evolution.interests.report import interest_report
 from components.evolution.lifecycle import Lifecycle, lifecycle
 from components.evolution.log import Log
 from components.evolution.report import guarded, render, tables
 from components.evolution.space.report import space_report
+from components.evolution.trends.report import trend_report
 from components.features.store import Store
-from components.features.time import DAY_S
+from components.features.time import DAY_S, holidays_of
 from components.files import replace_folder, write_json, write_text
 from components.params import Params
 from components.stage import run_stage
@@ -72,6 +75,10 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
         "interests": part("interests", lambda: interest_report(log, segment, names, asked.interests, seed)),
         "habits": part("habits", lambda: habit_report(log, asked.habits, seed)),
         "space": part("space", lambda: space_report(log, asked.space, seed)),
+        "anomalies": part(
+            "anomalies", lambda: anomaly_report(log, asked.anomalies, _likelihoods(root, log, params), seed)
+        ),
+        "trends": part("trends", lambda: _trends(log, params)),
     }
     found = guarded(found, asked)
     made = tables(found, life)
@@ -101,6 +108,27 @@ def _segments(log: Log, life: Lifecycle | None) -> tuple[NDArray[np.int64], list
     state = dict(zip(life.users["user_id"].to_list(), life.users["state"].to_list(), strict=True))
     names, segment = np.unique([state.get(user, "without activity") for user in log.users], return_inverse=True)
     return segment.astype(np.int64), names.tolist()
+
+
+def _likelihoods(root: Path, log: Log, params: Params) -> NDArray[np.float64] | None:
+    """Log-likelihoods of a model, where a file of them is named."""
+    name = params.evolve.anomalies.likelihoods
+    if name is None:
+        return None
+    path = root / name
+    if not path.is_file():
+        raise DataError("the file that evolve.anomalies.likelihoods names", found=f"none at {name}", do="Correct it.")
+    return likelihoods(pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, glob=False), log)
+
+
+def _trends(log: Log, params: Params) -> Record:
+    if params.events.time_kind == "ordinal":
+        raise DataError("times", found="an order alone", do="Give the events times.")
+    years = [int(log.local_s[edge].astype("datetime64[s]").astype("datetime64[Y]").astype(int)) + 1970
+             for edge in (log.local_s.argmin(), log.local_s.argmax())]  # fmt: skip
+    country = params.events.country
+    free = np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+    return trend_report(log, params.evolve.trends, free, params.events.time_kind == "real", params.workspace.seed)
 
 
 def _described(log: Log) -> Record:

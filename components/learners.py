@@ -18,7 +18,6 @@ from components.predictor import Predictor
 from components.ranking.blend import BlendPredictor
 from components.ranking.ensemble import EnsemblePredictor
 from components.ranking.parts import KINDS, judges_asker, load_part, simple
-from components.ranking.ranker import RankerPredictor
 from components.ranking.stage import blend_of
 
 _OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -54,7 +53,8 @@ def build(name: str, params: Params) -> Predictor:
     training = params.training
     if name == "blend" or name in training.mixed:
         wanted = training.mixed[name].parts if name in training.mixed else []
-        parts = {part: build(part, params) for part in wanted if part != "blend" and part not in training.mixed}
+        made = {"blend", *training.ensembles, *(() if name in training.ensembles else training.rankers)}
+        parts = {part: build(part, params) for part in wanted if part not in made}
         return blend_of(name, parts, params, Protocol.of(params.evaluation))
     found = simple(name, params)
     if found is not None:
@@ -106,7 +106,7 @@ def load(folder: Path) -> Predictor:
     IntegrityError
         The kind is none of the fixed table, or a file is not what was saved.
     """
-    mixed = {"blend": BlendPredictor.load, "ensemble": EnsemblePredictor.load, "ranker": RankerPredictor.load}
+    mixed = {"blend": BlendPredictor.load, "ensemble": EnsemblePredictor.load}
     return load_part(folder, {**KINDS, **mixed})
 
 

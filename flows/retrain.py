@@ -1,4 +1,5 @@
-"""The main flow: ingest → validate → features → train each model → blend → evaluate → log → gate → promote → package.
+"""The main flow: collect → ingest → validate → features → train each model → blend → evaluate → log → gate → promote →
+package.
 
 The middle is the graph of dvc.yaml, stage by stage; the ends are tasks of their own. Runs with no Prefect server
 (Prefect starts one for the time of the run) and with one. One run holds the workspace; a second waits or says who.
@@ -49,7 +50,8 @@ def retrain(
 
     Returns
     -------
-    dict with `ingest`, `stages`, `decision`, and `entry` (the promotion, or None)
+    dict with `collect` (what came in live, or None), `ingest`, `stages`, `decision`, and `entry` (the promotion, or
+    None)
     """
     root = Path(workspace).resolve()
     prepare(root)  # a worker starts flows with its own environment
@@ -63,6 +65,7 @@ def retrain(
             "retry_delay_seconds": params.flow.retry_delay_s,
         }
         registry = registry_ahead(root, params.workspace.name)
+        collected = tasks.collect.with_options(**limits)(str(root))
         taken = tasks.ingest.with_options(**limits)(str(root), until, replace)
         ran = [tasks.run_stage.with_options(**limits)(str(root), stage) for stage in stages.stage_names(root)]
         if registry is not None:
@@ -72,7 +75,14 @@ def retrain(
         entry = tasks.promote.with_options(**limits)(str(root), decision) if decision["promote"] else None
         built = tasks.package(str(root)) if entry and package else None
         stages.mark_finished(root)
-    return {"ingest": taken, "stages": ran, "decision": decision, "entry": entry, "bento": built}
+    return {
+        "collect": collected,
+        "ingest": taken,
+        "stages": ran,
+        "decision": decision,
+        "entry": entry,
+        "bento": built,
+    }
 
 
 def registry_ahead(root: Path, name: str) -> subprocess.Popen[bytes] | None:

@@ -7,7 +7,6 @@ what can pass by itself (a busy lock, a server that does not answer), never for 
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from components.errors import BusyError, ServiceError
 from components.files import read_json
 from components.params import load_params
-from flows import stages
+from flows import stages, taking
 
 
 def passes_by_itself(task: Any, run: Any, state: Any) -> bool:
@@ -31,15 +30,16 @@ def passes_by_itself(task: Any, run: Any, state: Any) -> bool:
 @task(name="ingest", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
 def ingest(root: str, until: dt.date | None, replace: tuple[dt.date, dt.date] | None = None) -> dict[str, Any]:
     """Take what is new into `data/events`, and put the snapshot under DVC."""
-    from components.events.ingest import ingest as take
-
-    workspace = Path(root)
-    report = take(workspace, load_params(workspace / "params.yaml"), until=until, replace=replace)
-    hashes = stages.snapshot(workspace)
-    record = dataclasses.asdict(report)
+    record, hashes = taking.take_in(Path(root), until, replace)
     rows = [{"what": name, "value": str(value)} for name, value in record.items()]
-    create_table_artifact(key="ingest", table=rows, description="Rows in = kept + quarantined + duplicates.")
-    return {name: value for name, value in record.items() if isinstance(value, int)} | {"snapshot": hashes}
+    create_table_artifact(key="ingest", table=rows, description=taking.sentence(record))
+    return record | {"snapshot": hashes}
+
+
+@task(name="collect", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def collect(root: str) -> dict[str, Any] | None:
+    """Bring what came in live into `data/live`, for ingest to read; None where nothing ever did."""
+    return taking.collect_live(Path(root))
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)

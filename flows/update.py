@@ -1,4 +1,5 @@
-"""The flow between two retrainings: ingest → validate → features → renew the champion → gate → promote → package.
+"""The flow between two retrainings: collect → ingest → validate → features → renew the champion → gate → promote →
+package.
 
 The champion goes on from its weights on the new days and a sample of the older ones, and stands trial like any other
 challenger (`components.updating`). Where it cannot (there is none, or params describe another model), the flow says
@@ -45,8 +46,8 @@ def update(
 
     Returns
     -------
-    dict with `ingest`, `stages`, `update` (what was learned, or `cannot` and why), `decision` and `entry` (or None);
-    where it retrained, what that returned besides
+    dict with `collect`, `ingest`, `stages`, `update` (what was learned, or `cannot` and why), `decision` and `entry`
+    (or None); where it retrained, what that returned besides
     """
     root = Path(workspace).resolve()
     prepare(root)
@@ -59,10 +60,12 @@ def update(
     with hold(root, "update", timeout_s=wait_s):
         reconcile.before_run(root)
         stages.stamp_code(root)
+        collected = tasks.collect.with_options(**limits)(str(root))
         taken = tasks.ingest.with_options(**limits)(str(root), until)
         ran = [tasks.run_stage.with_options(**limits)(str(root), stage) for stage in _STAGES]
         renewed = tasks.renew.with_options(**limits)(str(root))
-        found: dict[str, Any] = {"ingest": taken, "stages": ran, "update": renewed, "decision": None, "entry": None}
+        found: dict[str, Any] = {"collect": collected, "ingest": taken, "stages": ran, "update": renewed}
+        found |= {"decision": None, "entry": None}
         if "cannot" not in renewed:
             decision = tasks.gate_update.with_options(timeout_seconds=params.flow.timeout_s)(str(root))
             entry = tasks.promote.with_options(**limits)(str(root), decision) if decision["promote"] else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from components.learners import build
@@ -51,3 +52,10 @@ class Holder:
         self.champion = champion
         self.previous: Champion | None = None
         self.last_error: str | None = None
+        self.prepare: Callable[[Champion], object] | None = None
+
+    def start(self, on_swap: Callable[[], None] | None = None) -> None:
+        """Nothing is followed."""
+
+    def stop(self) -> None:
+        """Nothing was followed."""

@@ -109,13 +109,18 @@ def _parts(name: str, params: Params) -> list[str]:
     return mixed[name].parts if name in mixed else []
 
 
+def _behind(name: str, params: Params) -> set[str]:
+    """What a learner is made of, and what that is made of."""
+    return {one for part in _parts(name, params) for one in (part, *_behind(part, params))}
+
+
 def params_behind(params: Params, name: str) -> dict[str, Any]:
     """The params that one learner's judgement rests on, as JSON: another learner beside it changes nothing.
 
     Of somebody's own predictor, and of what is compressed, nobody knows what they read: all params.
     """
     record = params.model_dump(mode="json")
-    training, names = record["training"], {name, *_parts(name, params)}
+    training, names = record["training"], {name, *_behind(name, params)}
     if names & set(training["compressed"]) or any(":" in one for one in names):
         return record
     for section in ("models", "baselines", "ensembles", "rankers", "compressed"):
@@ -147,11 +152,16 @@ class _Run:
 
     def _draws(self, name: str) -> bool:
         training = self.params.training
-        if name in training.rankers and training.rankers[name].method == "trees":
+        trees = {one for one, ranker in training.rankers.items() if ranker.method == "trees"}
+        if trees & {name, *_behind(name, self.params)}:
             return True
-        parts, models = _parts(name, self.params) or [name], training.models
+        parts, models = _behind(name, self.params) or {name}, training.models
         networks = {part for part, one in models.items() if one.kind == "network"} | set(training.compressed)
         return any(part in networks for part in parts) or ":" in name
+
+    def _is_part(self, name: str) -> bool:
+        """Whether others may be made of it: it is saved before it is judged, which teaches it."""
+        return name != "blend" and name not in self.params.training.ensembles
 
     def _folder(self, name: str, seed: int) -> Path:
         key = digest_of([self.digest, self.code, self.protocol.record(), params_behind(self.params, name), name, seed])
@@ -164,7 +174,7 @@ class _Run:
             self.say(f"{name}, seed {seed}: fitting")
             with replace_folder(folder) as out:
                 predictor, seconds = self._fitted(name, seed)
-                if not _parts(name, self.params):
+                if self._is_part(name):
                     predictor.save(out / "model")
                 self._judge(predictor, f"{name}, seed {seed}").save(out / "judgement.parquet")
                 write_json(out / "done.json", {"model": name, "seed": seed, "train_seconds": seconds})

@@ -18,7 +18,7 @@ from components.params import Params
 from components.workspace import Workspace, data_digest
 
 #: Raise when the same source would give other events than before.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Entry:
 
     Attributes
     ----------
-    rows, quarantined, left_out : what became of its rows (the others are in the day files)
+    rows, quarantined, left_out, erased : what became of its rows (the others are in the day files)
     until : the cut under which rows were left out; null when none was
     sound_from_s : seconds since 1970 from which a row that lay in the future is no longer refused; null: none did
     """
@@ -35,8 +35,14 @@ class Entry:
     rows: int
     quarantined: int
     left_out: int
+    erased: int
     until: str | None
     sound_from_s: float | None
+
+    @property
+    def duplicates(self) -> int:
+        """Rows whose event the day files have."""
+        return self.rows - self.quarantined - self.left_out - self.erased
 
 
 class Ledger:
@@ -55,6 +61,7 @@ class Ledger:
         valid = record.get("version") == _VERSION and record.get("data") == data_digest(root)
         self._parts: dict[str, Any] = record["parts"] if valid else {}
         self._attributes: str | None = record["attributes"] if valid else None
+        self._forgotten: str | None = record["forgotten"] if valid else None
 
     def _read(self) -> dict[str, Any]:
         if not self._path.exists():
@@ -83,13 +90,18 @@ class Ledger:
         """Whether items and users were taken from exactly these files."""
         return digest is not None and digest == self._attributes
 
-    def write(self, attributes: str | None) -> None:
+    def has_erased(self, forgotten: str) -> bool:
+        """Whether exactly these users (`Tombstones.digest`) were erased from the data as it is now."""
+        return forgotten == self._forgotten
+
+    def write(self, attributes: str | None, forgotten: str) -> None:
         """Keep the ledger, bound to the data as it is now."""
         record = {
             "version": _VERSION,
             "data": data_digest(self._root),
             "parts": self._parts,
             "attributes": attributes,
+            "forgotten": forgotten,
         }
         write_json(self._path, record)
 

@@ -35,7 +35,8 @@ class Log:
     local_s : (N,) seconds since 1970 on the local clock
     item : (N,) code into `items`; -1 = none, or one that the store does not know
     category : (N,) code into `categories`; -1 = not told
-    items, categories : names, sorted
+    action : (N,) code into `actions`; -1 = not told
+    items, categories, actions : names, sorted
     latitude, longitude : (N,) degrees, NaN = no place
     """
 
@@ -45,8 +46,10 @@ class Log:
     local_s: NDArray[np.int64]
     item: NDArray[np.int32]
     category: NDArray[np.int32]
+    action: NDArray[np.int32]
     items: NDArray[np.object_]
     categories: NDArray[np.object_]
+    actions: NDArray[np.object_]
     latitude: NDArray[np.float64]
     longitude: NDArray[np.float64]
 
@@ -87,7 +90,7 @@ class Log:
     def only(self, rows: NDArray[np.bool_]) -> Log:
         """The events where `rows` (N,); users and codes stay as they are, also those without events."""
         count = np.bincount(self.user[rows], minlength=self.n_users)
-        columns = ("time_s", "local_s", "item", "category", "latitude", "longitude")
+        columns = ("time_s", "local_s", "item", "category", "action", "latitude", "longitude")
         kept = {name: getattr(self, name)[rows] for name in columns}
         return replace(self, offsets=np.concatenate([[0], np.cumsum(count)]), **kept)
 
@@ -98,6 +101,7 @@ class Log:
         words = store.encoding.vocabularies
         names = words["category"].ids if "category" in words else np.empty(2, object)
         code = np.asarray(store.encoding.catalogue.category, np.int32)[item]
+        action = np.asarray(store["action"], np.int32)
         time_s = np.asarray(store["time_s"], np.int64)
         return cls(
             users=store.users,
@@ -106,8 +110,10 @@ class Log:
             local_s=time_s + np.asarray(store["utc_offset_min"], np.int64) * MINUTE_S,
             item=np.where(item > UNKNOWN, item - 2, -1),
             category=np.where(code > UNKNOWN, code - 2, -1),
+            action=np.where(action > UNKNOWN, action - 2, -1),
             items=words["item"].ids[2:],
             categories=names[2:],
+            actions=words["action"].ids[2:] if "action" in words else np.empty(0, object),
             latitude=np.asarray(store["latitude"], np.float64),
             longitude=np.asarray(store["longitude"], np.float64),
         )
@@ -119,7 +125,7 @@ class Log:
         Parameters
         ----------
         events : pl.DataFrame
-            user_id, item_id, timestamp (UTC); of utc_offset_min, latitude, longitude, source_seq what there is.
+            user_id, item_id, timestamp (UTC); of action, utc_offset_min, latitude, longitude, source_seq what there is.
         items : pl.DataFrame or None
             item_id and category, where categories are known.
         zone : str
@@ -151,6 +157,10 @@ class Log:
         users, row = np.unique(frame["user_id"].to_numpy().astype(str), return_inverse=True)
         item, names = _codes(frame["item_id"])
         category, categories = _codes(kinds)
+        told = (
+            frame["action"] if "action" in frame.columns else pl.repeat(None, len(frame), dtype=pl.String, eager=True)
+        )
+        action, actions = _codes(told)
         return cls(
             users=users.astype(object),
             offsets=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(users)))]).astype(np.int64),
@@ -158,8 +168,10 @@ class Log:
             local_s=time_s + utc_offset(time_s, offset, zone).astype(np.int64) * MINUTE_S,
             item=item,
             category=category,
+            action=action,
             items=names,
             categories=categories,
+            actions=actions,
             latitude=_column(frame, "latitude", np.nan),
             longitude=_column(frame, "longitude", np.nan),
         )

@@ -134,8 +134,8 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
         lat_e7=lat_e7,
         lon_e7=lon_e7,
         utc_offset_min=_offsets(column("utc_offset_min"), n),
-        duration_s=_floats(column("duration_s"), n).astype(np.float32),
-        value=_floats(column("value"), n).astype(np.float32),
+        duration_s=_singles(column("duration_s"), n),
+        value=_singles(column("value"), n),
         link=_links(column("session_id"), n),
         window=None,
     )
@@ -153,6 +153,12 @@ def _micros(moments: list[dt.datetime] | list[int]) -> NDArray[np.int64]:
 
 def _floats(column: list[float | None] | None, n: int) -> NDArray[np.float64]:
     return np.full(n, np.nan) if column is None else np.array(column, np.float64)  # None becomes NaN
+
+
+def _singles(column: list[float | None] | None, n: int) -> NDArray[np.float32]:
+    """With 32 bits; what they cannot hold is the most that they can, since infinity is no feature."""
+    most = float(np.finfo(np.float32).max)
+    return np.clip(_floats(column, n), -most, most).astype(np.float32)
 
 
 def _offsets(column: list[int | None] | None, n: int) -> NDArray[np.int16]:

@@ -73,10 +73,11 @@ class PairTable:
         self._push(self._summed(row * self.columns + column, np.full(len(row), weight)))
 
     def _push(self, run: Run) -> None:
-        while self._runs and (len(self._runs[-1]) <= RATIO * len(run) or len(self._runs[-1]) <= SMALL):
-            older = self._runs.pop()
+        runs = list(self._runs)  # the old list stays whole: who reads meanwhile sees all pairs or none of the new
+        while runs and (len(runs[-1]) <= RATIO * len(run) or len(runs[-1]) <= SMALL):
+            older = runs.pop()
             run = self._summed(np.concatenate([older.key, run.key]), np.concatenate([older.count, run.count]))
-        self._runs.append(run if self._runs else self._cut(run))
+        self._runs = [*runs, run if runs else self._cut(run)]
 
     def _summed(self, key: Ints, count: Floats) -> Run:
         """Run of the distinct keys of (n,) and the sums of their counts."""

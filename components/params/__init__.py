@@ -18,13 +18,18 @@ from components.params.data import (
     WindowParams,
 )
 from components.params.evolve import (
+    AnomalyParams,
     EvolveParams,
     HabitParams,
     HoursParams,
     InterestParams,
     LifecycleParams,
     SpaceParams,
+    TrendParams,
+    TrendStepParams,
 )
+from components.params.experiment import ExperimentParams
+from components.params.guard import GuardParams, RateParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import (
     BaselineParams,
@@ -71,6 +76,7 @@ from components.params.serving import (
 from components.params.whole import Params, WorkspaceParams, check_agreement, load_params, parse_params
 
 __all__ = [
+    "AnomalyParams",
     "AugmentParams",
     "BaselineParams",
     "BlendParams",
@@ -84,6 +90,7 @@ __all__ = [
     "EvaluationParams",
     "EventParams",
     "EvolveParams",
+    "ExperimentParams",
     "FeatureParams",
     "FillParams",
     "FloatRange",
@@ -91,6 +98,7 @@ __all__ = [
     "Fraction",
     "FreshParams",
     "GateParams",
+    "GuardParams",
     "HabitParams",
     "HoursParams",
     "IntRange",
@@ -109,6 +117,7 @@ __all__ = [
     "PrunerParams",
     "Range",
     "RankerParams",
+    "RateParams",
     "RegionParams",
     "RuleParams",
     "SamplerParams",
@@ -125,6 +134,8 @@ __all__ = [
     "TrainingParams",
     "TransitionParams",
     "TreeParams",
+    "TrendParams",
+    "TrendStepParams",
     "UpdateParams",
     "ValidationParams",
     "VectorParams",

@@ -1,4 +1,4 @@
-"""What `chronotope evolve` asks of a log: space, interests, habits, the life cycle."""
+"""What `chronotope evolve` asks of a log: space, interests, habits, the life cycle, trends, anomalies."""
 
 from __future__ import annotations
 
@@ -108,6 +108,53 @@ class LifecycleParams(Section):
         return self
 
 
+class TrendStepParams(Section):
+    """What is asked of one length of step."""
+
+    horizon: int = Field(ge=1)  # steps ahead
+    latest: int = Field(ge=14)  # steps that forecasts look at, at most
+    by: list[list[Literal["action", "category", "region"]]]  # splits; those of one value are left out
+    methods: list[str] = Field(min_length=2)  # candidates, by the names of `trends/methods`
+
+
+class TrendParams(Section):
+    """What is asked of trends."""
+
+    steps: dict[Literal["hour", "day", "week"], TrendStepParams]
+    most: int = Field(ge=1)  # values of a split that are shown; the rest is one
+    resolution: int = Field(ge=0, le=15)  # of regions
+    least_users: int = Field(ge=1)
+    origins: int = Field(ge=2)  # that judge and calibrate; more where few series leave too few errors
+    shortlist: tuple[int, int]  # methods, at least and at most
+    levels: tuple[float, ...] = Field(min_length=2)  # quantiles, evenly spaced
+    around: int = Field(ge=1)  # weeks on each side that say what is usual
+    alarms_a_month: float = Field(gt=0, lt=10)  # unusual days that may be false, of all series together
+    level_days: int = Field(ge=2)  # of a level at least
+    permutations: int = Field(ge=99)
+    level: float = Fraction
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if "day" not in self.steps:
+            raise ValueError("steps name day: unusual days and changes of level are looked for there")
+        if not 1 <= self.shortlist[0] <= self.shortlist[1]:
+            raise ValueError("shortlist is the least and the most, from 1")
+        if list(self.levels) != sorted(set(self.levels)) or not 0 < self.levels[0] < self.levels[-1] < 1:
+            raise ValueError("levels are ascending quantiles between 0 and 1")
+        return self
+
+
+class AnomalyParams(Section):
+    """What is asked of users that behave as nobody does."""
+
+    least_events: int = Field(ge=5)  # of a user
+    resolution: int = Field(ge=0, le=15)  # of the cells that a user's places are compared by
+    level: float = Field(gt=0, lt=1)  # share of false discoveries
+    least_users: int = Field(ge=1)  # that a reason must have to be shown
+    likelihoods: str | None  # file of user_id, log_likelihood of events under a model; null: none
+    named: bool  # whether the users that stand out are named in a table
+
+
 class EvolveParams(Section):
     """How behaviour evolves; described and forecast, never used to rank."""
 
@@ -115,3 +162,5 @@ class EvolveParams(Section):
     interests: InterestParams
     habits: HabitParams
     lifecycle: LifecycleParams
+    trends: TrendParams
+    anomalies: AnomalyParams

@@ -39,7 +39,7 @@ class BlendParams(Section):
 class EnsembleParams(Section):
     """Fitted learners as one: averaged, pooled, or stacked on the blend window."""
 
-    parts: list[str] = Field(min_length=1)  # models, baselines, counters
+    parts: list[str] = Field(min_length=1)  # models, baselines, counters, and rankers where weights are given
     method: Literal["average", "pool", "stack"]  # sum, or product, with given weights; product with learned ones
     weights: dict[str, float] | None  # of each part (average, pool); null: all alike
     history_buckets: list[int]  # edges of history length; each bucket has its own learned weights
@@ -112,8 +112,9 @@ class TrainingParams(Section):
 
     @property
     def mixed(self) -> dict[str, BlendParams | EnsembleParams | RankerParams]:
-        """What is made of other learners, by name: the blend where it has parts, ensembles, and rankers."""
-        return {**({"blend": self.blend} if self.blend.parts else {}), **self.ensembles, **self.rankers}
+        """What is made of other learners, by name: the blend where it has parts, rankers, and last ensembles, which
+        may be made of rankers."""
+        return {**({"blend": self.blend} if self.blend.parts else {}), **self.rankers, **self.ensembles}
 
     def finished(self, name: str) -> bool:
         """Whether the model of that name learns from the tune window after that has chosen its weights."""

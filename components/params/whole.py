@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError
 from components.errors import ConfigError
 from components.params.data import EventParams, FeatureParams, SimulationParams, ValidationParams, WindowParams
 from components.params.evolve import EvolveParams
+from components.params.experiment import ExperimentParams
+from components.params.guard import GuardParams
 from components.params.judging import EvaluationParams, GateParams
 from components.params.learners import MemoryParams, TrainingParams
 from components.params.live import LiveParams
@@ -41,6 +43,8 @@ class Params(Section):
     policy: PolicyParams
     serving: ServingParams
     live: LiveParams
+    guard: GuardParams
+    experiment: ExperimentParams
     update: UpdateParams
     evolve: EvolveParams
     flow: FlowParams
@@ -95,6 +99,14 @@ def check_agreement(params: Params) -> None:
             found=f"`{twice[0]}` under training.compressed and elsewhere",
             do="Rename one.",
         )
+    for name, ensemble in params.training.ensembles.items():
+        ranked = sorted(set(ensemble.parts) & set(params.training.rankers))
+        if ensemble.learned and ranked:
+            raise ConfigError(
+                f"`training.ensembles.{name}.method` average or pool, for its part `{ranked[0]}` is a ranker",
+                found="stack, which would learn to trust it on the window that it learned itself",
+                do="Give the weights.",
+            )
     asked = params.evaluation.target_time
     for name, model in params.training.models.items():
         if model.network is not None and model.network.target_time != asked:

@@ -197,7 +197,7 @@ class BlendPredictor:
     def forget(self, store: Store, rows: NDArray[np.int64]) -> None:
         """Take events back from every part that counts them."""
         for part in self.parts.values():
-            if isinstance(part, MemoryPredictor | CounterPredictor):
+            if isinstance(part, MemoryPredictor | CounterPredictor | BlendPredictor):
                 part.forget(store, rows)
 
     def idle(self) -> list[str]:

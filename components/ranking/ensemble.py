@@ -141,7 +141,8 @@ class EnsemblePredictor(BlendPredictor):
         """Write `config.json`, and each part whole below `part_<name>/`."""
         super().save(folder)
         config = read_json(folder / "config.json")
-        more = {"kind": "ensemble", "ensemble": self.ensemble.model_dump()}
+        learned = max(int(getattr(part, "learned_until_s", 0)) for part in self.parts.values())
+        more = {"kind": "ensemble", "ensemble": self.ensemble.model_dump(), "learned_until_s": learned}
         write_json(folder / "config.json", {**config, **more, "pool": self.pool.record() if self.pool else None})
 
     @classmethod

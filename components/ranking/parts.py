@@ -34,13 +34,20 @@ def _compressed(folder: Path) -> Predictor:
     return CompressedPredictor.load(folder)
 
 
-#: Kinds that a blend may be made of.
+def _ranker(folder: Path) -> Predictor:
+    from components.ranking.ranker import RankerPredictor  # a ranker has parts of its own, which are loaded here
+
+    return RankerPredictor.load(folder)
+
+
+#: Kinds that a blend may be made of; of a ranker an ensemble alone.
 KINDS: Mapping[str, Load] = {
     "memory": MemoryPredictor.load,
     "counter": CounterPredictor.load,
     "baseline": load_baseline,
     "network": _network,
     "compressed": _compressed,
+    "ranker": _ranker,
 }
 
 

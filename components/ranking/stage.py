@@ -41,7 +41,7 @@ def fit_blends(root: Path, params: Params) -> str:
         store = Store.load(root / "data" / "features")
         said = []
         for name, one in wanted.items():
-            parts = parts_of(one.parts, root, params, store)
+            parts = parts_of(one.parts, root, params, store, folder if name in params.training.ensembles else None)
             made = blend_of(name, parts, params, Protocol.of(params.evaluation))
             value = made.fit_weights(Window(store, "blend", params.evaluation.history))
             made.save(folder / name)
@@ -72,8 +72,10 @@ def blend_of(name: str, parts: dict[str, Predictor], params: Params, protocol: P
     return RankerPredictor(parts, ranker, protocol, params.memory.max_history, params.workspace.seed, name)
 
 
-def parts_of(names: Sequence[str], root: Path, params: Params, store: Store) -> dict[str, Predictor]:
-    """Trained models from `models/`; baselines and counters fitted anew.
+def parts_of(
+    names: Sequence[str], root: Path, params: Params, store: Store, made: Path | None = None
+) -> dict[str, Predictor]:
+    """Trained models from `models/`; baselines and counters fitted anew; rankers from where they were just `made`.
 
     Raises
     ------
@@ -86,6 +88,8 @@ def parts_of(names: Sequence[str], root: Path, params: Params, store: Store) -> 
         if one is not None:
             history = params.evaluation.history
             one.fit(Window(store, "train", history), Window(store, "tune", history), NoTracker())
+        elif made is not None and name in params.training.rankers:
+            one = load_part(made / name)
         elif (root / "models" / name / "config.json").is_file():
             one = load_part(root / "models" / name)
         else:

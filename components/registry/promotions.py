@@ -10,24 +10,23 @@ Never here: whether a model deserves promotion (`registry.gate`), and what an al
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from components.errors import IntegrityError, StalePromotion
-from components.files import create_exclusive, sha256_file
+from components.errors import StalePromotion
+from components.files import create_exclusive, read_json, sha256_file
+from components.registry.chain import FIRST, Chained, chained, text_of
 from components.workspace import Workspace, git_sha
 
 Kind = Literal["promote", "rollback", "adopt"]
 _DIGEST = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Entry(BaseModel):
+class Entry(Chained):
     """One change of the champion.
 
     Attributes
@@ -48,9 +47,6 @@ class Entry(BaseModel):
     chain : digest of the bytes of the entry before; 64 zeros for the first
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sequence: int = Field(ge=1)
     kind: Kind
     model: str
     digest: str = _DIGEST
@@ -64,11 +60,6 @@ class Entry(BaseModel):
     params: dict[str, str] | None
     git_sha: str | None
     time: str
-    chain: str = _DIGEST
-
-    def as_record(self) -> dict[str, Any]:
-        """The entry as JSON."""
-        return self.model_dump()
 
 
 def _path(root: Path, sequence: int) -> Path:
@@ -83,31 +74,7 @@ def history(root: Path) -> list[Entry]:
     IntegrityError
         An entry is missing, cannot be read, or was changed after the next one was written.
     """
-    entries: list[Entry] = []
-    chain = "0" * 64
-    for number, path in enumerate(sorted(Workspace(root).promotions.glob("[0-9]*.json")), start=1):
-        data = path.read_bytes()
-        try:
-            entry = Entry.model_validate_json(data)
-        except ValidationError as error:
-            raise IntegrityError(
-                f"a promotion entry in {path}", found=str(error.errors()[0]["msg"]), do="Bring it back from git."
-            ) from error
-        if path.name != f"{number:06d}.json" or entry.sequence != number:
-            raise IntegrityError(
-                f"entry {number} of the promotion log",
-                found=f"{path.name}, which calls itself {entry.sequence}",
-                do="Bring the missing entries back from git.",
-            )
-        if entry.chain != chain:
-            raise IntegrityError(
-                f"entry {number - 1} of the promotion log as it was when entry {number} was written",
-                found=f"digest {chain[:12]} in place of {entry.chain[:12]}",
-                do=f"Bring promotions/{number - 1:06d}.json back from git.",
-            )
-        chain = hashlib.sha256(data).hexdigest()
-        entries.append(entry)
-    return entries
+    return chained(Workspace(root).promotions, Entry, "promotion")
 
 
 def current(root: Path) -> Entry | None:
@@ -175,10 +142,9 @@ def append(
         params=dict(params) if params is not None else None,
         git_sha=git_sha(root),
         time=dt.datetime.now(dt.UTC).isoformat("T", "seconds"),
-        chain=sha256_file(_path(root, expected)) if last else "0" * 64,
+        chain=sha256_file(_path(root, expected)) if last else FIRST,
     )
-    text = json.dumps(entry.as_record(), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
-    if not create_exclusive(_path(root, entry.sequence), text.encode()):
+    if not create_exclusive(_path(root, entry.sequence), text_of(entry)):
         raise _stale(expected, history(root))
     return entry
 
@@ -193,10 +159,18 @@ def _stale(expected: int, entries: Sequence[Entry]) -> StalePromotion:
 
 
 def protected(root: Path) -> set[str]:
-    """Digests of the artifacts that nothing may remove: the champion and what a rollback goes to."""
+    """Digests of the artifacts that nothing may remove: the champion, what a rollback goes to, what is being tried."""
     entries = history(root)
     before = fallback(entries)
-    return {one.digest for one in (*entries[-1:], before) if one is not None}
+    return {one.digest for one in (*entries[-1:], before) if one is not None} | _on_trial(root)
+
+
+def _on_trial(root: Path) -> set[str]:
+    """The challenger of the experiment under way; the log of experiments is kept by a room that stands above."""
+    for path in sorted(Workspace(root).experiments.glob("[0-9]*.json"))[-1:]:
+        record = read_json(path)
+        return {str(record["challenger"])} if record["kind"] == "start" else set()
+    return set()
 
 
 def prune(root: Path, keep: int, protect: Collection[str] = ()) -> list[str]:

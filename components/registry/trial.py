@@ -77,12 +77,23 @@ def run_gate(root: Path, params: Params, challenger: str | None = None) -> Decis
     `challenger` names a candidate model that is not the best, but smaller or faster; None: the best.
     """
     store = Store.load(Workspace(root).features)
+    return gate_of(root, params, store, _standing(root, params, store, challenger))
+
+
+def pack_candidate(root: Path, params: Params, name: str) -> Manifest:
+    """Pack a candidate model that stands no trial: an experiment tries it on people."""
+    store = Store.load(Workspace(root).features)
+    return pack(root, params, store, _standing(root, params, store, name))
+
+
+def _standing(root: Path, params: Params, store: Store, challenger: str | None) -> Challenger:
+    """A candidate model of that name, or the best, with what is known of it."""
     chosen, values = contest.choose(root, contest.candidates(root, params, challenger), store, params)
     logger.info("challenger: %s", chosen.name)
     run_id = runs.find(root, params.workspace.name, results.training(root, params, chosen).key)
     evaluation = read_json(Workspace(root).reports / "evaluation.json")
     judged = contest.judgement_of(root, chosen.name)
-    return gate_of(root, params, store, Challenger(chosen, judged, evaluation, run_id, values))
+    return Challenger(chosen, judged, evaluation, run_id, values)
 
 
 def gate_of(root: Path, params: Params, store: Store, challenger: Challenger) -> Decision:

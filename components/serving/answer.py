@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN, Encoding
 from components.features.place import haversine_km
+from components.features.store import Store
 from components.params import PolicyParams
 from components.predictor import Queries, Scores
 from components.ranking.best import best
@@ -21,7 +22,9 @@ _PLACES = 5
 _ALL = np.zeros(0, np.bool_)
 
 
-def answer(champion: Champion, question: Question, policy: PolicyParams | None = None) -> Answer:
+def answer(
+    champion: Champion, question: Question, policy: PolicyParams | None = None, known: Store | None = None
+) -> Answer:
     """Predict what the user does next.
 
     Parameters
@@ -29,13 +32,14 @@ def answer(champion: Champion, question: Question, policy: PolicyParams | None =
     champion : that answers
     question : what is asked
     policy : rules that shape the list; None: it is the ranking itself
+    known : the user's history as it is now, where it is followed live; None: what the artifact holds
 
     Raises
     ------
     DataError
         An inline event breaks the contract; the message names it.
     """
-    queries, reason = champion.queries(question)
+    queries, reason = champion.queries(question, known)
     scores = champion.carried.score(queries, question.user_id if question.history is None else None)
     encoding = champion.encoding
     history = queries.store["item"][queries.start[0] : queries.stop[0]]

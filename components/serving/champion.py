@@ -19,6 +19,8 @@ from components.registry.promotions import Entry
 from components.serving.carried import Carried
 from components.serving.question import Question
 
+UNKNOWN_USER = "this user is not known: answered from what is popular now, at this hour and place"
+
 
 @dataclass(frozen=True)
 class Champion:
@@ -51,8 +53,16 @@ class Champion:
         """User id → row in the stored histories."""
         return {str(name): row for row, name in enumerate(self.artifact.histories.users)}
 
-    def queries(self, question: Question) -> tuple[Queries, str]:
-        """One query over the history that the question means, and what to tell people about it."""
+    def queries(self, question: Question, known: Store | None = None) -> tuple[Queries, str]:
+        """One query over the history that the question means, and what to tell people about it.
+
+        Parameters
+        ----------
+        question : what is asked
+        known : the user's history as it is now (one user, this encoding), where it is followed live
+        """
+        if known is not None and question.history is None:
+            return self._query(known, 0, question), _told(known, question)
         if question.history is not None:
             store, row = pack_history(question.history, self.encoding, user_id=question.user_id or "inline"), 0
             reason = f"answered from the {store.n_events} events of the request"
@@ -61,7 +71,7 @@ class Champion:
             reason = "answered from the user's stored history"
         else:
             store, row = pack_history([], self.encoding, user_id=str(question.user_id)), 0
-            reason = "this user is not known: answered from what is popular now, at this hour and place"
+            reason = UNKNOWN_USER
         return self._query(store, row, question), reason
 
     @property
@@ -101,6 +111,29 @@ class Champion:
         if last is not None:
             return int(store["utc_offset_min"][last])
         return int(offset_minutes(np.array([time_s]), str(self.encoding.settings["timezone"]))[0])
+
+
+def _told(known: Store, question: Question) -> str:
+    """What a live history holds at the time of the question, for people."""
+    asked_s = int(question.time.timestamp())
+    time_s = np.asarray(known["time_s"])
+    ordinal = known.encoding.settings["time_kind"] == "ordinal"
+    count = len(time_s) if ordinal else int(np.searchsorted(time_s, asked_s, side="right"))
+    if not count:
+        return UNKNOWN_USER
+    events = f"answered from {count:,} event{'s' if count > 1 else ''}"
+    return events if ordinal else f"{events}, the last {_ago(asked_s - int(time_s[count - 1]))} ago"
+
+
+def _ago(seconds: int) -> str:
+    """A length of time in its largest whole unit: 4 s, 12 min, 3 h, 8 days."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3_600:
+        return f"{seconds // 60} min"
+    if seconds < 172_800:
+        return f"{seconds // 3_600} h"
+    return f"{seconds // 86_400} days"
 
 
 def load_champion(entry: Entry, folder: Path) -> Champion:

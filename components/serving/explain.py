@@ -103,6 +103,7 @@ def explain(
     max_events: int,
     gradient_steps: int | None = None,
     policy: PolicyParams | None = None,
+    known: Store | None = None,
 ) -> Explanation:
     """Explain some items, or the first `k` of the answer.
 
@@ -114,6 +115,7 @@ def explain(
     max_events : newest events that are left out one by one
     gradient_steps : of integrated gradients on networks; None: none
     policy : rules that shape the answer whose first items are explained
+    known : the user's history as it is now, where it is followed live
 
     Raises
     ------
@@ -121,7 +123,7 @@ def explain(
         An item is not in the catalogue of the model, or an inline event breaks the contract.
     """
     if item_ids is None:
-        item_ids = [item.item_id for item in answer(champion, question, policy).items]
+        item_ids = [item.item_id for item in answer(champion, question, policy, known).items]
     code_of = champion.encoding.vocabularies["item"].code_of
     strange = [place for place, name in enumerate(item_ids) if name not in code_of]
     if strange:
@@ -130,7 +132,7 @@ def explain(
             found=f"none of that name at place {strange[0] + 1} of {len(item_ids)}",
             do="Name items that training has seen.",
         )
-    query, reason = champion.queries(question)
+    query, reason = champion.queries(question, known)
     codes = np.array([code_of[name] for name in item_ids], np.int64)
     found = reasons(champion.predictor, query, codes, max_events, gradient_steps) if len(codes) else []
     seen = int(query.stop[0] - query.start[0])

@@ -80,6 +80,9 @@ class Answer:
     reason : what the answer rests on, for people
     segment : where the user stands (new, active, returning); None where no policy is asked
     rules : what the policy did to the list, in words; empty where it is the ranking itself
+    arm : of the experiment under way that the user is in, as impressions of this list must carry it; None: in none
+    list_id : of this list in that experiment, likewise
+    chances : of each item to be shown where it is, likewise: an impression's `probability`; empty where in none
     """
 
     items: Sequence[RankedItem]
@@ -90,3 +93,6 @@ class Answer:
     reason: str
     segment: str | None
     rules: Sequence[str]
+    arm: str | None = None
+    list_id: str | None = None
+    chances: Sequence[float] = ()

@@ -34,6 +34,16 @@ def warm(champion: Champion) -> None:
         answer(champion, question)
 
 
+class Alone:
+    """Holds one champion and follows nothing: what a replay serves from."""
+
+    def __init__(self, champion: Champion) -> None:
+        self.champion = champion
+        self.previous: Champion | None = None
+        self.last_error: str | None = None
+        self.prepare: Callable[[Champion], object] | None = None
+
+
 class Watch:
     """Holds the champion that serves; `start` follows the log in a thread.
 
@@ -42,6 +52,7 @@ class Watch:
     champion : the model that serves now; requests take the reference once and keep it
     previous : the one before, still loaded, for a quick way back
     last_error : why the newest promotion could not be taken over, or None
+    prepare : called with a champion before it takes over, in the thread that follows the log: what it must know first
     """
 
     def __init__(self, root: Path, poll_s: float) -> None:
@@ -51,6 +62,7 @@ class Watch:
         self._refused: int | None = None
         self.previous: Champion | None = None
         self.last_error: str | None = None
+        self.prepare: Callable[[Champion], object] | None = None
         entry = current(root)
         if entry is None:
             raise PromotionError("a champion to serve", found=f"no promotion in {root}", do="Run `chronotope run`.")
@@ -77,6 +89,8 @@ class Watch:
             if entry is None:
                 raise PromotionError("the promotion log", found="nothing", do="Bring promotions/ back from git.")
             fresh = self._load(entry)
+            if self.prepare is not None:
+                self.prepare(fresh)
         except (ChronotopeError, OSError) as error:
             self._refused, self.last_error = newest, str(error)
             logger.error("promotion %d cannot be served, %d goes on: %s", newest, self.champion.entry.sequence, error)

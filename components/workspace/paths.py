@@ -55,6 +55,11 @@ class Workspace:
         return self.data / "quarantine"
 
     @property
+    def live_log(self) -> Path:
+        """What came in live and was collected: a source beside the source, which ingest reads too."""
+        return self.data / "live"
+
+    @property
     def validated(self) -> Path:
         return self.data / "validated"
 
@@ -95,6 +100,11 @@ class Workspace:
         return self.root / "promotions"
 
     @property
+    def experiments(self) -> Path:
+        """The log of experiments: when each began, ended, or was turned off."""
+        return self.root / "experiments"
+
+    @property
     def state(self) -> Path:
         """What git and DVC do not track."""
         return self.root / ".chronotope"
@@ -120,6 +130,11 @@ class Workspace:
     def update(self) -> Path:
         """The last update of the champion, until the gate has seen it."""
         return self.state / "update"
+
+    @property
+    def shadows(self) -> Path:
+        """What silent challengers would have answered."""
+        return self.state / "shadows"
 
     @property
     def live(self) -> Path:
@@ -164,6 +179,9 @@ class Settings(BaseSettings):
     ----------
     mlflow_tracking_uri : where runs and versions are kept; default: SQLite under `.chronotope/`. May hold a password
     mlflow_artifact_root : where a new experiment keeps its files; default: `.chronotope/mlartifacts`
+    state : address of the live state's server (`redis://…`); default: embedded, under `.chronotope/live`. May hold a
+        password
+    stream : address of the Redis server that `chronotope consume` reads; default: that of `state`. May hold a password
     log_level : of the program's own log
     """
 
@@ -171,6 +189,8 @@ class Settings(BaseSettings):
 
     mlflow_tracking_uri: SecretStr | None = None
     mlflow_artifact_root: str | None = None
+    state: SecretStr | None = None
+    stream: SecretStr | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def tracking_uri(self, root: Path) -> str:

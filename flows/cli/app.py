@@ -6,13 +6,18 @@ import typer
 
 from flows.cli import (
     benchmark,
+    collect,
     compress,
+    consume,
     doctor,
     evolve,
+    experiment,
     explain,
     init,
+    keys,
     pipeline,
     promotion,
+    replay,
     run,
     search,
     serve,
@@ -31,6 +36,8 @@ app = typer.Typer(
 app.command()(init.init)
 app.command()(run.run)
 app.command()(update.update)
+app.command()(collect.collect)
+app.command()(consume.consume)
 app.command()(pipeline.ingest)
 app.command()(pipeline.validate)
 app.command()(pipeline.features)
@@ -42,7 +49,10 @@ app.command()(search.search)
 app.command()(promotion.promote)
 app.command()(promotion.rollback)
 app.command()(promotion.history)
+app.add_typer(experiment.app)
 app.command()(serve.serve)
+app.add_typer(keys.keys, name="keys")
+app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(compress.export)
 app.command()(ui.ui)

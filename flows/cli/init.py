@@ -23,7 +23,13 @@ from flows.environment import prepare
 #: File of a workspace → template. The pipeline has another name there: DVC reads every dvc.yaml below a repository.
 _TEMPLATES = {"dvc.yaml": "pipeline.yaml", "prefect.yaml": "prefect.yaml"}
 _LOOK_ROWS = 1_000_000
-_IGNORED = ".chronotope/\ndata/raw/\ndata/quarantine/\nreports/data_docs/\nexports/\ncode.json\n"
+_IGNORED = "".join(
+    f"{one}\n"
+    for one in (
+        ".chronotope/", "data/raw/", "data/live/", "data/quarantine/", "reports/data_docs/", "reports/experiments/",
+        "exports/", "code.json",
+    )
+)  # fmt: skip
 
 
 def init(
@@ -60,12 +66,15 @@ def init(
     (folder / "data").mkdir(exist_ok=True)
     prepare(folder.resolve())
     _dvc_init(folder)
-    console.print(
-        f"[bold green]✓[/] {folder} is a workspace.\n"
-        f"  1. look over {folder / 'params.yaml'} (source, actions, time zone, windows)\n"
-        f"  2. chronotope run --workspace {folder}\n"
-        f"  3. chronotope serve --workspace {folder}"
-    )
+    steps = [
+        f"look over {folder / 'params.yaml'} (source, actions, time zone, windows)",
+        f"chronotope consume --stream NAME --group chronotope --workspace {folder}" if source == "live" else "",
+        f"chronotope run --workspace {folder}" + (", once enough came in" if source == "live" else ""),
+        f"chronotope serve --workspace {folder}",
+    ]
+    console.print(f"[bold green]✓[/] {folder} is a workspace.")
+    for number, step in enumerate(filter(None, steps), 1):
+        console.print(f"  {number}. {step}", soft_wrap=True)
 
 
 def fitted(record: dict[str, Any]) -> dict[str, Any]:

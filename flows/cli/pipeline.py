@@ -14,6 +14,7 @@ from components.params import load_params
 from components.workspace import hold
 from flows import stages
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
+from flows.taking import sentence, take_in
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Run it even when nothing changed.")]
 
@@ -40,23 +41,12 @@ def ingest(
 
     Example: `chronotope ingest --until 2025-03-01`
     """
-    from components.events.ingest import ingest as take
-
     root = enter(workspace)
     before, days = day(until), _days(replace)
     with hold(root, "ingest"):
-        report = take(root, load_params(root / "params.yaml"), until=before, replace=days)
         stages.stamp_code(root)
-        stages.snapshot(root)
-    record = dataclasses.asdict(report)
-    show(
-        record,
-        as_json,
-        lambda: console.print(
-            f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.quarantined:,} quarantined "
-            f"+ {report.duplicates:,} duplicates"
-        ),
-    )
+        record, _ = take_in(root, until=before, replace=days)
+    show(record, as_json, lambda: console.print(sentence(record)))
 
 
 def _days(text: str | None) -> tuple[dt.date, dt.date] | None:

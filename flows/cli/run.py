@@ -13,6 +13,7 @@ from flows import stages
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
 from flows.cli.pipeline import day
 from flows.cli.promotion import print_decision
+from flows.taking import anything_live, sentence
 
 
 def run(
@@ -40,10 +41,10 @@ def run(
 
 
 def nothing_new(root: Path, until: str | None) -> bool:
-    """Whether the source has nothing new, no stage is stale, and the last run came to its end. Starts no engine."""
+    """Whether nothing is new, in the source, live or in the stages, and the last run ended well; starts no engine."""
     from components.events.ingest import is_up_to_date
 
-    if holder(root) is not None or not stages.is_finished(root):
+    if holder(root) is not None or not stages.is_finished(root) or anything_live(root):
         return False
     if not is_up_to_date(root, load_params(root / "params.yaml"), until=day(until)):
         return False
@@ -66,10 +67,7 @@ def report(root: Path, result: dict[str, Any]) -> None:
     from components.files import read_json
 
     taken = result["ingest"]
-    console.print(
-        f"\n[bold]Log[/]  {taken['rows_in']:,} rows in = {taken['kept']:,} kept + {taken['quarantined']:,} quarantined "
-        f"+ {taken['duplicates']:,} duplicates"
-    )
+    console.print(f"\n[bold]Log[/]  {sentence(taken)}")
     print_table(read_json(root / "reports" / "evaluation.json"), console)
     print_decision(result["decision"])
     console.print(

@@ -25,6 +25,7 @@ LAYERS = [
     {"learners", "explanation"},
     {"registry"},
     {"serving", "presets", "search", "updating"},
+    {"experiments"},
     {"benchmark"},
 ]
 #: Stage commands stand at the edge: they may import anything below the registry.

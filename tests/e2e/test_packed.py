@@ -13,7 +13,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from bento.app import make_app
+from bento.app import App
+from bento.guard.keys import Keys
+from bento.worker import open_worker
 from components.params import load_params
 from components.serving.watch import Watch
 from components.workspace import Workspace
@@ -44,8 +46,9 @@ def questions(root: Path) -> list[dict[str, Any]]:
 
 def unpacked(root: Path) -> list[dict[str, Any]]:
     """What the service answers from the workspace itself."""
-    watch = Watch(root, 1.0)
-    with TestClient(make_app(lambda: watch, load_params(root / "params.yaml").serving)) as client:
+    params = load_params(root / "params.yaml")
+    app = App(params, Keys(), lambda: open_worker(root, params))
+    with TestClient(app, client=("127.0.0.1", 50_000)) as client:
         return [client.post("/v1/predict", json=one).json() for one in questions(root)]
 
 

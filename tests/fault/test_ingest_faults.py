@@ -15,8 +15,9 @@ import polars as pl
 import pytest
 
 from components.errors import StorageError
-from components.events.days import day_files, read_day
+from components.events.days import day_files, read_day, read_events
 from components.events.ingest import ingest
+from components.events.tombstones import Tombstones
 from components.params import Params
 from tests.eventlog import NOW, ROOT, day_bytes, log_params, toy_log
 
@@ -92,6 +93,27 @@ def test_killed_at_any_moment(source: Path, whole: dict[str, bytes], tmp_path: P
         assert_whole_days(root)
         assert_recovers(root, source, whole)
     assert died > 0
+
+
+@pytest.mark.parametrize(
+    "point", ["day=2025-01-09.parquet", "action_unknown.parquet", "users.parquet", "ingested.json"]
+)
+def test_killed_while_a_user_is_erased(point: str, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    ingest(tmp_path / "a", a_source(source), now=NOW)
+    users = tmp_path / "a" / "data" / "catalogue" / "users.parquet"
+    pl.DataFrame({"user_id": ["u3", "u4"]}).write_parquet(users)
+    graves = pl.DataFrame({"user_id": ["u3"], "time_us": [int(NOW.timestamp()) * 1_000_000], "offset": [1]})
+    Tombstones(graves).write(tmp_path / "a")
+    child = run(tmp_path / "a", source, f"before-rename:{point}")
+    assert child.wait(60) == -signal.SIGKILL
+    report = ingest(tmp_path / "a", a_source(source), now=NOW)
+    assert report.erased > 0
+    for path in (tmp_path / "a" / "data").rglob("*.parquet"):
+        if path.name != "tombstones.parquet":
+            assert "u3" not in pl.read_parquet(path, glob=False).write_ndjson()
+    assert read_events(tmp_path / "a").collect().height == report.duplicates + report.kept
+    assert not list((tmp_path / "a" / "data").rglob(".*"))
 
 
 def _wait_for(root: Path, days: int, child: subprocess.Popen[bytes]) -> None:

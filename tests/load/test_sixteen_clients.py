@@ -9,17 +9,14 @@ import pytest
 import uvicorn
 
 from benchmarks.serving import load
-from bento.app import make_app
-from bento.envelope import Envelope
-from components.params import load_params
-from tests.serving import ROOT, Holder, toy_champion
+from tests.live import toy_app
+from tests.serving import toy_champion
 
 
 @pytest.mark.slow
 def test_sixteen_clients_for_ten_seconds_see_no_error() -> None:
     champion = toy_champion()
-    app = make_app(lambda: Holder(champion), load_params(ROOT / "params.yaml").serving)  # type: ignore[arg-type, return-value]
-    server = uvicorn.Server(uvicorn.Config(Envelope(app), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(toy_app(champion=champion), log_level="warning"))
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen(64)

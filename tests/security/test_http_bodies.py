@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from bento.app import make_app
 from components.params import load_params
-from tests.serving import ROOT, Holder, toy_champion
+from tests.live import toy_client
+from tests.serving import ROOT
 
 SERVING = load_params(ROOT / "params.yaml").serving
 JSON = {"content-type": "application/json"}
@@ -21,9 +21,7 @@ EVENT = {"item_id": "item00001", "action": "view", "timestamp": "2025-02-28T10:0
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    champion = toy_champion()
-    app = make_app(lambda: Holder(champion), SERVING)  # type: ignore[arg-type, return-value]
-    with TestClient(app, raise_server_exceptions=True) as one:
+    with toy_client() as one:
         yield one
         assert one.post("/v1/predict", json=GOOD).status_code == 200, "the service outlives all of it"
         assert one.post("/v1/explain", json=GOOD).status_code == 200
@@ -146,3 +144,10 @@ def test_ids_that_are_paths_or_code_are_only_strings(client: TestClient) -> None
         answer = client.post("/v1/predict", json=GOOD | {"user_id": name, "history": [EVENT | {"item_id": name}]})
         assert answer.status_code == 200
         assert name not in {item["item_id"] for item in answer.json()["items"]}
+
+
+@pytest.mark.parametrize("field", ["value", "duration_s"])
+def test_a_number_that_no_model_can_hold_is_refused(client: TestClient, route: str, field: str) -> None:
+    answer = client.post(route, json={"history": [EVENT | {field: 1e308}]})
+    assert (answer.status_code, answer.json()["where"]) == (422, f"history.0.{field}")
+    assert client.post(route, json={"history": [EVENT | {field: 1e29}]}).status_code == 200

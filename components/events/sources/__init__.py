@@ -15,6 +15,7 @@ from components.events.sources import (
     feedback,
     foursquare,
     jsonlines,
+    live,
     marked_streams,
     movielens,
     online_retail,
@@ -71,6 +72,7 @@ FORMATS: Mapping[str, Format] = {
     "feedback": feedback,
     "foursquare": foursquare,
     "jsonlines": jsonlines,
+    "live": live,
     "marked_streams": marked_streams,
     "movielens": movielens,
     "online_retail": online_retail,
@@ -82,7 +84,7 @@ FORMATS: Mapping[str, Format] = {
     "tsv": delimited,
 }
 #: Format that is no file → digest of what it would give; a format that is missing here must be read to know.
-STATES: Mapping[str, Callable[[Params], str]] = {"city": city.state}
+STATES: Mapping[str, Callable[[Params], str]] = {"city": city.state, "live": live.state}
 
 
 def format_of(params: Params) -> Format:

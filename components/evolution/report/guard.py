@@ -1,7 +1,7 @@
 """Findings without counts of a handful of people: what tells of too few becomes null, or is left out.
 
-Cells, flows, regions, areas, segments and states are guarded where they are computed; here is what remains. Never here:
-a figure, or a sentence about one.
+Cells, flows, regions, areas, segments, states and counts are guarded where they are computed; here is what remains.
+Never here: a figure, or a sentence about one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def few(users: int | None, least: int) -> bool:
 
 
 def guarded(found: Record, params: EvolveParams) -> Record:
-    """The findings of `space`, `interests` and `habits`, each a record or {"missing": why}, fit to be shown.
+    """The findings of `space`, `interests`, `habits` and `trends`, each a record or {"missing": why}, fit to be shown.
 
     Parameters
     ----------
     found : by room; other rooms stay as they are
     params : whose `least_users` and `min_users` rule; habits and cohorts follow `lifecycle.min_users`
     """
-    rules = {"space": _space, "interests": _interests, "habits": _habits}
+    rules = {"space": _space, "interests": _interests, "habits": _habits, "trends": _trends, "anomalies": _anomalies}
     return {
         room: rules[room](record, params) if room in rules and "missing" not in record else record
         for room, record in found.items()
@@ -75,6 +75,24 @@ def _habits(found: Record, params: EvolveParams) -> Record:
             for cohort in found["cohorts"]
             if cohort["size"] >= least
         ],
+    }
+
+
+def _trends(found: Record, params: EvolveParams) -> Record:
+    least = params.trends.least_users
+    return _missing(found["users"], least) if found["users"] < least else found
+
+
+def _anomalies(found: Record, params: EvolveParams) -> Record:
+    least = params.anomalies.least_users
+    if found["users"] < least:
+        return _missing(found["users"], least)
+    hidden = few(found["strange"], least)
+    return found | {
+        "strange": None if hidden else found["strange"],
+        "events": None if hidden else found["events"],
+        "share": None if hidden else found["share"],
+        "reasons": [one | {"users": None if few(one["users"], least) else one["users"]} for one in found["reasons"]],
     }
 
 

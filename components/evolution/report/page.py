@@ -15,7 +15,7 @@ import polars as pl
 from markupsafe import Markup
 
 from components.evolution.lifecycle import Lifecycle
-from components.evolution.report import pictures, sentences
+from components.evolution.report import pictures, sentences, trend_pictures
 from components.evolution.report.sentences import Sentence
 from components.evolution.report.words import count
 from components.params import EvolveParams
@@ -34,9 +34,11 @@ def render(found: Record, life: Lifecycle | None, tables: Mapping[str, pl.DataFr
     params : what was asked
     """
     rooms = [
+        _room("trends", "Trends", found, lambda: sentences.trend_sentences(found["trends"], params)),
         _room("lifecycle", "Life cycle", found, lambda: _told(life, params)),
         _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
         _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
+        _room("anomalies", "Strange users", found, lambda: sentences.anomaly_sentences(found["anomalies"], params)),
         _room("space", "Space", found, lambda: sentences.space_sentences(found["space"], params)),
     ]
     drawn = _pictures(tables)
@@ -63,6 +65,7 @@ def _room(name: str, title: str, found: Record, say: Any) -> Record:
 
 def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup]]:
     made = {
+        "trends_counts_day": ("Events of each day; the fuller the colour, the more", trend_pictures.calendar),
         "lifecycle_states": ("Where users stand, moment by moment", pictures.state_shares),
         "habits_week": ("Events by hour of the week; the fuller the colour, the more", pictures.week),
         "habits_cohorts": (
@@ -71,7 +74,13 @@ def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup
         ),
         "space_cells": ("Hot and cold cells by their history", pictures.cells),
     }
-    return [
+    fans = [
+        {"csv": f"trends_forecast_{step}", "title": f"What comes next, {step} by {step}, and how sure it is",
+         "picture": trend_pictures.fan(tables[f"trends_counts_{step}"], tables[f"trends_forecast_{step}"])}
+        for step in ("week", "day", "hour")
+        if f"trends_forecast_{step}" in tables
+    ]  # fmt: skip
+    return fans + [
         {"csv": name, "title": title, "picture": draw(tables[name])}
         for name, (title, draw) in made.items()
         if name in tables

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from components.evolution.report.tables import DAYS
 
-_WIDTH = 360.0  # of every picture, in units that are about a pixel on a phone
+WIDTH = 360.0  # of every picture, in units that are about a pixel on a phone
 STATES = ("new", "active", "returning", "lapsing", "dormant", "churned")  # from those who come to those who are gone
 
 
@@ -22,9 +22,9 @@ def state_shares(states: pl.DataFrame) -> Markup:
     moments = states["moment"].unique().sort().to_list()
     share = {(row["moment"], row["state"]): row["share"] for row in states.to_dicts()}
     left, top, height = 34.0, 6.0, 150.0
-    step = (_WIDTH - left) / len(moments)
+    step = (WIDTH - left) / len(moments)
     parts = [
-        f'<line class="grid" x1="{left}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<line class="grid" x1="{left}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text class="tick" x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{round(100 * level)}%</text>'
         for level in (0, 0.5, 1)
         for y in [top + height * (1 - level)]
@@ -44,14 +44,14 @@ def state_shares(states: pl.DataFrame) -> Markup:
         if place % every == 0:
             text = f"{moment:%d %b %Y}" if every * step > 70 else f"{moment:%b %y}"
             parts.append(f'<text class="tick" x="{x + 1:.1f}" y="{top + height + 16}">{text}</text>')
-    return _svg(parts, top + height + 22, "Shares of the life-cycle states at each moment")
+    return svg(parts, top + height + 22, "Shares of the life-cycle states at each moment")
 
 
 def week(profile: pl.DataFrame) -> Markup:
     """Share of the events in each local hour of the week, as a heat map; the darkest hour is the busiest."""
     share = profile["share"].to_list()
     most = max(share)
-    left, top, side = 34.0, 16.0, (_WIDTH - 34.0) / 24
+    left, top, side = 34.0, 16.0, (WIDTH - 34.0) / 24
     parts = [f'<text class="tick" x="{left + side * hour:.1f}" y="11">{hour}:00</text>' for hour in range(0, 24, 6)]
     for day, name in enumerate(DAYS):
         y = top + day * (side + 2)
@@ -60,10 +60,10 @@ def week(profile: pl.DataFrame) -> Markup:
             value = share[day * 24 + hour]
             parts.append(
                 f'<rect class="heat" x="{left + side * hour:.2f}" y="{y:.2f}" width="{side - 1:.2f}" '
-                f'height="{side:.2f}" rx="1.5" fill-opacity="{_depth(value / most)}">'
+                f'height="{side:.2f}" rx="1.5" fill-opacity="{depth(value / most)}">'
                 f"<title>{name} {hour}:00: {100 * value:.2f}% of the events</title></rect>"
             )
-    return _svg(parts, top + 7 * (side + 2), "Share of the events in each hour of the week")
+    return svg(parts, top + 7 * (side + 2), "Share of the events in each hour of the week")
 
 
 def retention(cohorts: pl.DataFrame) -> Markup:
@@ -71,7 +71,7 @@ def retention(cohorts: pl.DataFrame) -> Markup:
     names = cohorts["cohort"].unique(maintain_order=True).to_list()
     ages = int(cohorts["months_later"].max() or 0) + 1  # type: ignore[arg-type]
     left, top, tall = 56.0, 16.0, 22.0
-    wide = min((_WIDTH - left) / ages, 60.0)
+    wide = min((WIDTH - left) / ages, 60.0)
     parts = [
         f'<text class="tick" x="{left + wide * (age + 0.5):.1f}" y="11" text-anchor="middle">{age}</text>'
         for age in range(ages)
@@ -90,13 +90,13 @@ def retention(cohorts: pl.DataFrame) -> Markup:
         told = f"{row['cohort']}, {row['months_later']} months later: {100 * value:.0f}% of {row['users']} users"
         parts.append(
             f'<rect class="heat" x="{x + 1:.1f}" y="{y + 1}" width="{wide - 2:.1f}" height="{tall - 2}" rx="2" '
-            f'fill-opacity="{_depth(0.5 * value)}"><title>{told}</title></rect>'
+            f'fill-opacity="{depth(0.5 * value)}"><title>{told}</title></rect>'
         )
         if wide >= 26:
             parts.append(
                 f'<text class="cell" x="{x + wide / 2:.1f}" y="{y + 15}" text-anchor="middle">{100 * value:.0f}</text>'
             )
-    return _svg(parts, top + tall * len(names) + 2, "Retention of monthly cohorts, per cent")
+    return svg(parts, top + tall * len(names) + 2, "Retention of monthly cohorts, per cent")
 
 
 def cells(found: pl.DataFrame) -> Markup:
@@ -105,7 +105,7 @@ def cells(found: pl.DataFrame) -> Markup:
     south, north = _margin(lat)
     west, east = _margin(lon)
     squeeze = math.cos(math.radians((south + north) / 2))
-    left, top, width = 46.0, 8.0, _WIDTH - 54.0
+    left, top, width = 46.0, 8.0, WIDTH - 54.0
     scale = min(width / ((east - west) * squeeze), 260.0 / (north - south))
     wide, tall = (east - west) * squeeze * scale, (north - south) * scale
     parts = [f'<rect class="frame" x="{left}" y="{top}" width="{wide:.1f}" height="{tall:.1f}"/>']
@@ -123,7 +123,7 @@ def cells(found: pl.DataFrame) -> Markup:
             f'<circle class="{row["kind"]}" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{row["kind"]}, {row["class"]}: '
             f"{row['latitude']:.4f}°, {row['longitude']:.4f}°</title></circle>"
         )
-    return _svg(parts, top + tall + 22, "Hot and cold cells by longitude and latitude")
+    return svg(parts, top + tall + 22, "Hot and cold cells by longitude and latitude")
 
 
 def _margin(values: Sequence[float]) -> tuple[float, float]:
@@ -132,11 +132,13 @@ def _margin(values: Sequence[float]) -> tuple[float, float]:
     return low - more, high + more
 
 
-def _depth(share: float) -> str:
+def depth(share: float) -> str:
+    """Opacity of a share of the most, 0..1."""
     return f"{0.06 + 0.94 * share:.3f}"
 
 
-def _svg(parts: Sequence[str], height: float, label: str) -> Markup:
+def svg(parts: Sequence[str], height: float, label: str) -> Markup:
+    """One picture of the page's width."""
     return Markup(
-        f'<svg viewBox="0 0 {_WIDTH:g} {height:.0f}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
+        f'<svg viewBox="0 0 {WIDTH:g} {height:.0f}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
     )

@@ -13,6 +13,7 @@ import h3
 import polars as pl
 
 from components.evolution.lifecycle import Lifecycle
+from components.evolution.report.trends import trend_rows
 
 Record = dict[str, Any]
 Rows = list[Record]
@@ -30,7 +31,13 @@ def tables(found: Record, life: Lifecycle | None) -> dict[str, pl.DataFrame]:
     life : the life cycle's own tables, None where there is none
     """
     rows: dict[str, Rows] = {}
-    for room, make in (("space", _space), ("interests", _interests), ("habits", _habits)):
+    for room, make in (
+        ("space", _space),
+        ("interests", _interests),
+        ("habits", _habits),
+        ("trends", trend_rows),
+        ("anomalies", _anomalies),
+    ):
         if "missing" not in found[room]:
             rows |= make(found[room])
     made = {name: pl.DataFrame(part, infer_schema_length=None) for name, part in rows.items() if part}
@@ -105,6 +112,14 @@ def _habits(found: Record) -> dict[str, Rows]:
             for cohort in found["cohorts"]
             for age, one in enumerate(cohort["retention"])
         ],
+    }
+
+
+def _anomalies(found: Record) -> dict[str, Rows]:
+    return {
+        "anomalies_reasons": found["reasons"],
+        "anomalies_figures": found["figures"],
+        "anomalies_named": found["named"],
     }
 
 

@@ -16,14 +16,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from components.errors import ConfigError, DataError
 from components.evolution.trends.panel import Floats, Panel
 
 MAD = 1.4826  # of a normal distribution, per standard deviation
 DAYS_A_MONTH = 365.25 / 12
+_MANY = 300.0  # events a step, from which on counts scatter alike to both sides
 _FLANK = float(norm.cdf(1.0))
+#: Days for each degree of freedom of a spread that is read off the middle and the upper flank: the relative variance of
+#: that spread is 2.2 / days (asymptotic variance of normal quantiles), and of one with ν degrees of freedom 1 / (2 ν).
+_DAYS_A_FREEDOM = 4.4
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,16 @@ def expected(panel: Panel, cycles: int, past_only: bool) -> Floats:
     return found
 
 
+def _few(values: Floats) -> NDArray[np.bool_]:
+    """(N,) whether a series holds counts so small that their noise is skewed."""
+    return np.asarray((np.nanmin(values, 1) >= 0) & (np.nanmean(values, 1) < _MANY))
+
+
+def _steady(values: Floats) -> Floats:
+    """Counts on a scale on which the noise of many is no wider than that of few (Anscombe 1948)."""
+    return np.asarray(2 * np.sqrt(np.maximum(values, 0.0) + 0.375))
+
+
 def _shifted(values: Floats, by: int) -> Floats:
     """(N, T) the value `by` steps before (after, below 0)."""
     found = np.full(values.shape, np.nan)
@@ -134,8 +148,9 @@ def day_p_values(deviation: Floats, day: int) -> Floats:
     """(N, D) chance of a day at least so unusual where nothing happens; NaN where nothing is known of the day.
 
     The largest absolute deviation of a day is taken to be log-normal, its place and spread read off the median and the
-    quantile one standard deviation above it: up to a seventh of the days may be events. What is read off some hundred
-    days is no guarantee; on days of noise the stated rates held (tests).
+    quantile one standard deviation above it: up to a seventh of the days may be events. As that is read off few days,
+    the chance is Student's, with a degree of freedom for every 4.4 of them: on days of noise the stated rates held
+    (tests).
 
     Parameters
     ----------
@@ -151,7 +166,7 @@ def day_p_values(deviation: Floats, day: int) -> Floats:
         here = tiny[row, known[row]]
         middle, flank = np.quantile(here, [0.5, _FLANK])
         spread = max(flank - middle, 0.05)
-        found[row, known[row]] = norm.sf((here - middle) / spread)
+        found[row, known[row]] = t.sf((here - middle) / spread, len(here) / _DAYS_A_FREEDOM)
     return found
 
 
@@ -193,7 +208,7 @@ def unusual(panel: Panel, usual: Floats, day: int, control: Control) -> list[Unu
         raise DataError("two whole days", found=f"{panel.steps} steps of {day} a day", do="Count more days.")
     values, usual = panel.values[:, : days * day], usual[:, : days * day]
     residual = values - usual
-    deviation = deviations(residual, day)
+    deviation = deviations(np.where(_few(values)[:, None], _steady(values) - _steady(usual), residual), day)
     p = day_p_values(deviation, day)
     found = []
     for row, hit in enumerate(flagged(p, control)):

@@ -38,10 +38,11 @@ class FolderState:
     folder : made if it is not there
     durability : what an acknowledged record survives: `process`, kill -9; `fsync`, a power cut too
     clock : UTC microseconds, for tombstones
+    begin : offset beyond which an empty folder goes on
     """
 
-    def __init__(self, folder: Path, durability: str, clock: Callable[[], int] = now_us) -> None:
-        self._shelf = shelf.take(folder, durability)
+    def __init__(self, folder: Path, durability: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
+        self._shelf = shelf.take(folder, durability, begin)
         self._clock = clock
         self._closed = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.errors import ConfigError
+from components.events.live import read_cursor
 from components.params.live import LiveParams
 from components.serving.state.folder import FolderState
 from components.serving.state.protocol import State
@@ -14,7 +15,7 @@ _SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def open_state(root: Path, params: LiveParams, url: str | None, name: str | None = None) -> State:
-    """The live state of a workspace.
+    """The live state of a workspace. One that is lost begins anew, at offsets beyond those that were collected.
 
     Parameters
     ----------
@@ -33,8 +34,9 @@ def open_state(root: Path, params: LiveParams, url: str | None, name: str | None
     StorageError, IntegrityError
         The folder cannot be written, or is damaged.
     """
+    begin = read_cursor(root).offset
     if url is None:
-        return FolderState(Workspace(root).live, params.durability)
+        return FolderState(Workspace(root).live, params.durability, begin=begin)
     if not url.startswith(_SCHEMES):
         raise ConfigError(
             f"an address that begins with {', '.join(_SCHEMES)} in CHRONOTOPE_STATE",
@@ -43,4 +45,4 @@ def open_state(root: Path, params: LiveParams, url: str | None, name: str | None
         )
     from components.serving.state.redis import RedisState  # who keeps it in a folder needs no client of servers
 
-    return RedisState(url, params.durability, name or root.resolve().name)
+    return RedisState(url, params.durability, name or root.resolve().name, begin=begin)

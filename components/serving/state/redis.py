@@ -51,9 +51,10 @@ class RedisState:
     durability : what an acknowledged record survives: `process`, kill -9; `fsync`, a power cut of the server too
     name : of the workspace; workspaces of different names share a server without knowing each other
     clock : UTC microseconds, for tombstones
+    begin : offset beyond which an empty state goes on
     """
 
-    def __init__(self, url: str, durability: str, name: str, clock: Callable[[], int] = now_us) -> None:
+    def __init__(self, url: str, durability: str, name: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
         self._shown = re.sub(r"//[^/@]*@", "//", url)
         self._prefix = f"chronotope:{name}:"
         self._clock = clock
@@ -69,6 +70,8 @@ class RedisState:
             path.stem: self._redis.register_script(path.read_text("utf-8")) for path in sorted(_SCRIPTS.glob("*.lua"))
         }
         self._check(durability)
+        if begin:
+            self._ask("SET", self._prefix + "head", begin, "NX")
 
     def append(self, records: Sequence[Record]) -> list[Receipt]:
         """Take records, all or none; one receipt each. What a tombstone bars is a duplicate at the tombstone's offset.

@@ -66,7 +66,7 @@ class Shelf:
     first. A reader opens its transaction inside `view`, so that `tail` is never newer than it.
     """
 
-    def __init__(self, folder: Path, durability: str) -> None:
+    def __init__(self, folder: Path, durability: str, begin: int) -> None:
         self.folder, self.durability = folder, durability
         self.told = _Told(folder)
         self.writing, self.view = threading.Lock(), threading.Lock()
@@ -76,12 +76,12 @@ class Shelf:
             check.before_opening(folder)
             self.env = _open(folder, durability == "fsync")
             try:
-                self._begin()
+                self._begin(begin)
             except (ChronotopeError, lmdb.Error):
                 self.env.close()
                 raise
 
-    def _begin(self) -> None:
+    def _begin(self, begin: int) -> None:
         self.env.reader_check()  # slots of readers that were killed
         self.log = self.env.open_db(b"log")
         self.index = self.env.open_db(b"index")
@@ -89,7 +89,7 @@ class Shelf:
             found = txn.get(b"format")
             if found is None:
                 txn.put(b"format", _FORMAT)
-                self.write(txn, Heads())
+                self.write(txn, Heads(head=begin, folded=begin))
             elif bytes(found) != _FORMAT:
                 raise ConfigError(
                     f"a live state of format {_FORMAT.decode()} in {self.folder}",
@@ -161,8 +161,10 @@ _shelves: dict[Path, tuple[Shelf, int]] = {}
 _opening = threading.Lock()
 
 
-def take(folder: Path, durability: str) -> Shelf:
+def take(folder: Path, durability: str, begin: int) -> Shelf:
     """The environment of a folder: this process's, or a new one. Every taker lets go of it once.
+
+    An empty folder gives offsets beyond `begin`.
 
     Raises
     ------
@@ -173,7 +175,7 @@ def take(folder: Path, durability: str) -> Shelf:
     with _opening:
         shelf, takers = _shelves.get(folder, (None, 0))
         if shelf is None:
-            shelf = Shelf(folder, durability)
+            shelf = Shelf(folder, durability, begin)
         elif shelf.durability != durability:
             raise ConfigError(
                 f"durability {durability} for {folder}",

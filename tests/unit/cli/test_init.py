@@ -91,3 +91,11 @@ def test_what_cannot_be_made_leaves_no_folder(
     assert left.code == code, left.err
     assert told in left.err
     assert not (log.parent / "shop").exists()
+
+
+def test_a_log_of_live_events_alone_needs_no_path(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "shop"), "--source", "live"])
+    assert done.exit_code == 0, done.output
+    assert "chronotope consume" in done.output
+    assert load_params(tmp_path / "shop" / "params.yaml").events.source.format == "live"
+    assert "data/live/" in (tmp_path / "shop" / ".gitignore").read_text()

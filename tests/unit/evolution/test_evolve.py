@@ -39,6 +39,9 @@ def quick() -> dict[str, Any]:
     for room in ("space", "interests", "habits"):
         asked[room] |= {"permutations": 99, "draws": 50}
     asked["space"] |= {"interaction_events": 500, "least_users": LEAST, "period_days": 7, "permutations": 999}
+    asked["trends"] |= {"permutations": 99, "origins": 2, "least_users": LEAST}
+    for step in asked["trends"]["steps"].values():
+        step |= {"horizon": 2, "methods": ["seasonal_naive", "seasonal_mean", "ar(1)"]}
     asked["lifecycle"] |= {"bootstrap": 50, "min_users": LEAST, "horizon": 7, "moments": 4, "fresh": 7}
     return record
 
@@ -83,11 +86,19 @@ def test_every_picture_and_table_is_beside_the_page(city: tuple[Path, Params]) -
     page = found["index.html"].decode()
     linked = set(re.findall(r'href="([\w.]+\.csv)"', page))
     assert linked == {name for name in found if name.endswith(".csv")}
-    assert page.count("<svg viewBox") == page.count("Data: <a") == 4
-    assert all(f'Data: <a href="{name}.csv"' in page for name in ("lifecycle_states", "habits_week", "space_cells"))
+    assert page.count("<svg viewBox") == page.count("Data: <a") == 7
+    assert all(f'Data: <a href="{name}.csv"' in page for name in ("lifecycle_states", "trends_counts_day"))
     assert page.count("<small>") >= 15  # each sentence with its test and sample
     assert not re.search(r'(src|href)="(?!#|data:|[\w]+\.csv)', page)  # nothing is fetched
-    assert set(json.loads(found["findings.json"])) == {"log", "lifecycle", "interests", "habits", "space"}
+    assert set(json.loads(found["findings.json"])) == {
+        "log",
+        "lifecycle",
+        "interests",
+        "habits",
+        "space",
+        "trends",
+        "anomalies",
+    }
 
 
 def test_the_same_log_gives_the_same_bytes_and_no_names(
@@ -125,6 +136,15 @@ def test_small_cells_are_absent(city: tuple[Path, Params], events: pl.DataFrame)
         path = root / "reports" / "evolution" / f"{name}.csv"
         if path.is_file():
             assert not ((table(root, name)["users"] > 0) & (table(root, name)["users"] < LEAST)).any(), name
+    days = table(root, "trends_counts_day")
+    told, log = days.filter(~pl.col("suppressed")), Log.of_store(Store.load(root / "data" / "features"))
+    assert days["suppressed"].any()
+    by_day = dict(zip(*np.unique(np.unique(np.stack([log.day, log.user]), axis=1)[0], return_counts=True), strict=True))
+    epoch = np.datetime64("1970-01-01")
+    for row in told.filter(pl.col("by") == "all").to_dicts():
+        assert not 0 < by_day[int((np.datetime64(row["begin"]) - epoch).astype(int))] < LEAST
+    alone = days.filter(pl.col("by") != "all").group_by("by", "begin").agg(pl.col("suppressed").sum())
+    assert 1 not in alone["suppressed"].to_list()  # one alone would be told by the total
     assert (table(root, "interests_segments")["users"] >= params.evolve.interests.least_users).all()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from components import learners
 from components.errors import ConfigError, IntegrityError
@@ -15,12 +16,14 @@ from components.evaluation.judge import between
 from components.evaluation.protocol import make_queries
 from components.features.store import WINDOWS, Store
 from components.files import sha256_tree
-from components.params import EnsembleParams
+from components.params import EnsembleParams, check_agreement
 from components.predictor import Predictor, Window
 from components.ranking.ensemble import EnsemblePredictor
 from components.ranking.pool import FLOOR, fit_pool, pooled
+from components.ranking.ranker import RankerPredictor
 from components.ranking.stage import fit_blends
 from tests.networks import with_columns
+from tests.rankers import ranker_params
 from tests.toy import toy_store
 from tests.unit.ranking.test_blend import PARAMS, RULES, Fixed, part, workspace
 
@@ -171,3 +174,34 @@ def test_the_stage_makes_what_params_declare(log: Store, tmp_path: Path) -> None
     assert "both" in text
     assert isinstance(learners.load(root / "blends" / "both"), EnsemblePredictor)
     assert sorted(path.name for path in (root / "blends").iterdir()) == ["both", "mean"]
+
+
+def test_a_ranker_may_be_a_part_where_weights_are_given(log: Store, tmp_path: Path) -> None:
+    root = workspace(log, tmp_path, "memory", "markov")
+    wanted = {"pooled": params_of(parts=["ranker", "markov"], method="pool", weights={"ranker": 1.0, "markov": 0.5})}
+    blend = PARAMS.training.blend.model_copy(update={"parts": []})
+    changes = {"blend": blend, "ensembles": wanted, "rankers": {"ranker": ranker_params()}}
+    params = PARAMS.model_copy(update={"training": PARAMS.training.model_copy(update=changes)})
+    fit_blends(root, params)
+    made = learners.load(root / "blends" / "pooled")
+    assert isinstance(made, EnsemblePredictor)
+    ranker, window = made.parts["ranker"], Window(log, "test")
+    assert isinstance(ranker, RankerPredictor)
+    queries = make_queries(window, RULES)[0][:20]
+    log_p = [np.maximum(made.parts[name].score(queries).item[:, 2:], FLOOR) for name in ("ranker", "markov")]
+    product = log_p[0] * (2 / 3) + log_p[1] * (1 / 3)
+    product -= logsumexp(product, axis=1, keepdims=True)
+    np.testing.assert_allclose(made.score(queries).item[:, 2:], product, atol=2e-5)
+    # What its trees were told is asked of nobody who is to be chosen.
+    assert json.loads((root / "blends" / "pooled" / "config.json").read_text())["learned_until_s"] == (
+        ranker.learned_until_s
+    )
+    assert isinstance(learners.build("pooled", params).parts["ranker"], RankerPredictor)  # type: ignore[attr-defined]
+
+
+def test_no_stack_is_learned_over_a_ranker() -> None:
+    wanted = {"stacked": params_of(parts=["ranker", "markov"])}
+    changes = {"ensembles": wanted, "rankers": {"ranker": ranker_params()}}
+    params = PARAMS.model_copy(update={"training": PARAMS.training.model_copy(update=changes)})
+    with pytest.raises(ConfigError, match="Give the weights"):
+        check_agreement(params)

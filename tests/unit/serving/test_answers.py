@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from bento.app import make_app
-from components.params import PolicyParams, load_params
+from components.params import PolicyParams
 from components.serving.champion import Champion
-from tests.serving import ROOT, Holder, toy_champion
+from tests.live import PLAIN, toy_client
+from tests.serving import toy_champion
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,7 @@ def champion() -> Champion:
 
 @pytest.fixture(scope="module")
 def client(champion: Champion) -> Iterator[TestClient]:
-    app = make_app(lambda: Holder(champion), load_params(ROOT / "params.yaml").serving)  # type: ignore[arg-type, return-value]
-    with TestClient(app) as one:
+    with toy_client(champion=champion) as one:
         yield one
 
 
@@ -39,7 +38,7 @@ def test_a_known_user_is_answered_from_history(client: TestClient, champion: Cha
     mine = {str(store.encoding.vocabularies["item"].ids[code]) for code in store["item"][start:stop]}
     assert {item["item_id"] for item in found["items"]} == mine  # three habits, three best items
     assert found["history_events"] == 40
-    assert "stored history" in found["reason"]
+    assert "answered from 40 events" in found["reason"]
     assert found["model"]["version"] == 1
     assert found["model"]["lineage"] == {"git_sha": "abc", "params": "def"}
 
@@ -111,9 +110,7 @@ def test_filters_pick_from_the_ranking(client: TestClient, champion: Champion) -
 
 
 def test_seen_items_are_ranked_as_they_were_judged_unless_the_request_says(client: TestClient) -> None:
-    judged_without = toy_champion(seen="filtered")
-    app = make_app(lambda: Holder(judged_without), load_params(ROOT / "params.yaml").serving)  # type: ignore[arg-type, return-value]
-    with TestClient(app) as other:
+    with toy_client(champion=toy_champion(seen="filtered")) as other:
         habits = {item["item_id"] for item in ask(client, user_id="user00003", k=3)["items"]}
         assert not habits & {item["item_id"] for item in ask(other, user_id="user00003", k=20)["items"]}
         assert habits <= {
@@ -128,19 +125,12 @@ def test_the_model_route_names_the_champion(client: TestClient) -> None:
     assert found["refused"] is None
 
 
-PLAIN = {
-    "order": "plain", "weight": 1.0, "alike": ["category"], "place_km": 2.0, "half_life_days": None,
-    "max_per_category": None, "drop_seen": False, "skip_recent_h": 0.0, "max_price": None, "radius_km": None,
-}  # fmt: skip
-
-
 def shaped(champion: Champion, **rules: dict) -> TestClient:
     """The service under a policy; segments that are not named stay plain."""
-    params = load_params(ROOT / "params.yaml")
     named = {segment: PLAIN | rules.get(segment, {}) for segment in ("new", "active", "returning")}
     record = {"candidates": 15, "segments": {"new_below": 5, "returning_after": 3.0}, "rules": named}
     policy = PolicyParams.model_validate(record)
-    return TestClient(make_app(lambda: Holder(champion), params.serving, policy))  # type: ignore[arg-type, return-value]
+    return toy_client(champion=champion, policy=policy)
 
 
 def test_each_segment_has_its_own_rules(client: TestClient, champion: Champion) -> None:
@@ -148,7 +138,7 @@ def test_each_segment_has_its_own_rules(client: TestClient, champion: Champion) 
     soon = dt.datetime.fromtimestamp(last_s + 600, dt.UTC).isoformat()
     late = dt.datetime.fromtimestamp(last_s + 86_400 * 400, dt.UTC).isoformat()
     plain = ask(client, user_id="user00003", k=6, time=soon)
-    assert (plain["segment"], plain["rules"]) == (None, [])
+    assert (plain["segment"], plain["rules"]) == ("active", [])
     diverse = {"order": "diverse", "weight": 0.0}
     with shaped(champion, new=diverse, returning={"drop_seen": True, "max_per_category": 2}) as other:
         active = ask(other, user_id="user00003", k=6, time=soon)

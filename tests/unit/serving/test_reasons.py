@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from bento import app as module
-from bento.app import make_app
-from components.params import load_params
+from bento.routes import predict
 from components.serving.champion import Champion
-from tests.serving import ROOT, Holder, toy_champion
+from tests.live import params_with, toy_client
+from tests.serving import toy_champion
 
-SERVING = load_params(ROOT / "params.yaml").serving
 NOW = {"time": "2025-03-01T12:00:00Z"}
 EVENT = {"item_id": "item00007", "action": "view", "timestamp": "2025-02-28T10:00:00Z"}
 
@@ -28,7 +26,7 @@ def champion() -> Champion:
 
 @pytest.fixture(scope="module")
 def client(champion: Champion) -> Iterator[TestClient]:
-    with TestClient(make_app(lambda: Holder(champion), SERVING)) as one:  # type: ignore[arg-type, return-value]
+    with toy_client(champion=champion) as one:
         yield one
 
 
@@ -90,8 +88,7 @@ def test_an_event_of_an_unknown_item_has_no_name(client: TestClient) -> None:
 
 
 def test_only_the_newest_events_are_left_out(champion: Champion) -> None:
-    few = SERVING.model_copy(update={"explain_events": 5})
-    with TestClient(make_app(lambda: Holder(champion), few)) as client:  # type: ignore[arg-type, return-value]
+    with toy_client(params_with(serving={"explain_events": 5}), champion) as client:
         found = why(client, user_id="user00003", k=1)
     assert (found["history_events"], found["events_explained"]) == (40, 5)
     assert len(found["items"][0]["events"]) == 5
@@ -105,15 +102,16 @@ def test_predictions_are_answered_while_reasons_are_worked_out(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered, leave = threading.Event(), threading.Event()
-    slow = module.explained
+    worker = client.app.worker  # type: ignore[attr-defined]
+    slow = worker.live.explain
 
     def waiting(*arguments: object) -> object:
         entered.set()
         assert leave.wait(30)
         return slow(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "explained", waiting)
-    monkeypatch.setattr(module, "_WAITING", 2)
+    monkeypatch.setattr(worker.live, "explain", waiting)
+    monkeypatch.setattr(predict, "_WAITING", 2)
     answers: list[int] = []
 
     def one() -> None:
@@ -127,7 +125,7 @@ def test_predictions_are_answered_while_reasons_are_worked_out(
     for thread in others:
         thread.start()
     deadline = time.monotonic() + 30
-    while client.app.state.slow.statistics().tasks_waiting < 2:  # type: ignore[attr-defined]
+    while worker.explaining < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     refused = client.post("/v1/explain", json={**NOW, "user_id": "user00003"})

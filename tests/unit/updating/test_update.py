@@ -183,7 +183,7 @@ def test_the_flow_retrains_where_there_is_nothing_to_update(
     def task(name: str, answer: Any) -> SimpleNamespace:
         return SimpleNamespace(with_options=lambda **_: lambda *_: asked.append(name) or answer)
 
-    names = {"ingest": {}, "run_stage": {}, "renew": {"cannot": "No champion."}}
+    names = {"collect": None, "ingest": {}, "run_stage": {}, "renew": {"cannot": "No champion."}}
     monkeypatch.setattr(module, "tasks", SimpleNamespace(**{name: task(name, one) for name, one in names.items()}))
     for name in ("prepare", "reconcile", "stages"):
         monkeypatch.setattr(module, name, SimpleNamespace(before_run=lambda _: None, stamp_code=lambda _: None))
@@ -192,6 +192,6 @@ def test_the_flow_retrains_where_there_is_nothing_to_update(
     again = SimpleNamespace(fn=lambda *_, **__: asked.append("retrain") or told)
     monkeypatch.setattr(module, "retrain", again)
     found = module.update.fn(str(root), fall_back=fall_back)
-    assert asked == ["ingest", "run_stage", "run_stage", "renew", *(["retrain"] if fall_back else [])]
+    assert asked == ["collect", "ingest", "run_stage", "run_stage", "renew", *(["retrain"] if fall_back else [])]
     assert found["update"] == {"cannot": "No champion."}
     assert found["decision"] == ("of the retraining" if fall_back else None)

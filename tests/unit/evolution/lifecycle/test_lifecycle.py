@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from components.errors import DataError
 from components.evolution.lifecycle import Lifecycle, lifecycle
-from components.evolution.lifecycle.tables import suppress, thinned
+from components.evolution.lifecycle.tables import thinned
+from components.evolution.suppression import suppress
 from components.params import LifecycleParams
 from tests.unit.evolution.lifecycle.logs import days, frame, simulated
 

@@ -109,3 +109,15 @@ def test_what_is_no_control_and_no_panel() -> None:
     panel = panel_of([np.ones(30)], (24,), ["a"])
     with pytest.raises(DataError, match="two whole days"):
         unusual(panel, panel.values, 24, Control("rate", 1.0))
+
+
+@pytest.mark.parametrize(("days", "mean"), [(70, 40.0), (70, 5.0), (365, 40.0)])
+def test_short_logs_keep_the_stated_rate(days: int, mean: float) -> None:
+    rng = np.random.default_rng(4)
+    series, rate = 60, 0.5
+    level = mean * np.exp(np.sin(np.arange(24) / 24 * 2 * np.pi))
+    values = rng.poisson(np.tile(level, days), (series, 24 * days)).astype(float)
+    panel = panel_of(list(values), (24, 168), [str(one) for one in range(series)])
+    found = unusual(panel, expected(panel, 6, past_only=False), 24, Control("rate", rate))
+    months = series * days / DAYS_A_MONTH
+    assert len(found) <= rate * months + 3 * np.sqrt(rate * months)

@@ -61,6 +61,15 @@ def test_late_events_land_where_they_belong(kept: Store) -> None:
     assert ids(state.after(1, 2)) == ["a", "d"]
 
 
+def test_an_event_older_than_what_is_known_of_a_user_does_not_stand_for_one_between(kept: Store) -> None:
+    state = kept.open()
+    state.append([record("a", time_us=10), record("b", time_us=20), record("c", time_us=30)])
+    assert ids(state.last("ann", 1)) == ["c"]
+    state.append([record("late", time_us=5)])
+    assert ids(state.last("ann", 2)) == ["b", "c"]
+    assert ids(state.last("ann", 9)) == ["late", "a", "b", "c"]
+
+
 def test_another_handle_sees_what_was_appended_since(kept: Store) -> None:
     one, other = kept.open(), kept.open()
     one.append([record("a", time_us=10), record("c", time_us=30)])
@@ -149,6 +158,7 @@ def test_expired_records_and_their_ids_are_gone(kept: Store, monkeypatch: pytest
     state.append([record("late", user="bob", time_us=30)])
     tombstone = state.forget("cid")
     assert len(other.last("ann", 99)) == 20
+    assert len(other.last("bob", 99)) == 21
     assert state.expire(20) == 50
     for one in (state, other):
         assert (ids(one.last("ann", 9)), ids(one.last("bob", 9))) == ([], ["late"])

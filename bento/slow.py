@@ -1,0 +1,71 @@
+"""Connections that send their head slowly, or without end: closed after `guard.header_s`, or beyond 64 KiB.
+
+uvicorn closes a connection that is idle between two requests, but waits for ever for the rest of a head, and keeps what
+came of it. Never here: bodies, which the app reads itself (`bento.guard.bodies`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEAD = 65_536
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol with a clock and a limit on heads.
+
+    Attributes
+    ----------
+    header_s : seconds that a head may take; set once, before the server starts
+    """
+
+    header_s = 10.0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._due: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection that says nothing is as slow as one that says little."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Its clock ends with it."""
+        self._end()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """A head is whole."""
+        self._in_head = False
+        self._end()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Whatever came; the clock runs while a head is not whole."""
+        super().data_received(data)
+        if not self._in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MOST_HEAD:
+            self.transport.close()
+        elif self._due is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._due = self.loop.call_later(self.header_s, self.transport.close)
+
+    def _end(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None

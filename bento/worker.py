@@ -1,0 +1,160 @@
+"""What one process of the service holds: the live system, its counters, and the threads beside the loop that answers.
+
+Opening it verifies, loads and warms the champion; until then nothing is answered. Never here: HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bento.metrics.gauges import Gauges
+from bento.metrics.metrics import Metrics
+from components.errors import ChronotopeError
+from components.experiments.arms import Arms
+from components.params import Params
+from components.serving.collect import let_go
+from components.serving.live import Live, Taken
+from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
+from components.serving.state.open import open_state
+from components.serving.state.protocol import State
+from components.serving.state.record import Kind
+from components.serving.watch import Watch
+
+logger = logging.getLogger(__name__)
+STATE = "CHRONOTOPE_STATE"
+_ON_THE_LOOP = 20  # records that are taken without handing them to a thread
+_INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
+_EXPIRE_S = 3600.0
+
+
+def _experiment(arms: Arms | None) -> dict[str, object]:
+    """Which experiment is under way, for people."""
+    plan = None if arms is None else arms.plan
+    return {"experiment": None if plan is None else {"name": plan.name, "mode": plan.mode}}
+
+
+class Worker:
+    """The state of one serving process.
+
+    Attributes
+    ----------
+    params, policy : of the workspace
+    live, watch, state : the live system, who holds the champion, and where records are kept
+    arms : the experiment under way, if there is one; None: there can be none
+    metrics, pulse, broadcast : what is counted, and for whom
+    waiting, explaining, streams : requests that wait for their turn, for reasons, that follow the stream
+    slow : the one thread that works out reasons
+    closing : set when the service is about to end
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        live: Live,
+        watch: Watch,
+        state: State,
+        arms: Arms | None = None,
+        expire: Callable[[int], int] | None = None,
+    ) -> None:
+        self.params, self.policy = params, params.policy
+        self.policy_json = params.policy.model_dump_json().encode()
+        self.live, self.watch, self.state, self.arms = live, watch, state, arms
+        live.beside = arms
+        self._let_go = expire or state.expire
+        self.metrics = Metrics()
+        self.pulse = Pulse(
+            Source(
+                item=lambda item_id: item_in(live.champion, item_id),
+                model=lambda: model_of(watch.champion, watch.previous, watch.last_error) | _experiment(arms),
+                sizes=state.sizes,
+                timezone=params.events.timezone,
+            )
+        )
+        self.broadcast = Broadcast(self.pulse, params.guard.max_streams)
+        self.waiting = self.explaining = self.streams = 0
+        self.slow = ThreadPoolExecutor(1, thread_name_prefix="reasons")
+        self.closing = asyncio.Event()
+        self._intake = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+        self._waits = params.live.durability == "fsync" or bool(os.environ.get(STATE))
+        self._gauges = Gauges(self)
+        self._stop = threading.Event()
+        self._keeper: threading.Thread | None = None
+        live.listeners.append(self.metrics.applied)
+        live.listeners.append(self.pulse.applied)
+        if arms is not None:
+            arms.heard = partial(self.pulse.shown, "challenger")
+
+    async def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
+        """Take records into the live log: here where that is quick, in a thread where it waits or is long."""
+        if len(records) <= _ON_THE_LOOP and not self._waits:
+            return self.live.take(kind, records)
+        return await self.beside(self.live.take, kind, records)
+
+    async def beside(self, work: Any, *arguments: Any) -> Any:
+        """Do what waits for a disk or a server in a thread, so that others are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._intake, work, *arguments)
+
+    def page(self) -> bytes:
+        """What `/metrics` shows."""
+        return self.metrics.page(self._gauges)
+
+    def behind(self) -> int:
+        """Records of the log that this worker has not counted yet."""
+        return max(self.state.head() - self.live.offset, 0)
+
+    def start(self) -> None:
+        """Follow the log of promotions, and what other workers take; let what is too old go."""
+        self.watch.start(on_swap=self.metrics.swapped)
+        self.live.start()
+        if self.arms is not None:
+            self.arms.start(self.params.serving.poll_s)
+        self._keeper = threading.Thread(target=self._expire, name="retention", daemon=True)
+        self._keeper.start()
+
+    def _expire(self) -> None:
+        while not self._stop.wait(_EXPIRE_S):
+            oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
+            try:
+                self._let_go(int(oldest.timestamp() * 1e6))
+            except (ChronotopeError, OSError) as error:
+                logger.error("old events cannot be let go just now: %s", type(error).__name__)
+
+    def stop(self) -> None:
+        """Stop following and release the state; twice is once."""
+        self._stop.set()
+        if self._keeper is not None:
+            self._keeper.join(timeout=5)
+        if self.arms is not None:
+            self.arms.stop()
+        self.watch.stop()
+        self.live.stop()
+        self._intake.shutdown(wait=True)
+        self.slow.shutdown(wait=False, cancel_futures=True)
+        self.state.close()
+
+
+def open_worker(root: Path, params: Params) -> Worker:
+    """Open the state and the champion of a workspace, warm, and follow both.
+
+    Raises
+    ------
+    PromotionError
+        Nothing was promoted yet.
+    IntegrityError, StorageError, ServiceError
+        The champion or the state is not to be used.
+    """
+    watch = Watch(root, params.serving.poll_s)
+    state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
+    live = Live(watch, state, params)
+    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare), partial(let_go, root, state))
+    worker.start()
+    return worker

@@ -1,0 +1,234 @@
+"""What happened in the shown series: unusual days and their parts, changes of level, cycles, holidays, growth.
+
+A day that too few users made is looked at and never told. Never here: forecasts (`ahead`), or words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from components.errors import DataError
+from components.evolution.log import Log
+from components.evolution.significance import p_value
+from components.evolution.suppression import suppress
+from components.evolution.trends.causes import causes
+from components.evolution.trends.changes import change_points
+from components.evolution.trends.mstl import decompose
+from components.evolution.trends.panel import Floats, Panel
+from components.evolution.trends.seasonality import null_strength, strength
+from components.evolution.trends.series import TOTAL, Shown, begin_of
+from components.evolution.trends.unusual import Control, Unusual, expected, unusual
+from components.params import TrendParams
+
+Record = dict[str, Any]
+_DAY = 24
+_WIDTHS_H = (1, 2, 3, 4, 6, 8, 12, 24)
+_LEAST_MEAN = 5.0  # events of a slot: fewer are too coarse for a robust deviation
+_EPOCH = dt.datetime(1970, 1, 1)
+
+
+def counts(series: Shown, usual: Floats | None, least_users: int) -> pl.DataFrame:
+    """begin, by, value, users, events, usual, suppressed: a row for every step of every series.
+
+    Numbers about fewer than `least_users` users are null, and others beside them where the total would betray them.
+    """
+    panel = series.panel
+    begins = [begin_of(panel, step) for step in range(panel.steps)]
+    frame = panel.keys.join(pl.DataFrame({"begin": begins}), how="cross").with_columns(
+        users=series.users.ravel(),
+        events=panel.values.ravel().astype(np.int64),
+        usual=pl.Series(np.full(panel.values.size, np.nan) if usual is None else usual.ravel()).fill_nan(None),
+    )
+    return suppress(frame, "users", ["events", "usual"], least_users, ["by", "begin"])
+
+
+def unusual_days(hours: Shown | None, days: Shown, told: pl.DataFrame, params: TrendParams) -> Record:
+    """Unusual days of the total and of every part, each at the finest slots that hold enough events.
+
+    Half of the false alarms that are allowed may come from the total, the other half from all parts together.
+
+    Parameters
+    ----------
+    hours : the same series by hour; None: the log knows no hours
+    days : by day
+    told : `counts` of the days
+    """
+    panels = {row: panel for row in range(days.panel.n) if (panel := _slots(hours, days, row)) is not None}
+    months = days.panel.steps / (365.25 / 12)
+    parts = sum(row > 0 for row in panels)
+    shown = ~told["suppressed"].to_numpy().reshape(days.panel.n, -1)
+    found: list[Record] = []
+    for row, panel in panels.items():
+        rate = params.alarms_a_month / 2 if row == 0 else params.alarms_a_month / 2 / parts
+        day = panel.seasons[0] if len(panel.seasons) > 1 else 1
+        usual = expected(panel, params.around, past_only=False)
+        for one in unusual(panel, usual, day, Control("rate", rate)):
+            record = _told(days, row, one, day)
+            if shown[row, record["first_day"] : record["last_day"] + 1].all():
+                found.append(record)
+    return {
+        "series": len(panels),
+        "untested": days.panel.n - len(panels),
+        "expected_false": params.alarms_a_month * months * (1.0 if parts else 0.5),
+        "days": sorted(found, key=lambda one: (one["by"] != TOTAL, one["p"], one["first"], one["value"])),
+    }
+
+
+def _slots(hours: Shown | None, days: Shown, row: int) -> Panel | None:
+    """One series at the narrowest slots with enough events, from the first whole day on; None where none has."""
+    whole = days.panel
+    values, width = whole.values[row], _DAY
+    if hours is not None:
+        assert hours.panel.start is not None
+        assert whole.start is not None
+        skip = int((whole.start - hours.panel.start).total_seconds()) // 3600
+        mean = values.mean() / _DAY
+        width = next((one for one in _WIDTHS_H if mean * one >= _LEAST_MEAN), 0)
+        if width:
+            every = hours.panel.values[row, skip : skip + _DAY * whole.steps]
+            values = every.reshape(-1, width).sum(1)
+    elif values.mean() < _LEAST_MEAN:
+        width = 0
+    if not width or whole.steps < 14:
+        return None
+    slots = _DAY // width
+    return Panel(values[None], whole.keys[row : row + 1], (slots, 7 * slots) if slots > 1 else (7,))
+
+
+def _told(days: Shown, row: int, one: Unusual, day: int) -> Record:
+    first, last = one.first // day, one.last // day
+    begin = begin_of(days.panel, first)
+    actual = float(days.panel.values[row, first : last + 1].sum())
+    peak = begin_of(days.panel, 0) + dt.timedelta(hours=one.peak * _DAY / day)
+    return {
+        "by": days.panel.keys["by"][row],
+        "value": days.panel.keys["value"][row],
+        "first": begin.date().isoformat(),
+        "last": begin_of(days.panel, last).date().isoformat(),
+        "first_day": first,
+        "last_day": last,
+        "peak": peak.isoformat(),
+        "deviation": one.deviation,
+        "actual": actual,
+        "usual": actual - one.excess,
+        "excess": one.excess,
+        "p": one.p,
+    }
+
+
+def made_of(days: Shown, usual: Floats, told: pl.DataFrame, spans: list[Record]) -> list[Record]:
+    """What the excess of each span of the total was made of, split by split, the largest shares first.
+
+    Parameters
+    ----------
+    usual : (S, T) of `days`
+    told : `counts` of the days; a part that is suppressed on a day of the span is left out
+    spans : of `unusual_days`
+    """
+    shown = ~told["suppressed"].to_numpy().reshape(days.panel.n, -1)
+    found = []
+    for span in spans:
+        first, last = span["first_day"], span["last_day"]
+        for name, rows in days.parts.items():
+            panel = days.panel.take(rows)
+            part = Panel(panel.values, panel.keys.select(pl.col("value").alias(name)), panel.seasons)
+            try:
+                made = causes(part, usual[rows], first, last)
+            except DataError:
+                continue
+            place = {value: int(row) for value, row in zip(panel.keys["value"], rows, strict=True)}
+            found += [
+                {"first": span["first"], "last": span["last"], "by": name, "telling": made.dimensions[name],
+                 "value": one.value, "actual": one.actual, "usual": one.expected, "excess": one.excess,
+                 "share": one.share, "surprise": one.surprise}
+                for one in made.shares[name]
+                if shown[place[one.value], first : last + 1].all()
+            ]  # fmt: skip
+    return found
+
+
+def changes(days: Shown, least_days: int) -> list[Record]:
+    """Days on which the level of a series changed for good, the cycles of the week taken out."""
+    panel = days.panel
+    if panel.steps < 2 * least_days:
+        return []
+    adjusted = decompose(panel).adjusted
+    return [
+        {"by": panel.keys["by"][row], "value": panel.keys["value"][row],
+         "at": begin_of(panel, one.at).date().isoformat(), "before": one.before, "after": one.after, "size": one.size}
+        for row in range(panel.n)
+        if panel.values[row].mean() >= 1
+        for one in change_points(adjusted[row], least_days)
+    ]  # fmt: skip
+
+
+def cycles(series: Shown, draws: int, level: float, seed: int) -> list[Record]:
+    """Strength of every season in every series, and what white noise of that length stays below."""
+    panel = series.panel
+    used = [place for place, one in enumerate(panel.seasons) if one > 1 and 2 * one < panel.steps]
+    if not used:
+        return []
+    found, noise = strength(decompose(panel)), null_strength(panel, draws, 1 - level, seed)
+    return [
+        {"step": panel.step, "by": key["by"], "value": key["value"], "season": panel.seasons[place],
+         "strength": float(found.season[row, place]), "noise": float(noise[place])}
+        for row, key in enumerate(panel.keys.to_dicts())
+        for place in used
+    ]  # fmt: skip
+
+
+def on_holidays(days: Shown, usual: Floats, free: NDArray[np.int64], permutations: int, seed: int) -> Record:
+    """How much more or less happens on public holidays than on like weekdays around them.
+
+    Parameters
+    ----------
+    usual : (S, T) of `days`
+    free : (H,) holidays, days since 1970
+    """
+    panel = days.panel
+    assert panel.start is not None
+    day = (panel.start - _EPOCH).days + np.arange(panel.steps)
+    known = np.isfinite(usual[0]) & (usual[0] > 0)
+    holiday, ratio = np.isin(day, free)[known], np.log1p(panel.values[0, known]) - np.log1p(usual[0, known])
+    count = int(holiday.sum())
+    if count < 2 or count == len(holiday):
+        return {"missing": f"The log holds {count} public holidays; it takes two."}
+    rng = np.random.default_rng(seed)
+    observed = float(ratio[holiday].mean())
+    null = np.array([ratio[rng.permutation(len(ratio))[:count]].mean() for _ in range(permutations)])
+    return {
+        "holidays": count,
+        "ratio": float(np.exp(observed)),
+        "p": float(p_value(observed, null - null.mean() + float(ratio.mean()), "both")),
+    }
+
+
+def growth(log: Log, days: Shown, span: int) -> Record:
+    """Events of the last days over those of the first, with the interval of drawing users anew (delta method).
+
+    Parameters
+    ----------
+    span : days on each side, of whole weeks; less where the log is shorter than two of them
+    """
+    panel = days.panel
+    assert panel.start is not None
+    span = min(span, panel.steps // 2)
+    begin = (panel.start - _EPOCH).days
+    number = log.day - begin
+    first = np.bincount(log.user[(number >= 0) & (number < span)], minlength=log.n_users)
+    late = (number >= panel.steps - span) & (number < panel.steps)
+    last = np.bincount(log.user[late], minlength=log.n_users)
+    before, after = float(first.sum()), float(last.sum())
+    if not before:
+        return {"missing": "No event on the first days."}
+    ratio = after / before
+    error = 1.96 * float(np.sqrt(((last - ratio * first) ** 2).sum())) / before
+    return {
+        "days": span, "before": before / span, "after": after / span,
+        "ratio": {"value": ratio, "low": max(ratio - error, 0.0), "high": ratio + error},
+    }  # fmt: skip

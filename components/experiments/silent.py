@@ -1,0 +1,166 @@
+"""A challenger that nobody hears: it answers the same questions later, in a thread of its own, and its lists are kept.
+
+Questions wait in a bounded queue; where it is full they are left out and counted, so that a slow challenger never
+slows an answer. Lists are kept as small files, whole or not at all, each written once; a user who is forgotten is
+taken out of all of them. A kill loses the last unwritten ones, of both models alike. Never here: which model is better
+(`experiments.shadow`).
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from components.errors import ChronotopeError
+from components.files import write_bytes
+from components.serving.question import Answer
+from components.workspace import hold_file
+
+logger = logging.getLogger(__name__)
+Heard = Callable[[str, Sequence[str]], object]
+_ROWS = 200  # of a file
+_CLOSE_S = 10.0
+_IDLE_S = 2.0  # after so long without a question, what is held is written
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What both models would show a user at one moment; ids, best first."""
+
+    user_id: str
+    time_us: int
+    champion: tuple[str, ...]
+    challenger: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        """As a line of JSON."""
+        return orjson.dumps([self.user_id, self.time_us, self.champion, self.challenger])
+
+
+def pairs(folder: Path) -> Iterator[Pair]:
+    """Everything that was kept in a folder, in no order."""
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            user_id, time_us, champion, challenger = orjson.loads(line)
+            yield Pair(user_id, time_us, tuple(champion), tuple(challenger))
+
+
+def erase(folder: Path, user_id: str, until_us: int) -> int:
+    """Take a user's pairs up to a moment out of the files; how many."""
+    if not folder.is_dir():
+        return 0
+    gone = 0
+    with hold_file(folder / "lock", f"the lists of {folder.name}", "erase", timeout_s=30.0):
+        for path in sorted(folder.glob("*.jsonl")):
+            lines = path.read_bytes().splitlines()
+            kept = [line for line in lines if not _of(line, user_id, until_us)]
+            if len(kept) < len(lines):
+                gone += len(lines) - len(kept)
+                write_bytes(path, b"".join(line + b"\n" for line in kept))
+    return gone
+
+
+def _of(line: bytes, user_id: str, until_us: int) -> bool:
+    owner, time_us, *_ = orjson.loads(line)
+    return bool(owner == user_id and time_us <= until_us)
+
+
+class Silent:
+    """Asks the challenger behind the answers.
+
+    Parameters
+    ----------
+    folder : where pairs are kept
+    waiting : questions that may wait
+    k : items of each list that are kept
+    heard : told of each list of the challenger's, and whose
+
+    Attributes
+    ----------
+    asked, left_out, failed : questions that were answered, did not fit, and broke the challenger
+    """
+
+    def __init__(self, folder: Path, waiting: int, k: int, heard: Heard = lambda *_: None) -> None:
+        self._folder, self._k, self._heard = folder, k, heard
+        self._queue: queue.Queue[tuple[str, int, Answer, Callable[[], Answer]] | None] = queue.Queue(waiting)
+        self._held: list[Pair] = []
+        self._lock = threading.Lock()
+        self.asked = self.left_out = self.failed = 0
+        self._thread = threading.Thread(target=self._run, name="silent-challenger", daemon=True)
+        self._thread.start()
+
+    def offer(self, user_id: str, time_us: int, shown: Answer, ask: Callable[[], Answer]) -> bool:
+        """Let the challenger answer too, some time; whether it will. Never waits."""
+        try:
+            self._queue.put_nowait((user_id, time_us, shown, ask))
+        except queue.Full:
+            self.left_out += 1
+            return False
+        return True
+
+    def forget(self, user_id: str, until_us: int) -> int:
+        """Drop what is held and kept of a user up to a moment; how many pairs were in files."""
+        with self._lock:
+            self._held = [one for one in self._held if one.user_id != user_id or one.time_us > until_us]
+        return erase(self._folder, user_id, until_us)
+
+    def close(self) -> None:
+        """Answer what waits, write what is held, and end the thread; a challenger that hangs is left behind."""
+        try:
+            self._queue.put(None, timeout=_CLOSE_S)
+        except queue.Full:
+            logger.error("the silent challenger hangs: %d questions of it are lost", self._queue.qsize())
+        self._thread.join(timeout=_CLOSE_S)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                job = self._queue.get(timeout=_IDLE_S)
+            except queue.Empty:
+                self._write()
+                continue
+            if job is None:
+                self._write()
+                return
+            self._answer(*job)
+
+    def _answer(self, user_id: str, time_us: int, shown: Answer, ask: Callable[[], Answer]) -> None:
+        try:
+            found = ask()
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever a challenger throws ends here
+            self.failed += 1
+            logger.warning("the silent challenger failed: %s: %s", type(error).__name__, error)
+            return
+        self._heard(user_id, self._ids(found))
+        with self._lock:
+            self._held.append(Pair(user_id, time_us, self._ids(shown), self._ids(found)))
+            full = len(self._held) >= _ROWS
+        self.asked += 1
+        if full:
+            self._write()
+
+    def _ids(self, answer: Answer) -> tuple[str, ...]:
+        return tuple(item.item_id for item in answer.items[: self._k])
+
+    def _write(self) -> None:
+        with self._lock:
+            held, self._held = self._held, []
+        if held:
+            _keep(self._folder, held)
+
+
+def _keep(folder: Path, held: Sequence[Pair]) -> None:
+    """Write pairs to a file of their own, under a name that no other has."""
+    try:
+        write_bytes(
+            folder / f"{held[0].time_us}-{uuid.uuid4().hex[:12]}.jsonl", b"".join(p.encode() + b"\n" for p in held)
+        )
+    except (ChronotopeError, OSError) as error:
+        logger.error("%d silent answers are lost: %s", len(held), error)

@@ -1,0 +1,215 @@
+"""A model that follows the log: what comes in is counted by its memory, and users' histories grow, offset by offset.
+
+The counts after offset o are those of all events up to o in the order of time, whatever the order in which they came:
+an event that lands between two others takes the later one's transition back first (`forget`) and counts both anew. So
+workers that followed the same log hold the same counts, but for rounding, and but for
+
+- a model without `forget`, whose late events are only added, and of whom nothing can be taken back;
+- a late event older than the newest `serving.history` of its user: it is counted without its neighbours;
+- a tombstone of a user whom this worker no longer holds (`CACHED` users are held): the live events stay in its counts
+  until the next champion; the artifact's are taken back always, as far as it keeps them.
+
+One thread at a time counts; answers do not wait for it: one that overlaps sees each table before or after.
+Never here: whether a record is allowed, where it is kept, or who is told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.store import Store
+from components.params import Params
+from components.registry.artifact import later
+from components.registry.lineage import in_model
+from components.serving.champion import Champion
+from components.serving.fresh import Fresh
+from components.serving.histories import History, nothing, of_store, touched, with_events
+from components.serving.state.protocol import State, Stored
+
+#: Users whose packed histories are held at a time.
+CACHED = 4_096
+#: Records that are counted while the lock is held.
+BATCH = 256
+#: Rows of one user's history to be counted.
+Part = tuple[History, NDArray[np.int64]]
+
+
+class Followed:
+    """A champion (or a challenger) and what it has taken of the log.
+
+    Parameters
+    ----------
+    champion : its predictor changes with what comes in
+    state : the log
+    params : `serving.history` events of a user are kept
+
+    Attributes
+    ----------
+    offset : everything of the log up to here is counted
+    fresh : counts of the items that the champion does not know
+    """
+
+    def __init__(self, champion: Champion, state: State, params: Params) -> None:
+        self.champion, self._state, self._keep = champion, state, params.serving.history
+        self.watermark = int(champion.artifact.lineage.get("live_offset", 0))
+        # A log that was cut by time lacks events that are below its offset: those are looked for from the beginning.
+        self.offset = 0 if champion.artifact.lineage.get("until") else self.watermark
+        self._held: OrderedDict[str, History] = OrderedDict()
+        self._gone: dict[str, int] = {}
+        self._lock = threading.RLock()
+        self.fresh = Fresh(params.live.fresh)
+        self.fresh.begin(champion.artifact.histories, later(champion.artifact.histories))
+
+    def follow(self, most: int | None = None) -> list[Stored]:
+        """Take what the log has gained.
+
+        Parameters
+        ----------
+        most : records at a time; None: all there are
+
+        Returns
+        -------
+        list of Stored
+            The records that were taken, in the order of the log.
+        """
+        taken: list[Stored] = []
+        while most is None or len(taken) < most:
+            with self._lock:
+                found = self._state.after(self.offset, BATCH)
+                for tomb, records in groupby(found, key=lambda one: one.record.kind == "tombstone"):
+                    if tomb:
+                        for one in records:
+                            if one.offset > self.watermark:
+                                self._take_back(one)
+                    else:
+                        self._count([one for one in records if one.record.kind == "event" and self._lacks(one)])
+                if found:
+                    self.offset = found[-1].offset
+            taken += found
+            if len(found) < BATCH:
+                break
+        return taken
+
+    def history(self, user_id: str) -> History:
+        """A user's history as the log has it now, also where it is not yet counted."""
+        head, offset = self._state.head(), self.offset
+        known = self._held.get(user_id)  # read last: it holds at least what is counted up to `offset`
+        if known is None and self._lock.acquire(blocking=False):
+            try:
+                known, offset = self._of(user_id), self.offset
+            finally:
+                self._lock.release()
+        if known is not None and head <= offset:
+            return known
+        if self._state.forgotten(user_id) > max(self.watermark, self._gone.get(user_id, 0)):
+            known = nothing(self.champion.encoding, user_id)
+        return self._and_live(known if known is not None else self._base(user_id))
+
+    def _of(self, user_id: str) -> History:
+        """The history as it is counted."""
+        held = self._held.get(user_id)
+        if held is None:
+            held = self._and_live(self._base(user_id), self.offset)
+        return self._hold(user_id, held)
+
+    def _base(self, user_id: str) -> History:
+        """What the artifact holds of a user; nothing once they were forgotten."""
+        row = None if user_id in self._gone else self.champion.row_of.get(user_id)
+        if row is None:
+            return nothing(self.champion.encoding, user_id)
+        return of_store(self.champion.artifact.histories, row, self._keep)
+
+    def _and_live(self, known: History, until: int | None = None) -> History:
+        """A history with those live events of the state that it lacks, up to an offset."""
+        have, user = known.offsets, str(known.store.users[0])
+        new = [
+            one
+            for one in self._state.last(user, self._keep)
+            if self._lacks(one) and one.offset not in have and (until is None or one.offset <= until)
+        ]
+        return with_events(known, new, self._keep)[0]
+
+    def _lacks(self, one: Stored) -> bool:
+        """Whether the model was made without an event of the log."""
+        lineage = self.champion.artifact.lineage
+        return one.offset > self.watermark or not in_model(one.record.time_us, one.offset, lineage)
+
+    def _hold(self, user_id: str, history: History) -> History:
+        self._held[user_id] = history
+        self._held.move_to_end(user_id)
+        while len(self._held) > CACHED:
+            self._held.popitem(last=False)
+        return history
+
+    def _count(self, events: Sequence[Stored]) -> None:
+        """Count live events that come after what is counted, all users at once."""
+        before: list[Part] = []
+        after: list[Part] = []
+        by_user: dict[str, list[Stored]] = {}
+        for one in events:
+            by_user.setdefault(one.record.user_id, []).append(one)
+        for user, new in by_user.items():
+            known = self._of(user)
+            have = known.offsets
+            now, source = with_events(known, [one for one in new if one.offset not in have], self._keep)
+            forget, count = touched(source)
+            before.append((known, forget))
+            after.append((now, count))
+            after += self._alone(user, new, now)
+            self._hold(user, now)
+        self._tell(before, -1)
+        self._tell(after, 1)
+
+    def _alone(self, user_id: str, new: Sequence[Stored], now: History) -> list[Part]:
+        """Events that are older than the history that is kept."""
+        kept = now.offsets
+        late = [one for one in new if one.offset not in kept]
+        blank = nothing(self.champion.encoding, user_id)
+        return [(with_events(blank, [one], self._keep)[0], np.zeros(1, np.int64)) for one in late]
+
+    def _take_back(self, tomb: Stored) -> None:
+        """Forget a user: what was counted of them is counted no more."""
+        user = tomb.record.user_id
+        known = self._of(user)
+        self._gone[user] = tomb.offset
+        self._hold(user, nothing(self.champion.encoding, user))
+        self.champion.carried.forget(user)
+        self._tell([(known, np.arange(len(known)))], -1)
+
+    def _tell(self, parts: Sequence[Part], sign: int) -> None:
+        """Count (+1) rows of some histories, or take them back (-1) where that can be done."""
+        parts = [part for part in parts if len(part[1])]
+        predictor = self.champion.predictor
+        learn = predictor.update if sign > 0 else getattr(predictor, "forget", None)
+        if parts and learn is not None:
+            learn(*join(parts))
+        for history, rows in parts:
+            self.fresh.count(history, rows, sign)
+
+
+def join(parts: Sequence[Part]) -> tuple[Store, NDArray[np.int64]]:
+    """One store with the rows of several histories that are to be counted, each behind the two before it."""
+    starts = [max(int(rows[0]) - 2, 0) for _, rows in parts]
+    stops = [int(rows[-1]) + 1 for _, rows in parts]
+    pieces = [(one.store, slice(a, b)) for (one, _), a, b in zip(parts, starts, stops, strict=True)]
+    ends = np.cumsum([stop - start for start, stop in zip(starts, stops, strict=True)])
+    begin = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    users = np.empty(len(parts), dtype=object)
+    users[:] = [str(one.store.users[0]) for one, _ in parts]
+    first = parts[0][0].store
+    store = Store(
+        users=users,
+        offsets=np.concatenate([[0], ends]).astype(np.int64),
+        columns={name: np.concatenate([one[name][part] for one, part in pieces]) for name in first.columns},
+        numbers=np.concatenate([one.numbers[part] for one, part in pieces]),
+        missing=np.concatenate([one.missing[part] for one, part in pieces]),
+        encoding=first.encoding,
+    )
+    rows = [rows - start + at for (_, rows), start, at in zip(parts, starts, begin.tolist(), strict=True)]
+    return store, np.concatenate(rows)

@@ -1,0 +1,282 @@
+"""A user's packed history as it stands now: what the artifact holds of them, and on top what came in live.
+
+What the artifact holds stays as it was packed; a live event is packed by the same functions beside the few rows that it
+is measured against, and lands where its time belongs. So the rows are those that packing the whole log would give, but
+that (a) the artifact keeps whole seconds, and places in single precision: distances from its events are exact to a
+metre, and a live event of the same second comes after them; (b) it keeps no names of sessions: a named session that
+began before the model was packed ends there; (c) an event later than `value` or `duration_s` that are held over
+(`interpolate`) holds the value that single precision gives back.
+
+Never here: where live events are kept, or what counts make of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.context import OUTLIER
+from components.features.encoding import UNKNOWN, Encoding, Scale
+from components.features.pack import pack_history
+from components.features.store import Store
+from components.features.time import DAY_S
+from components.serving.intake import tie_key
+from components.serving.state.protocol import Stored
+from components.serving.state.record import Record
+
+_S = 1_000_000
+#: What an event is measured by against those before it; the rest of a row is its own.
+_MEASURED = ("gap_s", "distance_km", "speed_kmh")
+
+
+@dataclass(frozen=True)
+class History:
+    """The newest n events of one user.
+
+    Attributes
+    ----------
+    store : one user
+    time_us : (n,) int64 UTC microseconds since 1970; whole seconds where the artifact holds the event
+    live : (n,) the live record of each, None where the artifact holds it
+    """
+
+    store: Store
+    time_us: NDArray[np.int64]
+    live: tuple[Stored | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.live)
+
+    @property
+    def offsets(self) -> set[int]:
+        """Places of its live events in the log."""
+        return {one.offset for one in self.live if one is not None}
+
+    def until(self, stop: int) -> History:
+        """Its oldest `stop` events."""
+        one = cut(self.store, 0, stop, str(self.store.users[0]))
+        return History(one, self.time_us[:stop], self.live[:stop])
+
+    def item_id(self, row: int) -> str | None:
+        """Id of an event's item, also where the model does not know it; None where that is lost or there is none."""
+        one = self.live[row]
+        if one is not None:
+            return one.record.payload.get("item_id")
+        code = int(self.store["item"][row])
+        return str(self.store.encoding.vocabularies["item"].ids[code]) if code > UNKNOWN else None
+
+    def plain(self, row: int) -> dict[str, Any]:
+        """An event under the contract's names."""
+        one = self.live[row]
+        if one is not None:
+            return {**one.record.payload, "timestamp": one.record.time_us}
+        return turned_back(self.store, row)
+
+
+def turned_back(store: Store, row: int) -> dict[str, Any]:
+    """A packed event under the contract's names, as far as the store tells."""
+    words = store.encoding.vocabularies
+
+    def name(kind: str) -> str | None:
+        code = int(store[kind][row])
+        return str(words[kind].ids[code]) if code else None
+
+    event: dict[str, Any] = {
+        "timestamp": int(store["time_s"][row]) * _S,
+        "item_id": name("item"),
+        "action": name("action"),
+        "device": name("device"),
+        "utc_offset_min": int(store["utc_offset_min"][row]),
+    }
+    if not np.isnan(store["latitude"][row]):
+        event |= {place: float(store[place][row]) for place in ("latitude", "longitude")}
+    for f, (kind, scale) in enumerate(store.encoding.scales.items()):
+        if kind in {"value", "duration_s"} and not store.missing[row] >> f & 1:
+            event[kind] = _unscaled(float(store.numbers[row, f]), scale)
+    return event
+
+
+def _unscaled(number: float, scale: Scale) -> float:
+    value = number * scale.spread + scale.centre
+    return float(np.copysign(np.expm1(abs(value)), value)) if scale.params.scale == "log" else value
+
+
+def of_store(store: Store, row: int, keep: int) -> History:
+    """The newest `keep` events of a user of a packed store."""
+    stop = int(store.offsets[row + 1])
+    one = cut(store, max(int(store.offsets[row]), stop - keep), stop, str(store.users[row]))
+    return History(one, np.asarray(one["time_s"], np.int64) * _S, (None,) * one.n_events)
+
+
+def nothing(encoding: Encoding, user_id: str) -> History:
+    """Of a user of whom nothing is known."""
+    return History(pack_history([], encoding, user_id=user_id), np.zeros(0, np.int64), ())
+
+
+def cut(store: Store, start: int, stop: int, user_id: str) -> Store:
+    """The rows start:stop of one user as a store of their own; columns are views."""
+    users = np.empty(1, dtype=object)
+    users[0] = user_id
+    return Store(
+        users=users,
+        offsets=np.array([0, stop - start], np.int64),
+        columns={name: column[start:stop] for name, column in store.columns.items()},
+        numbers=store.numbers[start:stop],
+        missing=store.missing[start:stop],
+        encoding=store.encoding,
+    )
+
+
+def with_events(history: History, new: Sequence[Stored], keep: int) -> tuple[History, NDArray[np.int64]]:
+    """Put live events where their time belongs.
+
+    Parameters
+    ----------
+    history : of their user
+    new : events that it does not hold, in any order
+    keep : newest events that are kept
+
+    Returns
+    -------
+    History
+    (n,) int64 source
+        Row of each event in the given history; -1 = it is new.
+    """
+    if not new:
+        return history, np.arange(len(history))
+    source, live, time_us = _merged(history, sorted(new, key=lambda one: _order(one.record)))
+    first = int(np.flatnonzero(source < 0)[0])
+    start = _context(history, first, int(time_us[first]))
+    # Before `first` rows and sources are the same; from there on every event is measured anew.
+    events = [
+        history.plain(int(at)) if at >= 0 else {**one.record.payload, "timestamp": one.record.time_us}  # type: ignore[union-attr]
+        for at, one in zip(source[start:].tolist(), live[start:], strict=True)
+    ]
+    user = str(history.store.users[0])
+    packed = pack_history(events, history.store.encoding, user_id=user)
+    store = _spliced(history.store, packed, source, first, first - start)
+    drop = max(len(live) - keep, 0)
+    if drop:
+        store = cut(store, drop, len(live), user)
+    return History(store, time_us[drop:], tuple(live[drop:])), source[drop:]
+
+
+def _order(record: Record) -> tuple[int, int, int, int]:
+    """The order of the day files: time, the source's own order (none first), key."""
+    sequence = record.payload.get("source_seq")
+    return record.time_us, int(sequence is not None), int(sequence or 0), tie_key(record)
+
+
+def _merged(
+    history: History, new: Sequence[Stored]
+) -> tuple[NDArray[np.int64], list[Stored | None], NDArray[np.int64]]:
+    """Row of each event of the merged history in the old one, its live record, its time; `new` is in order."""
+    source, live, time_us = list(range(len(history))), list(history.live), history.time_us.tolist()
+    for one in new:
+        moment = one.record.time_us
+        at = int(np.searchsorted(time_us, moment, side="right")) if time_us and time_us[-1] >= moment else len(time_us)
+        while at and time_us[at - 1] == moment and _after(live[at - 1], one):
+            at -= 1
+        source.insert(at, -1)
+        live.insert(at, one)
+        time_us.insert(at, moment)
+    return np.array(source, np.int64), live, np.array(time_us, np.int64)
+
+
+def _after(held: Stored | None, one: Stored) -> bool:
+    return held is not None and _order(held.record) > _order(one.record)
+
+
+def _context(history: History, first: int, time_us: int) -> int:
+    """The row from which on events must be seen to measure that at `first`: its day's, and the last known of each."""
+    store = history.store
+    day_s = time_us // _S // DAY_S * DAY_S
+    needed = [max(first - 1, 0), int(np.searchsorted(store["time_s"][:first], day_s))]
+    located = ~np.isnan(np.asarray(store["latitude"][:first], np.float64))
+    for f, scale in enumerate(store.encoding.scales.values()):
+        if scale.params.fill.rule == "interpolate":
+            needed.append(_last(~(np.asarray(store.missing[:first]) >> np.uint16(f) & np.uint16(1)).astype(bool)))
+    return min(*needed, _last(located), first)
+
+
+def _last(mask: NDArray[np.bool_]) -> int:
+    """Place of the last true one; all places where there is none, which needs no row."""
+    found = np.flatnonzero(mask)
+    return int(found[-1]) if len(found) else len(mask)
+
+
+def _spliced(old: Store, packed: Store, source: NDArray[np.int64], first: int, lead: int) -> Store:
+    """Rows 0:first of the old store, then those of the packed one behind its `lead` rows of context."""
+    tail = source[first:]
+    held = np.flatnonzero(tail >= 0)  # old events after the first new one: they keep what is their own
+    rows = tail[held]
+    columns: dict[str, NDArray] = {}
+    for name, column in old.columns.items():
+        fresh = np.array(packed[name][lead:])
+        if name == "flags":
+            mine = np.asarray(column)[rows] & OUTLIER
+            fresh[held] = (fresh[held] & ~np.int8(OUTLIER)) | mine
+        elif name not in {"gap_s", "distance_km", "session"}:
+            fresh[held] = np.asarray(column)[rows]
+        columns[name] = np.concatenate([column[:first], fresh])
+    numbers, missing = np.array(packed.numbers[lead:]), np.array(packed.missing[lead:])
+    _keep_own(old, rows, held, numbers)
+    columns["session"] = _sessions(old, packed, source, first, lead)
+    return Store(
+        users=old.users,
+        offsets=np.array([0, len(source)], np.int64),
+        columns=columns,
+        numbers=np.concatenate([old.numbers[:first], numbers]),
+        missing=np.concatenate([old.missing[:first], missing]),
+        encoding=old.encoding,
+    )
+
+
+def _keep_own(old: Store, rows: NDArray[np.int64], held: NDArray[np.int64], numbers: NDArray[np.float32]) -> None:
+    """Numbers that an old event brought itself stay as they were packed."""
+    if not len(held):
+        return
+    for f, name in enumerate(old.encoding.scales):
+        known = ~(np.asarray(old.missing)[rows] >> np.uint16(f) & np.uint16(1)).astype(bool)
+        if name not in _MEASURED:
+            numbers[held[known], f] = np.asarray(old.numbers)[rows[known], f]
+
+
+def _sessions(old: Store, packed: Store, source: NDArray[np.int64], first: int, lead: int) -> NDArray[np.int32]:
+    """(n,) numbers of sessions: where two old events are still neighbours, they part only where they did."""
+    was, now = np.asarray(old["session"], np.int64), np.asarray(packed["session"], np.int64)[lead:]
+    begin = int(was[0]) if len(was) else 0
+    steps = np.diff(now, prepend=now[:1])
+    if first:
+        steps[0] = now[0] - int(packed["session"][lead - 1]) if lead else 1
+    tail, before = source[first:], np.concatenate([[-2], source[first:-1]])
+    still = (tail >= 1) & (tail == before + 1)
+    steps[still] = was[tail[still]] - was[tail[still] - 1]
+    level = int(was[first - 1]) if first else begin
+    return np.concatenate([was[:first], level + np.cumsum(steps)]).astype(np.int32)
+
+
+def touched(source: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What counts must change when events are put into a history.
+
+    A count of an event looks at the event, the one before it, and the pause before that one: so besides the new events
+    those up to two places behind each are counted otherwise than before.
+
+    Parameters
+    ----------
+    source : (n,) of `with_events`
+
+    Returns
+    -------
+    (f,) rows of the history before, to be forgotten; (u,) rows of the history after, to be counted
+    """
+    new = source < 0
+    near = new.copy()
+    near[1:] |= new[:-1]
+    near[2:] |= new[:-2]
+    rows = np.flatnonzero(near)
+    return source[rows[~new[rows]]], rows

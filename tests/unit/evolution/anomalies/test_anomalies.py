@@ -1,0 +1,116 @@
+"""Strange users: planted ones stand out on either side, a crowd gives few flags, accounts that turn rank high."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from components.errors import DataError, SchemaError
+from components.evolution.anomalies.behaviour import behaviour, gain, turn
+from components.evolution.anomalies.detectors import chance, ecod, strange, tails
+from components.evolution.anomalies.peers import deviations
+from components.evolution.anomalies.report import anomaly_report, likelihoods
+from components.evolution.log import Log
+from components.params import AnomalyParams
+from tests.unit.evolution.planted import log_of
+
+ASKED = AnomalyParams(least_events=10, resolution=8, level=0.1, least_users=1, likelihoods=None, named=True)
+DAY = 86_400
+
+
+def crowd(users: int = 300, seed: int = 0, clock: int | None = None) -> Log:
+    """Users with favourites and waking hours; `clock` acts every 20 seconds in the night instead."""
+    rng = np.random.default_rng(seed)
+    count = rng.integers(30, 90, users)
+    user = np.repeat(np.arange(users), count)
+    n = len(user)
+    hour = np.clip(rng.normal(14, 3, n), 7, 23)
+    time = rng.integers(0, 60, n) * DAY + (hour * 3600).astype(int) + rng.integers(0, 3600, n)
+    item = np.where(rng.random(n) < 0.6, user * 7 % 200, rng.integers(0, 200, n))
+    if clock is not None:
+        mine = user == clock
+        time[mine] = 3 * 3600 + 20 * np.arange(mine.sum())
+    return log_of(user, time, item % 10, item)
+
+
+def test_a_clock_stands_out_and_is_named_only_if_asked() -> None:
+    found = anomaly_report(crowd(clock=17), ASKED, None, 0)
+    assert found["named"][0]["user_id"] == "u00017"
+    assert found["named"][0]["figure"] in {"pause_spread", "odd_hours", "rate", "hour_entropy", "burstiness"}
+    assert sum(one["users"] for one in found["reasons"]) == found["strange"]
+    assert anomaly_report(crowd(clock=17), ASKED.model_copy(update={"named": False}), None, 0)["named"] == []
+
+
+def test_a_crowd_without_any_gives_few_flags() -> None:
+    flagged = [anomaly_report(crowd(seed=seed), ASKED, None, 0)["strange"] for seed in range(8)]
+    assert np.mean(np.array(flagged) > 0) <= 0.5
+    assert np.mean(flagged) / 300 <= 0.01
+
+
+def test_what_another_does_with_an_account_is_no_longer_its_own() -> None:
+    log = crowd()
+    item = log.item.copy()
+    half = [slice(int(log.offsets[one]), int(log.offsets[one + 1])) for one in (3, 4)]
+    for rows in half:
+        middle = (rows.start + rows.stop) // 2
+        item[middle : rows.stop] = (item[middle : rows.stop] + 77) % len(log.items)
+    taken = Log(**{**vars(log), "item": item})
+    before, after = (gain(one, one.item.astype(np.int64), len(log.items)) for one in (log, taken))
+    assert (after[3:5] < np.quantile(after, 0.02)).all()
+    assert (before[3:5] > np.quantile(before, 0.05)).all()
+    assert (turn(taken)[3:5] > np.quantile(turn(taken), 0.98)).all()
+
+
+def test_peers_are_the_equally_busy() -> None:
+    rng = np.random.default_rng(1)
+    events = np.sort(rng.integers(10, 1000, 2000))
+    values = (np.log(events) + rng.normal(0, 0.1, 2000))[:, None]
+    far = deviations(values, events)[:, 0]
+    assert abs(np.corrcoef(far, np.log(events))[0, 1]) < 0.25  # the raw figure: 0.99
+    assert 0.5 < far.std() < 1.3
+    values[5] += 2.0
+    assert deviations(values, events)[5, 0] > 10
+    values[7] = np.nan
+    assert deviations(values, events)[7, 0] == 0
+
+
+def test_ecod_is_the_published_one() -> None:
+    published = pytest.importorskip("pyod.models.ecod")
+    rng = np.random.default_rng(2)
+    data = np.concatenate([rng.normal(size=(200, 3)), rng.gamma(1, size=(200, 2))], axis=1)
+    theirs = published.ECOD().fit(data).decision_scores_
+    assert np.allclose(ecod(data), theirs)
+
+
+def test_noise_is_seldom_flagged_and_outliers_are() -> None:
+    rng = np.random.default_rng(3)
+    some = [strange(chance(tails(rng.normal(size=(500, 10)))), 0.1).any() for _ in range(40)]
+    assert np.mean(some) <= 0.2
+    data = rng.normal(size=(500, 10))
+    data[:5, 0] = 12
+    assert strange(chance(tails(data)), 0.1)[:5].all()
+
+
+def test_likelihoods_are_read_by_user_and_count_on_both_sides() -> None:
+    log = crowd(users=80)
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame({"user_id": log.users[log.user].tolist(), "log_likelihood": rng.normal(-5, 1, log.n_events)})
+    told = table.filter(pl.col("user_id") != "u00001").with_columns(
+        pl.when(pl.col("user_id") == "u00002").then(-0.01).otherwise("log_likelihood").alias("log_likelihood")
+    )
+    found = likelihoods(told, log)
+    assert np.isnan(found[1]).all()
+    assert np.isclose(found[2, 0], -0.01)
+    assert found[3, 1] < found[3, 0]
+    assert np.isclose(found[3, 0], table.filter(user_id="u00003")["log_likelihood"].to_numpy().mean())
+    named = anomaly_report(log, ASKED, found, 0)["named"]
+    assert named[0]["user_id"] == "u00002"  # too likely is strange too
+    with pytest.raises(SchemaError, match="log_likelihood"):
+        likelihoods(table.drop("log_likelihood"), log)
+
+
+def test_a_handful_is_no_crowd() -> None:
+    with pytest.raises(DataError, match="50 users"):
+        anomaly_report(crowd(users=30), ASKED, None, 0)
+    assert behaviour(crowd(users=30), 10, 8).values.shape[0] == 30

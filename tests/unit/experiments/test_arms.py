@@ -1,0 +1,261 @@
+"""Who answers whom in the service: the arm's model, the champion where it fails, and what is logged of either."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.errors import DataError, IntegrityError, StorageError
+from components.experiments import arms as module
+from components.experiments.arms import Arms
+from components.experiments.assignment import arm_of
+from components.experiments.exposure import Evidence
+from components.experiments.log import active, end, start
+from components.experiments.plan import Plan
+from components.experiments.silent import pairs
+from components.serving.champion import Champion
+from components.serving.question import Answer, Question, RankedItem
+from components.serving.state.memory import MemoryState
+from components.workspace import Workspace
+from tests.experiments import CHALLENGER, CHAMPION, HOUR_US, START_US, did, plan
+from tests.serving import toy_champion
+
+LISTS = {CHAMPION: ["a", "b", "c"], CHALLENGER: ["c", "b", "a"]}
+
+
+def model(digest: str) -> Champion:
+    one = toy_champion()
+    return Champion(one.entry.model_copy(update={"digest": digest, "content": digest}), one.artifact)
+
+
+@pytest.fixture(scope="module")
+def champion() -> Champion:
+    return model(CHAMPION)
+
+
+@pytest.fixture(scope="module")
+def challenger() -> Champion:
+    return model(CHALLENGER)
+
+
+def question(user: str | None) -> Question:
+    return Question(
+        user_id=user, history=None, time=dt.datetime.fromtimestamp(START_US / 1e6, dt.UTC), utc_offset_min=None,
+        latitude=None, longitude=None, k=3, seen=True, categories=None, radius_km=None, max_price=None,
+    )  # fmt: skip
+
+
+def ask(one: Champion) -> Answer:
+    items = [RankedItem(item, 0.1, item, None) for item in LISTS[one.entry.digest]]
+    return Answer(items, None, None, None, 3, one.entry.digest, None, [])
+
+
+def broken(one: Champion) -> Answer:
+    if one.entry.digest == CHALLENGER:
+        raise RuntimeError("NaN")
+    return ask(one)
+
+
+@pytest.fixture
+def state() -> MemoryState:
+    return MemoryState()
+
+
+@pytest.fixture
+def arms(tmp_path: Path, state: MemoryState, challenger: Champion, monkeypatch: pytest.MonkeyPatch) -> Arms:
+    monkeypatch.setattr(module, "load_challenger", lambda root, digest: challenger)
+    return Arms(tmp_path, state, prepare=lambda one: None)
+
+
+def begin(tmp_path: Path, arms: Arms, mode: str = "ab", **settings: object) -> Plan:
+    one = plan(mode, **settings)
+    start(tmp_path, one, "")
+    assert arms.check()
+    return one
+
+
+USERS = [f"u{n}" for n in range(40)]
+
+
+def test_without_an_experiment_the_champion_answers_and_nothing_is_logged(
+    arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    assert arms.answer(champion, question("u1"), ask) == ask(champion)
+    assert state.head() == 0
+
+
+def test_each_user_has_the_answer_of_their_arm_and_it_is_logged(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    one = begin(tmp_path, arms)
+    for user in USERS:
+        found = arms.answer(champion, question(user), ask)
+        arm = arm_of(one, user)
+        assert [item.item_id for item in found.items] == LISTS[CHALLENGER if arm == "challenger" else CHAMPION]
+        assert found.arm == one.label(arm)
+        assert found.chances == [1.0, 1.0, 1.0]
+    evidence = Evidence(one)
+    evidence.follow(state)
+    assert evidence.shown.height == 120
+    assert dict(evidence.shown.select("user_id", "arm").unique().rows()) == {user: arm_of(one, user) for user in USERS}
+    assert set(arms.counts) == {"champion by champion", "challenger by challenger"}
+
+
+def test_who_is_not_known_by_name_is_the_champions(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    begin(tmp_path, arms)
+    assert arms.answer(champion, question(None), ask).arm is None
+    assert state.head() == 0
+
+
+def test_under_another_champion_the_experiment_rests(tmp_path: Path, arms: Arms, state: MemoryState) -> None:
+    begin(tmp_path, arms)
+    LISTS["d" * 64] = ["x"]
+    assert all(arms.answer(model("d" * 64), question(user), ask).arm is None for user in USERS[:5])
+    assert state.head() == 0
+
+
+def test_where_the_challenger_fails_the_champion_answers_and_the_arm_is_kept(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    one = begin(tmp_path, arms)
+    user = next(user for user in USERS if arm_of(one, user) == "challenger")
+    found = arms.answer(champion, question(user), broken)
+    assert [item.item_id for item in found.items] == LISTS[CHAMPION]
+    assert found.arm == one.label("challenger")
+    logged = state.after(0, 10)[0].record.payload
+    assert (logged["arm"], logged["policy"]) == (one.label("challenger"), CHAMPION[:12])
+    assert arms.counts["failed"] == 1
+    assert arms.error is None
+
+
+def test_a_challenger_that_fails_again_and_again_is_dropped_for_both_arms(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    one = begin(tmp_path, arms)
+    others = [user for user in USERS if arm_of(one, user) == "challenger"]
+    for user in others[:5]:
+        arms.answer(champion, question(user), broken)
+    assert "5 times in a row: RuntimeError: NaN" in str(arms.error)
+    assert arms.challenger is None
+    before = state.head()
+    assert all(arms.answer(champion, question(user), broken).arm is None for user in USERS)
+    assert state.head() == before
+    assert not arms.check()  # not again, until the log of experiments goes on
+
+
+def test_a_question_that_is_wrong_in_itself_is_no_failure(tmp_path: Path, arms: Arms, champion: Champion) -> None:
+    one = begin(tmp_path, arms)
+
+    def refuse(_: Champion) -> Answer:
+        raise DataError("a", found="b", do="c")
+
+    for user in [user for user in USERS if arm_of(one, user) == "challenger"][:6]:
+        with pytest.raises(DataError):
+            arms.answer(champion, question(user), refuse)
+    assert arms.challenger is not None
+    assert not arms.counts["failed"]
+
+
+def test_a_log_that_cannot_be_written_costs_no_answer(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(tmp_path, arms)
+
+    def full(_: object) -> None:
+        raise StorageError("room", found="none", do="free some")
+
+    monkeypatch.setattr(state, "append", full)
+    assert arms.answer(champion, question("u1"), ask).items
+    assert arms.counts["unlogged"] == 1
+
+
+def test_a_challenger_that_cannot_be_loaded_is_told_and_nobody_takes_part(
+    tmp_path: Path, state: MemoryState, champion: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(root: Path, digest: str) -> Champion:
+        raise IntegrityError("a whole artifact", found="half of one", do="pack again")
+
+    monkeypatch.setattr(module, "load_challenger", refuse)
+    arms = Arms(tmp_path, state, prepare=lambda one: None)
+    start(tmp_path, plan(), "")
+    assert not arms.check()
+    assert "half of one" in str(arms.status()["error"])
+    assert arms.answer(champion, question("u1"), ask).arm is None
+    under_way = active(tmp_path)
+    assert under_way is not None
+    end(tmp_path, under_way, "stop", "")
+    arms.check()
+    assert arms.error is None
+
+
+def test_exploration_is_logged_with_its_chances(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    begin(tmp_path, arms, explore=0.5)
+    seen = {tuple(i.item_id for i in arms.answer(champion, question(user), ask).items) for user in USERS * 5}
+    assert seen == {tuple(x) for x in ("abc", "bac", "cab", "cba", "bca", "acb")}
+    for stored in state.after(0, 3):
+        assert 0 < stored.record.payload["probability"] < 1
+
+
+def test_whoever_shows_may_log(tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState) -> None:
+    one = begin(tmp_path, arms, expose=False)
+    found = arms.answer(champion, question("u1"), ask)
+    assert state.head() == 0
+    assert found.list_id
+    assert found.arm == one.label(arm_of(one, "u1"))
+
+
+def test_a_silent_challenger_changes_nothing_and_leaves_its_lists(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+) -> None:
+    one = begin(tmp_path, arms, "shadow")
+    for user in USERS[:5]:
+        assert arms.answer(champion, question(user), ask) == ask(champion)
+    arms.stop()
+    kept = list(pairs(Workspace(tmp_path).shadows / one.name))
+    assert sorted(pair.user_id for pair in kept) == sorted(USERS[:5])
+    assert {pair.challenger for pair in kept} == {("c", "b", "a")}
+    assert state.head() == 0
+
+
+def test_a_forgotten_user_leaves_the_silent_lists(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = begin(tmp_path, arms, "shadow")
+    for user in USERS[:3]:
+        arms.answer(champion, question(user), ask)
+    trial = arms._trial
+    assert trial is not None
+    assert trial.silent is not None
+    trial.silent.close()
+    tomb = state.forget(USERS[0])
+    late = replace(tomb.record, received_us=START_US + 1)
+    monkeypatch.setattr(state, "after", lambda offset, n: [replace(tomb, record=late)] if offset < tomb.offset else [])
+    arms.look()
+    assert sorted(pair.user_id for pair in pairs(Workspace(tmp_path).shadows / one.name)) == sorted(USERS[1:3])
+
+
+def test_a_bad_challenger_is_turned_off_by_itself_and_the_champion_goes_on(
+    tmp_path: Path, state: MemoryState, challenger: Champion, champion: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "load_challenger", lambda root, digest: challenger)
+    later = dt.datetime.fromtimestamp(START_US / 1e6, dt.UTC) + dt.timedelta(days=30)
+    arms = Arms(tmp_path, state, prepare=lambda one: None, clock=lambda: later)
+    one = begin(tmp_path, arms, least_users=50, aim_users=400, guard=0.05)
+    assert not arms.look()
+    for n in range(600):
+        user = f"v{n}"
+        arms.answer(champion, question(user), ask)
+        if arm_of(one, user) == "champion" and n % 2:
+            state.append([did(user, "a", 1)])
+    assert arms.look()
+    assert arms.challenger is None
+    assert arms.answer(champion, question("u1"), ask).arm is None
+    assert active(tmp_path) is None
+    assert HOUR_US
