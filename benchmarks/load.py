@@ -69,6 +69,8 @@ class Connection:
 
     async def ask(self, wire: Wire) -> tuple[str, bytes]:
         """Status and body of the answer."""
+        if self._stream is not None and self._stream[0].at_eof():
+            self.close()  # a server closes what was idle for long
         if self._stream is None:
             self._stream = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._stream

@@ -152,7 +152,11 @@ def through_swap(server: Server, root: Path, kind: str, users: list[str], second
         name: round(float(np.percentile(ms[part], 99)), 2)
         for name, part in (("before", due < at), ("during", due >= at))
     }
-    return {"per_s": RATE / 2, "errors": len(heard.bad), **{f"p99_ms_{name}": one for name, one in p99.items()}}
+    return {
+        "per_s": RATE / 2,
+        "errors": len(heard.bad),
+        **{f"p99_ms_{name}": one for name, one in p99.items()},
+    }
 
 
 def soak(server: Server, users: list[str], items: list[str], seconds: float) -> Record:

@@ -5,12 +5,13 @@ Never trains, and reads of the log only what the training window says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
@@ -24,6 +25,8 @@ from components.models.sequence import SequenceModel
 from components.params import TrainParams
 from components.training.batches import Corpus
 from components.training.successors import count_successors
+
+_DRAWS: set[Any] = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.nn.init.normal_, torch.nn.init.uniform_}
 
 
 def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, seed: int) -> SequenceModel:
@@ -61,12 +64,24 @@ def initial_model(config: SequenceConfig, encoding: Encoding, corpus: Corpus, se
     return model
 
 
+class _Undrawn(TorchFunctionMode):
+    """Leaves out what draws weights: shapes have none, and torch would take seconds to load its compiler for it."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if func in _DRAWS:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
 def shape_of(config: SequenceConfig, folder: Path) -> SequenceModel:
     """The model of a configuration that a file brought, as shapes alone: nothing is allocated on the word of a file."""
     if config.language is not None:
         installed()
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             return SequenceModel(config)
     except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise IntegrityError(
