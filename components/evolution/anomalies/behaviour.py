@@ -26,6 +26,7 @@ FIGURES: Mapping[str, str] = {
     "busiest_day": "events of the busiest day over the mean of active days (log)",
     "burstiness": "(σ − μ) / (σ + μ) of the pauses, −1 a clock … 1 bursts",
     "pause_spread": "spread of the log of the pauses (interquartile range): 0 is a machine's",
+    "same_pauses": "share of pauses that last as long as the one before, to the second",
     "hour_entropy": "entropy of the hours of the day, bits",
     "odd_hours": "mean surprise of the hours under everybody's, bits",
     "repeat_share": "share of events at items seen before",
@@ -40,6 +41,8 @@ FIGURES: Mapping[str, str] = {
     "likelihood": "mean log-likelihood of the events under a model, nats",
     "least_likely": "mean of the least likely tenth of the events, nats",
 }
+#: Spreads that chance alone has, of figures that are 0 for most: a coincidence or two.
+_LEAST_SPREAD: Mapping[str, float] = {"same_pauses": 0.05}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,11 @@ class Behaviour:
     events: NDArray[np.int64]
     names: tuple[str, ...]
     values: Floats
+
+    @property
+    def least_spread(self) -> Floats:
+        """(F,) spreads that users differ by at least (`peers.deviations`)."""
+        return np.array([_LEAST_SPREAD.get(name, 1e-10) for name in self.names])
 
 
 def behaviour(log: Log, least_events: int, resolution: int, likelihood: Floats | None = None) -> Behaviour:
@@ -131,7 +139,9 @@ def _rhythm(log: Log, pause_s: NDArray[np.int64], same: NDArray[np.bool_]) -> di
         for share in (0.25, 0.75)
     )
     told = count >= 4
+    again = np.flatnonzero((np.diff(owner) == 0) & (np.abs(np.diff(pause)) <= 1) & (pause[1:] > 1)) + 1
     return {
+        "same_pauses": np.where(told, np.bincount(owner[again], minlength=log.n_users) / safe, np.nan),
         "burstiness": np.where(told & (both > 0), (spread - mean) / np.where(both > 0, both, 1), np.nan),
         "pause_spread": np.where(told, high - low, np.nan),
     }

@@ -18,13 +18,14 @@ _FLANK = 0.8413  # one standard deviation of a normal distribution
 _MOST = 50.0  # deviations beyond which farther is not stranger
 
 
-def deviations(values: Floats, events: NDArray[np.int64]) -> Floats:
+def deviations(values: Floats, events: NDArray[np.int64], least: Floats | None = None) -> Floats:
     """(V, F) deviations from peers, those above the median in the spread above it, those below in the spread below.
 
     Parameters
     ----------
     values : (V, F), NaN where a user does not tell, which is 0 deviations
     events : (V,) of each user: peers are those in groups of as many events
+    least : (F,) spreads that none is taken to be smaller than: where nearly all are alike, a chance is no wonder
     """
     n, figures = values.shape
     groups = int(np.clip(n // _LEAST_PEERS, 1, _MOST_GROUPS))
@@ -33,21 +34,21 @@ def deviations(values: Floats, events: NDArray[np.int64]) -> Floats:
     found = np.zeros((n, figures))
     for figure in range(figures):
         column = values[:, figure]
-        whole = column[np.isfinite(column)]
-        if len(whole) < 3:
+        if np.isfinite(column).sum() < 3:
             continue
-        floor = 0.1 * max(float(np.quantile(whole, _FLANK) - np.quantile(whole, 1 - _FLANK)), 1e-9)
-        told = np.array([_bulk(column[member == one], whole) for one in range(groups)])
-        middle, above, below = (np.interp(np.log(events), edges, told[:, place]) for place in range(3))
-        far = column - middle
+        groups_of = [member == one for one in range(groups)]
+        middle = np.array([_quantiles(column[here], column, [0.5])[0] for here in groups_of])
+        far = column - np.interp(np.log(events), edges, middle)
+        flanks = np.array([_quantiles(far[here], far, [1 - _FLANK, _FLANK]) for here in groups_of])
+        width = float(np.nanquantile(far, _FLANK) - np.nanquantile(far, 1 - _FLANK))
+        floor = max(0.1 * width, 1e-10 if least is None else float(least[figure]))
+        below, above = (np.interp(np.log(events), edges, np.abs(flanks[:, side])) for side in (0, 1))
         spread = np.maximum(np.where(far > 0, above, below), floor)
         found[:, figure] = np.where(np.isfinite(far), np.clip(far / spread, -_MOST, _MOST), 0.0)
     return found
 
 
-def _bulk(values: Floats, whole: Floats) -> tuple[float, float, float]:
-    """Median of a group, and the distances to the quantiles one standard deviation above and below."""
-    here = values[np.isfinite(values)]
-    here = here if len(here) >= 3 else whole
-    low, middle, high = np.quantile(here, [1 - _FLANK, 0.5, _FLANK])
-    return float(middle), float(high - middle), float(middle - low)
+def _quantiles(values: Floats, whole: Floats, levels: list[float]) -> Floats:
+    """Quantiles of a group; of everybody where fewer than three of it tell."""
+    here = values if np.isfinite(values).sum() >= 3 else whole
+    return np.nanquantile(here, levels)

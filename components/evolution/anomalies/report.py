@@ -48,7 +48,7 @@ def anomaly_report(log: Log, params: AnomalyParams, likelihood: Floats | None, s
             found=f"{len(found.user)}",
             do="Ingest more days, or lower `evolve.anomalies.least_events`.",
         )
-    far = deviations(found.values, found.events)
+    far = deviations(found.values, found.events, found.least_spread)
     p = any_chance([ecod(far), forest(far, seed), tails(far)])
     flags = strange(p, params.level)
     foremost = np.abs(far).argmax(1)

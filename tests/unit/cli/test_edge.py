@@ -61,7 +61,9 @@ def test_a_wrong_command_line_is_told_in_one_line(chronotope, arguments: list[st
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"init", "benchmark"}))
 def test_no_workspace_is_the_same_message_everywhere(chronotope, tmp_path: Path, name: str) -> None:
-    needed = ["somebody"] if name in {"explain", "compress"} else []
+    needed = {"explain": ["somebody"], "compress": ["somebody"], "consume": ["--stream", "shop", "--group", "one"]}.get(
+        name, []
+    )
     left = chronotope(name, *needed, "--workspace", str(tmp_path / "none"))
     assert left.code == 2
     assert MESSAGE.fullmatch(left.err.strip())
