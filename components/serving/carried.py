@@ -1,4 +1,4 @@
-"""What a champion carries of each user between two questions: the newest few hundred users, and nothing on a disk.
+"""What a champion carries of each user between two questions: of the newest few hundred users, nothing on a disk.
 
 A state is a few hundred kilobytes (keys and values of what was read), so only who asks again soon is kept. An answer
 never rests on it: a predictor looks at the history that it is asked about, and reads anew where that is another.
@@ -39,18 +39,22 @@ class Carried:
         user_id : whose it is; None: of nobody who will ask again
         """
         predictor = self._predictor
-        if not carries(predictor):
-            return predictor.score(queries)
         if user_id is None:
-            return predictor.carry(queries, None)[0]
+            return predictor.carry(queries, None)[0] if carries(predictor) else predictor.score(queries)
         with self._lock:
             held = self._held.pop(user_id, None)
-        scores, held = predictor.carry(queries, held)
+        scores, held = predictor.carry(queries, held) if carries(predictor) else (predictor.score(queries), None)
         with self._lock:
             self._held[user_id] = held
             while len(self._held) > self._users:
                 self._held.popitem(last=False)
         return scores
+
+    @property
+    def users(self) -> list[str]:
+        """Who asked last, newest last; of a predictor that carries nothing as well."""
+        with self._lock:
+            return list(self._held)
 
     def forget(self, user_id: str) -> None:
         """Let go of what is held of a user."""

@@ -287,4 +287,6 @@ class Live:
         self.of(self.champion).history(user_id)  # held, so that exactly what was counted is taken back
         tomb = self.state.forget(user_id)
         self.follow()
+        for one in filter(None, (self._watch.champion, self._watch.previous)):
+            one.carried.forget(user_id)
         return tomb.offset

@@ -8,10 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from components.errors import ChronotopeError, PromotionError
+from components.predictor import carries
 from components.registry.promotions import Entry, current
 from components.serving.answer import answer
 from components.serving.champion import Champion, load_champion
@@ -25,13 +27,29 @@ _WARM_UP_QUESTIONS = 20
 
 def warm(champion: Champion) -> None:
     """Ask a few questions of every kind, so that the first real one finds caches filled."""
-    users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
+    for user in [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]:
+        _ask(champion, user)
+
+
+def meet(champion: Champion, users: Sequence[str]) -> None:
+    """Read the histories of users who will ask soon, so that not all of them are read at once when it takes over.
+
+    It rests as long as it works: others are answered meanwhile.
+    """
+    if not carries(champion.predictor):
+        return
     for user in users:
-        question = Question(
-            user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
-            latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
-        )  # fmt: skip
-        answer(champion, question)
+        begun = time.perf_counter()
+        _ask(champion, user)
+        time.sleep(time.perf_counter() - begun)
+
+
+def _ask(champion: Champion, user: str | None) -> None:
+    question = Question(
+        user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
+        latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
+    )  # fmt: skip
+    answer(champion, question)
 
 
 class Alone:
@@ -91,6 +109,7 @@ class Watch:
             fresh = self._load(entry)
             if self.prepare is not None:
                 self.prepare(fresh)
+            meet(fresh, self.champion.carried.users)
         except (ChronotopeError, OSError) as error:
             self._refused, self.last_error = newest, str(error)
             logger.error("promotion %d cannot be served, %d goes on: %s", newest, self.champion.entry.sequence, error)

@@ -178,7 +178,10 @@ def test_threads_that_take_and_ask_at_once_lose_nothing(live: Live) -> None:
 
 def test_a_forgotten_user_is_a_stranger(live: Live) -> None:
     do(live, "u1", "brand new")
+    live.answer(ask("u1"))
+    assert "u1" in live.champion.carried.users
     tomb = live.forget("u1")
+    assert "u1" not in live.champion.carried.users
     assert tomb == live.state.head()
     assert live.timeline("u1", 10) == []
     live.of(live.champion)._held.clear()  # also when what is held of them is held no more

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from components.predictor import Queries, Scores
+from components.serving import watch
 from components.serving.carried import Carried
 from components.serving.settle import settle
-from components.serving.watch import warm
 from tests.serving import toy_champion
 
 SCORES = Scores(np.zeros((1, 3), np.float32))
@@ -44,6 +46,7 @@ def test_who_was_not_asked_for_longest_is_let_go_and_who_is_erased_at_once() -> 
     for user in ("a", "b", "a", "c"):
         carried.score(None, user)  # type: ignore[arg-type]
     assert len(carried) == 2
+    assert carried.users == ["a", "c"]
     carried.forget("c")
     carried.forget("nobody")
     assert len(carried) == 1
@@ -55,7 +58,7 @@ def test_who_was_not_asked_for_longest_is_let_go_and_who_is_erased_at_once() -> 
 
 def test_a_champion_that_was_settled_goes_with_its_last_holder_without_a_collection() -> None:
     champion = toy_champion()
-    warm(champion)
+    watch.warm(champion)
     gc.disable()
     settle(first=True)
     held = [weakref.ref(one) for one in (champion, champion.predictor, champion.carried)]
@@ -64,3 +67,12 @@ def test_a_champion_that_was_settled_goes_with_its_last_holder_without_a_collect
     gc.unfreeze()
     gc.enable()
     assert gone == [True] * 3
+
+
+def test_who_asked_the_old_champion_is_read_by_the_new_one_if_it_reads_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+    monkeypatch.setattr(watch, "_ask", lambda champion, user: asked.append(user))
+    watch.meet(toy_champion(), ["a", "b"])  # the memory has nothing to read
+    assert asked == []
+    watch.meet(SimpleNamespace(predictor=Counting()), ["a", "b"])  # type: ignore[arg-type]
+    assert asked == ["a", "b"]
