@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from components.experiments.plan import Arm, Plan
+from components.serving.intake import MAX_POSITION
 from components.serving.question import Answer
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Record
@@ -116,7 +117,7 @@ class Evidence:
     def _impression(self, record: Record) -> list[tuple[Any, ...]]:
         told = record.payload
         arm = self._arms.get(str(told.get("arm")))
-        if arm is None:
+        if arm is None or not 1 <= told["position"] <= MAX_POSITION:  # an older log may hold a place beyond
             return []
         list_id = str(told.get("list_id") or record.time_us)
         return [
