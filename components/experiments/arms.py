@@ -32,7 +32,7 @@ from components.experiments.silent import Heard, Silent
 from components.experiments.switch import switch_off
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question
-from components.serving.state.protocol import State, Stored
+from components.serving.state.protocol import State
 from components.serving.watch import warm
 from components.workspace import Workspace
 
@@ -130,12 +130,20 @@ class Arms:
             return ask(champion)
         plan, time_us = trial.active.plan, int(question.time.timestamp() * 1e6)
         if trial.silent is not None:
-            shown = ask(champion)
-            trial.silent.offer(user_id, time_us, shown, lambda: ask(trial.challenger))
-            return shown
+            return self._beside(trial.challenger, trial.silent, champion, question, ask)
         arm = arm_of(plan, user_id)
         found, by = self._asked(trial, arm, champion, ask)
         return self._shown(plan, arm, user_id, time_us, found, by) if self._trial is trial else found
+
+    def _beside(self, challenger: Champion, silent: Silent, champion: Champion, question: Question, ask: Ask) -> Answer:
+        """The champion's answer, and the challenger's some time."""
+        try:
+            asked = self._state.head()
+        except (ChronotopeError, OSError):  # without its place in the log a list could not be scored, nor forgotten
+            return ask(champion)
+        shown = ask(champion)
+        silent.offer(str(question.user_id), int(question.time.timestamp() * 1e6), asked, shown, lambda: ask(challenger))
+        return shown
 
     def _asked(self, trial: _Trial, arm: Arm, champion: Champion, ask: Ask) -> tuple[Answer, Champion]:
         if arm == "champion":
@@ -204,7 +212,8 @@ class Arms:
         silent = None
         if plan.mode == "shadow":
             folder = Workspace(self._root).shadows / plan.name
-            silent = Silent(folder, plan.settings.waiting, plan.settings.k, lambda *told: self.heard(*told))
+            settings, heard = plan.settings, lambda *told: self.heard(*told)
+            silent = Silent(folder, settings.waiting, settings.k, self._state.head, heard)
         self._trial = _Trial(under_way, challenger, Evidence(plan), silent)
         logger.info("experiment %s: %s beside the champion, %s", plan.name, plan.challenger[:12], plan.mode)
         return True
@@ -226,25 +235,22 @@ class Arms:
         if trial is None:
             return False
         if trial.silent is not None:
-            self._honour(trial, trial.silent)
+            self._honour(trial.evidence, trial.silent)
             return False
         trial.evidence.follow(self._state)
         entry = switch_off(self._root, trial.active, results(trial.evidence, int(self._clock().timestamp() * 1e6)))
         self.check()
         return entry is not None
 
-    def _honour(self, trial: _Trial, silent: Silent) -> None:
+    def _honour(self, evidence: Evidence, silent: Silent) -> None:
         """Take users who were forgotten out of the silent lists."""
-        for stored in self._fresh(trial.evidence):
-            if stored.record.kind == "tombstone":
-                silent.forget(stored.record.user_id, stored.record.received_us)
-
-    def _fresh(self, evidence: Evidence) -> list[Stored]:
-        found: list[Stored] = []
-        while batch := self._state.after(evidence.offset, 10_000):
-            found += [stored for stored in batch if stored.record.kind == "tombstone"]
-            evidence.offset = batch[-1].offset
-        return found
+        offset, gone = evidence.offset, dict[str, int]()
+        while batch := self._state.after(offset, 10_000):
+            gone |= {one.record.user_id: one.offset for one in batch if one.record.kind == "tombstone"}
+            offset = batch[-1].offset
+        if gone:
+            silent.forget(gone)
+        evidence.offset = offset  # last: what failed is looked at again
 
     def start(self, poll_s: float) -> None:
         """Take part from now on: load what is under way, then look every `poll_s` seconds in a thread until `stop`."""
