@@ -38,6 +38,7 @@ from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 Ask = Callable[[Champion], Answer]
+_NOW_S = 300.0  # a question about a time as far from the service's clock as this is not about what is shown now
 _STRIKES = 5  # failures one after the other, with which the challenger has lost this worker's trust
 
 
@@ -125,15 +126,36 @@ class Arms:
         question : of a known user; any other is the champion's, and no part of the experiment
         ask : asks a model
         """
-        trial, user_id = self._trial, question.user_id
-        if trial is None or user_id is None or trial.active.plan.champion != champion.entry.digest:
+        trial, user_id = self._of(champion, question), question.user_id
+        if trial is None or user_id is None:
             return ask(champion)
         plan, time_us = trial.active.plan, int(question.time.timestamp() * 1e6)
+        shown = question.shown and abs((question.time - self._clock()).total_seconds()) <= _NOW_S
         if trial.silent is not None:
+            if not shown:
+                return ask(champion)
             return self._beside(trial.challenger, trial.silent, champion, question, ask)
         arm = arm_of(plan, user_id)
         found, by = self._asked(trial, arm, champion, ask)
-        return self._shown(plan, arm, user_id, time_us, found, by) if self._trial is trial else found
+        if self._trial is not trial:
+            return found
+        if not shown:
+            return dataclasses.replace(found, arm=plan.label(arm))
+        return self._shown(plan, arm, user_id, time_us, found, by)
+
+    def model(self, champion: Champion, question: Question) -> Champion:
+        """Who is to answer a question: the model of the user's arm; nothing is noted."""
+        trial, user_id = self._of(champion, question), question.user_id
+        if trial is None or user_id is None or trial.silent is not None:
+            return champion
+        return trial.challenger if arm_of(trial.active.plan, user_id) == "challenger" else champion
+
+    def _of(self, champion: Champion, question: Question) -> _Trial | None:
+        """The experiment that a question is part of."""
+        trial = self._trial
+        if trial is None or question.user_id is None or trial.active.plan.champion != champion.entry.digest:
+            return None
+        return trial
 
     def _beside(self, challenger: Champion, silent: Silent, champion: Champion, question: Question, ask: Ask) -> Answer:
         """The champion's answer, and the challenger's some time."""
