@@ -168,5 +168,22 @@ def test_what_the_challenger_would_bring_is_told_from_explored_lists(
     assert not any("overlap" in doubt for doubt in best.doubts)
     assert best.snips.value > best.served.value  # without the draws, the first place would always be its best
     assert best.snips.low > poor.snips.high
+    assert not any("made from events later" in doubt for doubt in best.doubts)
     with pytest.raises(DataError, match="older than the horizon"):
         decisions(evidence, service.state, "champion", model, service.params, 0)
+
+
+def test_a_target_that_was_trained_after_the_lists_is_doubted(template: tuple[Path, str, str, Params]) -> None:
+    service = Service(template, explore=0.6, horizon_h=0.1)
+    model = load_challenger(service.root, template[1])
+    newest = dt.datetime.fromtimestamp(int(model.artifact.histories["time_s"].max()), dt.UTC)
+    users = [user for n in range(30) if arm_of(service.plan, user := f"user{n:05d}") == "champion"][:4]
+    for user, hours in zip(users, (-2, -1, 0, 1), strict=True):
+        service.ask(user, at=newest + dt.timedelta(hours=hours))
+    evidence = Evidence(service.plan)
+    evidence.follow(service.state)
+    later = int((newest + dt.timedelta(days=1)).timestamp() * 1e6)
+    logged = decisions(evidence, service.state, "champion", model, service.params, later)
+    assert logged.foreknown == 0.75
+    doubts = estimates(logged, 50.0, draws=20, confidence=0.95, seed=0).doubts
+    assert "later than 75% of the lists" in doubts[0]
