@@ -182,11 +182,10 @@ class Arms:
     def _failed(self, trial: _Trial, error: Exception) -> None:
         trial.strikes += 1
         self.counts["failed"] += 1
-        logger.warning("the challenger failed (%d): %s: %s", trial.strikes, type(error).__name__, error)
+        # Never its words: they may name users.
+        logger.warning("the challenger failed (%d): %s", trial.strikes, type(error).__name__)
         if trial.strikes >= _STRIKES and self._trial is trial:
-            self._rest(
-                trial.active, f"the challenger failed {_STRIKES} times in a row: {type(error).__name__}: {error}"
-            )
+            self._rest(trial.active, f"the challenger failed {_STRIKES} times in a row: {type(error).__name__}")
 
     def _shown(self, plan: Plan, arm: Arm, user_id: str, time_us: int, found: Answer, by: Champion) -> Answer:
         list_id = uuid.uuid4().hex
@@ -204,7 +203,7 @@ class Arms:
                 )  # fmt: skip
             except (ChronotopeError, OSError) as error:
                 self.counts["unlogged"] += 1
-                logger.error("a list was shown and not logged: %s", error)
+                logger.error("a list was shown and not logged: %s", type(error).__name__)
         return answer
 
     def check(self) -> bool:

@@ -1,9 +1,9 @@
 """What a model that never served would have put first, asked again as of the moment of each list that was shown.
 
 The log is walked in its order: the model counts what came in before a list and nothing after it, and the user's history
-ends at the list. What the model was made from cannot be taken back out of it: where that is later than lists, it is told
-(`Logged.foreknown`). It chooses among the items of that list, so that every choice of its had its chance to be shown where
-the list was explored. Never here: what the choices are worth (`experiments.off_policy`).
+ends at the list. What the model was made from cannot be taken back out of it: where that is later than lists, it is
+told (`Logged.foreknown`). It chooses among the items of that list, so that every choice of its had its chance to be
+shown where the list was explored. Never here: what the choices are worth (`experiments.off_policy`).
 """
 
 from __future__ import annotations
