@@ -169,3 +169,11 @@ def test_a_place_that_no_column_holds_is_refused_and_breaks_no_look() -> None:
     old = shown(one, "u", ["a"], 10, "L")[0]  # as a log may hold it that was kept before the rule
     beyond = replace(old, payload=old.payload | {"position": 2**31})
     assert read(one, [beyond, *shown(one, "v", ["a"], 10, "M")]).shown["list_id"].to_list() == ["M"]
+
+
+def test_as_of_a_moment_only_what_was_shown_by_then_is_there() -> None:
+    one = plan()
+    evidence = read(one, [*shown(one, "u", ["a"], 10), *shown(one, "v", ["a"], 30)])
+    found = {at: sum(results(evidence, START_US + at * HOUR_US).users.values()) for at in (0, 10, 29, 30)}
+    assert found == {0: 0, 10: 1, 29: 1, 30: 2}
+    assert results(evidence, START_US).ratio.champion + results(evidence, START_US).ratio.challenger == 0
