@@ -20,8 +20,8 @@ _DAY_S = 86_400
 
 
 def compiled(function: F) -> F:
-    """The same function, compiled at its first call; it holds no lock while it runs."""
-    return njit(cache=True, nogil=True)(function)
+    """The same function, compiled at its first call; too short to let another thread run meanwhile."""
+    return njit(cache=True)(function)
 
 
 @compiled

@@ -16,5 +16,5 @@ F = TypeVar("F", bound=Callable)
 
 
 def compiled(function: F) -> F:
-    """The same function, compiled at its first call; it holds no lock while it runs."""
-    return njit(cache=True, nogil=True)(function)
+    """The same function, compiled at its first call; too short to let another thread run meanwhile."""
+    return njit(cache=True)(function)

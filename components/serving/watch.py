@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from components.registry.promotions import Entry, current
 from components.serving.answer import answer
 from components.serving.champion import Champion, load_champion
 from components.serving.question import Question
-from components.serving.settle import settle
+from components.serving.settle import beside_others, settle
 from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -32,16 +31,12 @@ def warm(champion: Champion) -> None:
 
 
 def meet(champion: Champion, users: Sequence[str]) -> None:
-    """Read the histories of users who will ask soon, so that not all of them are read at once when it takes over.
-
-    It rests as long as it works: others are answered meanwhile.
-    """
+    """Read the histories of users who will ask soon, so that not all of them are read at once when it takes over."""
     if not carries(champion.predictor):
         return
     for user in users:
-        begun = time.perf_counter()
-        _ask(champion, user)
-        time.sleep(time.perf_counter() - begun)
+        with beside_others():
+            _ask(champion, user)
 
 
 def _ask(champion: Champion, user: str | None) -> None:

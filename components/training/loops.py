@@ -23,7 +23,7 @@ _EPS = np.float32(1e-5)  # of torch's layer norm
 
 def quick(function: F) -> F:
     """The function, compiled at its first call; sums may be taken in any order, which is what makes them vectors."""
-    return njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function)
+    return njit(cache=True, fastmath={"reassoc", "contract"})(function)
 
 
 @quick
