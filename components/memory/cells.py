@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
+from components.memory import loops
 from components.memory.ask import Ask, Events, Floats
 from components.memory.counter import checked
 from components.memory.pairs import PairTable
@@ -56,17 +57,9 @@ class CellCounts:
         """
         everybody = self._everybody()
         cell = ask.column(self.column).astype(np.int64)
-        placed = np.flatnonzero(cell > UNKNOWN)
-        key = ask.query[placed] * self.n_cells + cell[placed]
-        own = np.bincount(key, minlength=ask.size * self.n_cells).reshape(ask.size, self.n_cells)
-        own = (own + self.prior * everybody) / (own.sum(axis=1, keepdims=True) + self.prior)
-        last = np.zeros(ask.size, np.int64)
-        last[ask.query[placed]] = cell[placed]
-        stay = np.broadcast_to(everybody, own.shape).copy()
-        known = np.flatnonzero(last)
-        stay[known] *= self.prior / (1.0 + self.prior)
-        stay[known, last[known]] += 1.0 / (1.0 + self.prior)
-        return np.stack([self._through_items(item, everybody), own, stay, np.broadcast_to(everybody, own.shape)])
+        out = loops.cell_parts(ask.edges, cell, everybody, self.prior, UNKNOWN)
+        out[0] = self._through_items(item, everybody)
+        return out
 
     def _through_items(self, item: NDArray[np.floating], everybody: Floats) -> Floats:
         """(B, cells) Σ p(item) p(cell | item); an item that was met nowhere is anywhere."""
@@ -74,7 +67,10 @@ class CellCounts:
         scaled = np.asarray(item, np.float32) / total
         found = np.outer(scaled.sum(axis=1, dtype=np.float64) * self.prior, everybody)
         for matrix in self.of_item.transposed():
-            found += (matrix @ scaled.T).T
+            if len(scaled) == 1:
+                loops.through(scaled[0], matrix.indptr, matrix.indices, matrix.data, found[0])
+            else:
+                found += (matrix @ scaled.T).T
         return np.maximum(found, 0.0)
 
     def merge(self, other: Self) -> None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import IntegrityError
+from components.once import made_once
 from components.ranking.compiled import compiled
 
 Table = NDArray[np.float32]
@@ -57,7 +57,7 @@ class Forest:
     child: NDArray[np.int32]
     value: NDArray[np.float64]
 
-    @cached_property
+    @made_once
     def falls(self) -> tuple[NDArray, ...] | None:
         """The splits as `_fall` takes them; None where a tree has more leaves than a word has bits."""
         n_nodes, first, leaf = len(self.value), [0], []

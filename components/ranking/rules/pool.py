@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.once import made_once
 from components.ranking.best import best
 
 Floats = NDArray[np.float64]
@@ -28,12 +28,12 @@ class Pool:
     log_p: Floats
     category: NDArray[np.int64]
 
-    @cached_property
+    @made_once
     def there(self) -> NDArray[np.bool_]:
         """(B, C) whether there is a candidate."""
         return self.code > 0
 
-    @cached_property
+    @made_once
     def relevance(self) -> Floats:
         """(B, C) in [0, 1]: where the log-probability lies between the worst candidate's and the best's; 0 for none.
 
@@ -45,7 +45,7 @@ class Pool:
         with np.errstate(invalid="ignore"):
             return np.where(self.there, np.where(best > worst, (self.log_p - worst) / width, 1.0), 0.0)
 
-    @cached_property
+    @made_once
     def turn(self) -> NDArray[np.int64]:
         """(B, C) how many better candidates have the same category: 0, 1, …"""
         order = np.argsort(self.category, axis=1, kind="stable")
