@@ -174,6 +174,16 @@ def cell_parts(edges: Ints, cell: Ints, everybody: Floats, prior: float, unknown
 
 
 @compiled
+def spread(item: NDArray[np.float32], total: Floats, prior: float) -> tuple[NDArray[np.float32], float]:
+    """(V,) probabilities over the smoothed totals (V,), and what of them is anywhere."""
+    out, anywhere = np.empty(len(item), np.float32), 0.0
+    for v in range(len(item)):
+        out[v] = item[v] / np.float32(max(total[v], 0.0) + prior)
+        anywhere += out[v]
+    return out, anywhere * prior
+
+
+@compiled
 def through(scaled: NDArray[np.float32], edges: NDArray[np.int32], cell: NDArray[np.int32],
             count: NDArray[np.float32], out: Floats) -> None:  # fmt: skip
     """Add Σ scaled (V,) · count over the cells edges[v]:edges[v+1] of each item to (C,), in place."""

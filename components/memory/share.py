@@ -62,8 +62,9 @@ def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
 
 def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:
     """Share of weighted pairs (p,) over `size` queries; `prior` () or (B,) is the weight of popularity."""
-    before = np.broadcast_to(prior, size) if np.ndim(prior) == 0 else np.asarray(prior)
-    share, popular = loops.paired(query, weight, np.ascontiguousarray(before, np.float64))
+    before = np.empty(size)
+    before[:] = prior
+    share, popular = loops.paired(query, weight, before)
     return Share(popular, pairs=(query, item, share))
 
 
