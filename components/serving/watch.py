@@ -30,9 +30,10 @@ def warm(champion: Champion, policy: PolicyParams | None = None) -> None:
     users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
     for user in users:
         _ask(champion, user)
-    for rule in {} if policy is None else policy.rules.values():
-        for user in users[:2]:
-            _ask(champion, user, policy.model_copy(update={"rules": dict.fromkeys(policy.rules, rule)}))
+    if policy is not None:
+        for rule in policy.rules.values():
+            for user in users[:2]:
+                _ask(champion, user, policy.model_copy(update={"rules": dict.fromkeys(policy.rules, rule)}))
 
 
 def meet(champion: Champion, users: Sequence[str]) -> None:
