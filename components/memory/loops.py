@@ -146,6 +146,14 @@ def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> No
 
 
 @compiled
+def add_dense(out: NDArray[np.float32], values: NDArray[np.floating], weight: NDArray[np.floating]) -> None:
+    """Add values (B, V), times the weight (B,) of their query, in place."""
+    for b in range(len(out)):
+        for v in range(out.shape[1]):
+            out[b, v] += values[b, v] * weight[b]
+
+
+@compiled
 def scatter(out: NDArray[np.float32], query: Ints, item: Ints, value: Floats, weight: Floats) -> None:
     """Add values (p,), times the weight (B,) of their query, at (query, item) of (B, V), in place."""
     for p in range(len(value)):

@@ -84,7 +84,7 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
         for vector, coefficient in share.vectors:
             out += _outer(weight * coefficient, vector)
         if share.dense is not None:
-            out += share.dense * weight[:, None].astype(share.dense.dtype)
+            loops.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
         if share.habit is not None:
             loops.add_weighted(habit, share.habit, ask.item_query, np.ascontiguousarray(weight))
     loops.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
