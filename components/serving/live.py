@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from components.errors import ChronotopeError
@@ -99,7 +100,7 @@ class Live:
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
-        watch.prepare = self.prepare
+        watch.prepare = partial(self.prepare, gently=True)
 
     @property
     def champion(self) -> Champion:
@@ -111,12 +112,15 @@ class Live:
         """Everything of the log up to here is known to answers of this worker."""
         return self.of(self.champion).offset
 
-    def prepare(self, champion: Champion) -> Followed:
-        """Catch a model up with the log, and keep it so from now on; the champion and those that serve beside it."""
+    def prepare(self, champion: Champion, gently: bool = False) -> Followed:
+        """Catch a model up with the log, and keep it so from now on; the champion and those that serve beside it.
+
+        `gently`: others are answered meanwhile.
+        """
         known = self._known(champion)
         if known is None:
             known = Followed(champion, self.state, self.params)
-        known.follow()
+        known.follow(gently=gently)
         with self._lock:
             serving = {id(one.artifact.predictor) for one in self._loaded()}
             others = [one for one in self._followed if one is not known]
