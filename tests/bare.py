@@ -28,7 +28,7 @@ def bare(
         process = subprocess.Popen(command, env=around, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 900
         while True:
             assert process.poll() is None, log_file.read_text()[-3000:]
             assert time.monotonic() < deadline

@@ -63,7 +63,9 @@ def test_what_the_product_imports_is_declared() -> None:
 def test_what_is_declared_is_imported_or_says_why(name: str) -> None:
     if module_of(name) in imported("components", "flows", "bento"):
         return
-    line = next(one for one in (ROOT / "pyproject.toml").read_text().splitlines() if f'"{name}==' in one.replace("_", "-"))
+    line = next(
+        one for one in (ROOT / "pyproject.toml").read_text().splitlines() if f'"{name}==' in one.replace("_", "-")
+    )
     assert "# not imported" in line
 
 
