@@ -31,7 +31,7 @@ from redis.retry import Retry
 
 from components.errors import ConfigError, IntegrityError, ServiceError, StorageError
 from components.serving.state.folder import now_us
-from components.serving.state.protocol import Receipt, Sizes, Stored
+from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
 from components.serving.state.recent import History, Recent
 from components.serving.state.record import Record, record_of
 
@@ -168,8 +168,8 @@ class RedisState:
         found = self._ask("HGET", self._prefix + "graves", user_id)
         return int(found.split(b" ")[1]) if found else 0
 
-    def expire(self, before_us: int) -> int:
-        """Drop records (and their ids) of before a time from histories and log, tombstones aside; how many.
+    def expire(self, before_us: int, until_offset: int = EVERYTHING) -> int:
+        """Drop records (and their ids) of before a time, up to an offset, tombstones aside; how many.
 
         Takes a script for some hundred users at a time, so that other workers are served between.
         """
@@ -180,7 +180,7 @@ class RedisState:
                 cursor, users = self._ask("SSCAN", self._prefix + key, max(cursor, 0), "COUNT", _USERS)
                 cursor = int(cursor)
                 while users:
-                    count = int(self._run("expire", before_us, _CHUNK, *users))
+                    count = int(self._run("expire", before_us, until_offset, _CHUNK, *users))
                     dropped += count
                     if count < _CHUNK:
                         break
