@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -18,18 +17,17 @@ from typing import Any
 
 from bento.metrics.gauges import Gauges
 from bento.metrics.metrics import Metrics
-from components.errors import ChronotopeError
 from components.experiments.arms import Arms
 from components.params import Params
 from components.serving.collect import let_go
 from components.serving.live import Live, Taken
 from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
+from components.serving.rounds import every
 from components.serving.state.open import open_state
 from components.serving.state.protocol import State
 from components.serving.state.record import Kind
 from components.serving.watch import Watch
 
-logger = logging.getLogger(__name__)
 STATE = "CHRONOTOPE_STATE"
 _ON_THE_LOOP = 20  # records that are taken without handing them to a thread
 _INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
@@ -117,16 +115,11 @@ class Worker:
         self.live.start()
         if self.arms is not None:
             self.arms.start(self.params.serving.poll_s)
-        self._keeper = threading.Thread(target=self._expire, name="retention", daemon=True)
-        self._keeper.start()
+        self._keeper = every(_EXPIRE_S, self._stop, self._expire, "retention")
 
     def _expire(self) -> None:
-        while not self._stop.wait(_EXPIRE_S):
-            oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
-            try:
-                self._let_go(int(oldest.timestamp() * 1e6))
-            except (ChronotopeError, OSError) as error:
-                logger.error("old events cannot be let go just now: %s", type(error).__name__)
+        oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
+        self._let_go(int(oldest.timestamp() * 1e6))
 
     def stop(self) -> None:
         """Stop following and release the state; twice is once."""

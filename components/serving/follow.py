@@ -55,6 +55,8 @@ class Followed:
     Attributes
     ----------
     offset : everything of the log up to here is counted
+    ready : it has been caught up once, and is kept so with the others
+    lost : it failed where others went on: it is followed no more, and nobody is to be answered by it
     fresh : counts of the items that the champion does not know
     """
 
@@ -66,6 +68,7 @@ class Followed:
         self._held: OrderedDict[str, History] = OrderedDict()
         self._gone: dict[str, int] = {}
         self._lock = threading.RLock()
+        self.ready = self.lost = False
         self.fresh = Fresh(params.live.fresh)
         self.fresh.begin(champion.artifact.histories, later(champion.artifact.histories))
 

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.errors import TrainingError
+from components.errors import ServiceError, TrainingError
 from components.serving.champion import Champion
 from components.serving.live import Live
-from tests.unit.serving.live import SPLIT, champion, live_of, log, params, sent, tables
+from components.serving.question import Answer, Question
+from tests.unit.serving.live import SPLIT, ask, champion, live_of, log, params, sent, tables
 
 WHOLE = params()
 FRAME = log(240)
@@ -61,3 +62,50 @@ def test_what_an_update_did_not_count_is_counted_later(method: str, at: int, mon
     live.follow()
     assert live.offset == live.state.head()
     same_counts(live, sound)
+
+
+class Beside:
+    """A challenger that answers everybody, or nobody any more."""
+
+    def __init__(self, challenger: Champion | None) -> None:
+        self.challenger = challenger
+
+    def answer(self, champion: Champion, question: Question, ask: Callable[[Champion], Answer]) -> Answer:
+        return ask(self.challenger or champion)
+
+
+def test_a_challenger_that_fails_stands_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    live, sound = live_of(champion(EARLY, WHOLE)), live_of(champion(EARLY, WHOLE))
+    challenger = champion(EARLY, WHOLE)
+    live.beside = Beside(challenger)
+    live.prepare(challenger)
+    fails(monkeypatch, challenger, "update", *range(1, 99))
+    events = sent(LATE)
+    for batch in (events[:5], events[5:]):
+        assert live.take("event", batch).accepted == sound.take("event", batch).accepted == len(batch)
+    assert live.offset == live.state.head()
+    same_counts(live, sound)
+    with pytest.raises(ServiceError):  # an arm falls back to the champion
+        live.answer(ask("u1"))
+
+
+def test_a_champion_that_fails_does_not_refuse_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = live_of(champion(EARLY, WHOLE))
+    fails(monkeypatch, live.champion, "update", *range(1, 99))
+    assert live.take("event", sent(LATE)[:5]).accepted == 5
+    assert len(live.timeline("u1", 500)) + len(live.timeline("u2", 500)) > 0
+    assert live.forget("u1") == live.state.head()
+    assert live.timeline("u1", 500) == []
+
+
+def test_a_challenger_is_let_go_with_its_experiment() -> None:
+    live, beside = live_of(champion(EARLY, WHOLE)), Beside(champion(EARLY, WHOLE))
+    live.beside, challenger = beside, beside.challenger
+    assert challenger is not None
+    live.prepare(challenger)
+    live.follow()
+    assert live.of(challenger).ready
+    beside.challenger = None
+    live.follow()
+    with pytest.raises(ServiceError, match="let go"):
+        live.of(challenger)
