@@ -1,7 +1,8 @@
 """Connections that send their head slowly, or without end: closed after `guard.header_s`, or beyond 64 KiB.
 
 uvicorn closes a connection that is idle between two requests, but waits for ever for the rest of a head, and keeps what
-came of it. Never here: bodies, which the app reads itself (`bento.guard.bodies`).
+came of it; and a connection whose other side reads no more it never ends: the app may. Never here: bodies, which the
+app reads itself (`bento.guard.bodies`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bento.life import ABORT
 
 MOST_HEAD = 65_536
 
@@ -44,6 +47,7 @@ class Protocol(HttpToolsProtocol):
         """A head begins."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
+        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         """A head is whole."""

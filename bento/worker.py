@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bento.metrics.gauges import Gauges
 from bento.metrics.metrics import Metrics
@@ -28,6 +28,7 @@ from components.serving.state.protocol import State
 from components.serving.state.record import Kind
 from components.serving.watch import Watch
 
+Found = TypeVar("Found")
 STATE = "CHRONOTOPE_STATE"
 _ON_THE_LOOP = 20  # records that are taken without handing them to a thread
 _INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
@@ -82,7 +83,9 @@ class Worker:
         self.slow = ThreadPoolExecutor(1, thread_name_prefix="reasons")
         self.closing = asyncio.Event()
         self._intake = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
-        self._waits = params.live.durability == "fsync" or bool(os.environ.get(STATE))
+        self._answers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="answers")
+        self._remote = bool(os.environ.get(STATE))
+        self._waits = params.live.durability == "fsync" or self._remote
         self._gauges = Gauges(self)
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -100,6 +103,12 @@ class Worker:
     async def beside(self, work: Any, *arguments: Any) -> Any:
         """Do what waits for a disk or a server in a thread, so that others are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._intake, work, *arguments)
+
+    async def asked(self, work: Callable[..., Found], *arguments: Any) -> Found:
+        """Answer: here, or in a thread where a server is asked, or a disk waited for (which logs what is shown)."""
+        if not self._remote and not (self._waits and self.arms is not None and self.arms.plan is not None):
+            return work(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._answers, partial(work, *arguments))
 
     def page(self) -> bytes:
         """What `/metrics` shows."""
@@ -131,6 +140,7 @@ class Worker:
         self.watch.stop()
         self.live.stop()
         self._intake.shutdown(wait=True)
+        self._answers.shutdown(wait=True)
         self.slow.shutdown(wait=False, cancel_futures=True)
         self.state.close()
 
