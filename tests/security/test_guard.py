@@ -86,14 +86,6 @@ def test_digests_are_compared_in_constant_time_and_whole(monkeypatch: pytest.Mon
     assert {len(side) for pair in compared for side in pair} == {32}
 
 
-def test_wrong_keys_of_others_do_not_shut_out_a_right_one() -> None:
-    key, line = new_key("shop", ["read"])
-    with toy_client(keys=Keys(line)) as client:
-        wrong = [client.get("/v1/model", headers=bearer("chronotope_x_" + "A" * 43)).status_code for _ in range(60)]
-        assert (wrong[0], wrong[-1]) == (401, 429)
-        assert client.get("/v1/model", headers=bearer(key)).status_code == 200
-
-
 @pytest.mark.parametrize(
     ("host", "status"),
     [
@@ -204,13 +196,13 @@ def test_an_address_without_keys_has_a_rate_of_its_own_and_this_machine_has_none
         assert {client.get("/v1/model").status_code for _ in range(10)} == {200}
 
 
-def test_keys_cannot_be_guessed_in_a_row() -> None:
+def test_wrong_keys_are_slowed_and_shut_no_right_one_out() -> None:
     key, line = new_key("shop", ["read"])
     params = params_with(guard={"failure_rate": {"per_s": 0.01, "burst": 3}})
     with toy_client(params, keys=Keys(line)) as client:
         tried = [client.get("/v1/model", headers=bearer("chronotope_shop_" + "A" * 43)).status_code for _ in range(5)]
         assert tried == [401, 401, 401, 429, 429]
-        assert client.get("/v1/model", headers=bearer(key)).status_code == 429
+        assert client.get("/v1/model", headers=bearer(key)).status_code == 200  # of somebody behind the same address
 
 
 def test_the_log_names_no_user_no_body_and_no_key() -> None:

@@ -25,7 +25,7 @@ ASKED = {"user_id": "user00001", "k": 1}
 
 
 def test_while_redis_hangs_the_process_answers_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis, "_SOON_S", 1.0)
+    monkeypatch.setattr(redis, "_SOON_S", 3.0)
     params = params_with()
     with running() as server:
         monkeypatch.setenv(STATE, server.url)
