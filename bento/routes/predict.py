@@ -156,9 +156,9 @@ async def explain(call: Call, worker: Worker) -> Reply:
 
 ROUTES = (
     Route("POST", "/v1/predict", "predict", "What this user does next: items, actions, time and place.", "read",
-          predict, PredictResponse, PredictRequest),
+          predict, PredictResponse, PredictRequest, waits=False),
     Route("POST", "/v1/recommend", "recommend", "A list of items to show, under filters and rules.", "read",
-          recommend, RecommendResponse, RecommendRequest),
+          recommend, RecommendResponse, RecommendRequest, waits=False),
     Route("POST", "/v1/explain", "explain", "Why: the events, items and parts of the model behind a probability.",
           "read", explain, ExplainResponse, ExplainRequest),
 )  # fmt: skip

@@ -42,6 +42,7 @@ class Route:
     also : other statuses → their body, where it is more than an error
     refuses : statuses of errors, beyond those that every route of its kind has
     query : parameters
+    waits : whether it may wait for anything; one that does not needs no clock
     described : whether it stands in the document
     """
 
@@ -56,6 +57,7 @@ class Route:
     also: dict[int, type[BaseModel]] = field(default_factory=dict)
     refuses: tuple[int, ...] = ()
     query: tuple[Parameter, ...] = ()
+    waits: bool = True
     described: bool = True
 
     @property

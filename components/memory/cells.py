@@ -63,14 +63,18 @@ class CellCounts:
 
     def _through_items(self, item: NDArray[np.floating], everybody: Floats) -> Floats:
         """(B, cells) Σ p(item) p(cell | item); an item that was met nowhere is anywhere."""
+        item = np.asarray(item, np.float32)
+        if len(item) == 1:
+            scaled, spread = loops.spread(item[0], self.of_item.total, self.prior)
+            found = spread * everybody[None]
+            for matrix in self.of_item.transposed():
+                loops.through(scaled, matrix.indptr, matrix.indices, matrix.data, found[0])
+            return np.maximum(found, 0.0, out=found)
         total = (np.maximum(self.of_item.total, 0.0) + self.prior).astype(np.float32)
-        scaled = np.asarray(item, np.float32) / total
+        scaled = item / total
         found = np.outer(scaled.sum(axis=1, dtype=np.float64) * self.prior, everybody)
         for matrix in self.of_item.transposed():
-            if len(scaled) == 1:
-                loops.through(scaled[0], matrix.indptr, matrix.indices, matrix.data, found[0])
-            else:
-                found += (matrix @ scaled.T).T
+            found += (matrix @ scaled.T).T
         return np.maximum(found, 0.0)
 
     def merge(self, other: Self) -> None:

@@ -146,6 +146,14 @@ def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> No
 
 
 @compiled
+def add_dense(out: NDArray[np.float32], values: NDArray[np.floating], weight: NDArray[np.floating]) -> None:
+    """Add values (B, V), times the weight (B,) of their query, in place."""
+    for b in range(len(out)):
+        for v in range(out.shape[1]):
+            out[b, v] += values[b, v] * weight[b]
+
+
+@compiled
 def scatter(out: NDArray[np.float32], query: Ints, item: Ints, value: Floats, weight: Floats) -> None:
     """Add values (p,), times the weight (B,) of their query, at (query, item) of (B, V), in place."""
     for p in range(len(value)):
@@ -171,6 +179,16 @@ def cell_parts(edges: Ints, cell: Ints, everybody: Floats, prior: float, unknown
         if last:
             out[2, b, last] += 1.0 / (1.0 + prior)
     return out
+
+
+@compiled
+def spread(item: NDArray[np.float32], total: Floats, prior: float) -> tuple[NDArray[np.float32], float]:
+    """(V,) probabilities over the smoothed totals (V,), and what of them is anywhere."""
+    out, anywhere = np.empty(len(item), np.float32), 0.0
+    for v in range(len(item)):
+        out[v] = item[v] / np.float32(max(total[v], 0.0) + prior)
+        anywhere += out[v]
+    return out, anywhere * prior
 
 
 @compiled

@@ -62,8 +62,9 @@ def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
 
 def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:
     """Share of weighted pairs (p,) over `size` queries; `prior` () or (B,) is the weight of popularity."""
-    before = np.broadcast_to(prior, size) if np.ndim(prior) == 0 else np.asarray(prior)
-    share, popular = loops.paired(query, weight, np.ascontiguousarray(before, np.float64))
+    before = np.empty(size)
+    before[:] = prior
+    share, popular = loops.paired(query, weight, before)
     return Share(popular, pairs=(query, item, share))
 
 
@@ -83,7 +84,7 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
         for vector, coefficient in share.vectors:
             out += _outer(weight * coefficient, vector)
         if share.dense is not None:
-            out += share.dense * weight[:, None].astype(share.dense.dtype)
+            loops.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
         if share.habit is not None:
             loops.add_weighted(habit, share.habit, ask.item_query, np.ascontiguousarray(weight))
     loops.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))

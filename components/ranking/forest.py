@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from components.errors import IntegrityError
 from components.once import made_once
-from components.ranking.compiled import compiled
+from components.ranking.compiled import compiled, released
 
 Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024
@@ -216,7 +216,7 @@ def _broken(where: str, found: str) -> IntegrityError:
     )
 
 
-@compiled
+@released
 def _fall(
     columns: Table,
     first: NDArray[np.int32],
@@ -256,7 +256,7 @@ def _lowest(bits: np.uint64) -> int:
     return place
 
 
-@compiled
+@released
 def _walk(
     columns: Table,
     root: NDArray[np.int32],

@@ -120,6 +120,20 @@ def filmed(
 
 
 @quick
+def apart(points: Floats, here: Floats, scale: float) -> Floats:
+    """(V,) straight distances of places (V, 3) from one (3,) on the unit sphere, times `scale`; 0 = unknown."""
+    out = np.zeros(len(points), np.float32)
+    if here[0] ** 2 + here[1] ** 2 + here[2] ** 2 < 0.5:
+        return out
+    for v in range(len(points)):
+        x, y, z = points[v, 0], points[v, 1], points[v, 2]
+        dx, dy, dz = x - here[0], y - here[1], z - here[2]
+        there = np.float32(scale) if x * x + y * y + z * z > 0.5 else np.float32(0)
+        out[v] = np.sqrt(dx * dx + dy * dy + dz * dz) * there
+    return out
+
+
+@quick
 def _bucket(x: float, size: int) -> int:
     """Half powers of two of x ≥ 1, the last open."""
     return min(max(int(np.floor(np.float32(2) * np.log2(np.float32(x)))), 0), size - 1)

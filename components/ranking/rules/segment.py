@@ -43,7 +43,7 @@ def segments(queries: Queries, now_s: NDArray[np.int64], params: SegmentParams) 
         if stop - start < params.new_below:
             found[b] = NEW
         elif ordinal or _short(
-            np.ascontiguousarray(time_s[start:stop], np.int64), np.ascontiguousarray(session[start:stop], np.int64),
+            time_s[start:stop].astype(np.int64), session[start:stop].astype(np.int64),
             int(now_s[b]), gap_s, params.returning_after,
         ):  # fmt: skip
             found[b] = ACTIVE
