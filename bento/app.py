@@ -35,10 +35,6 @@ _END: Message = {"type": "http.response.body", "body": b""}
 _FAILED = Refusal(500, "the service failed")
 
 
-def _nothing() -> None:
-    """What a server that is not ours does to abort a connection."""
-
-
 def _traces() -> Traces | None:
     """What is told of requests to a collector; the libraries for it are loaded only where one is named."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
@@ -170,7 +166,9 @@ class App:
             async with asyncio.timeout(self._params.guard.request_s):
                 await send(_END)
         except TimeoutError:
-            call.scope.get("extensions", {}).get(ABORT, _nothing)()
+            abort = call.scope.get("extensions", {}).get(ABORT, {}).get("abort")
+            if abort is not None:  # closing alone would wait until the other side reads
+                abort()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Open the worker before the server is ready, and close it after its last answer."""

@@ -77,7 +77,7 @@ def test_a_page_that_reads_no_more_keeps_no_place(monkeypatch: pytest.MonkeyPatc
 
         path = "/v1/live/stream"
         scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
-                 "headers": [], "client": None, "extensions": {ABORT: lambda: aborted.append(1)}}  # fmt: skip
+                 "headers": [], "client": None, "extensions": {ABORT: {"abort": lambda: aborted.append(1)}}}  # fmt: skip
         await app(scope, receive, send)  # type: ignore[arg-type]
 
     async def everybody() -> list[int]:
