@@ -75,9 +75,9 @@ def test_a_page_that_reads_no_more_keeps_no_place(monkeypatch: pytest.MonkeyPatc
         async def receive() -> None:
             await asyncio.Event().wait()
 
-        path = "/v1/live/stream"
+        path, abort = "/v1/live/stream", {"abort": lambda: aborted.append(1)}
         scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
-                 "headers": [], "client": None, "extensions": {ABORT: {"abort": lambda: aborted.append(1)}}}  # fmt: skip
+                 "headers": [], "client": None, "extensions": {ABORT: abort}}  # fmt: skip
         await app(scope, receive, send)  # type: ignore[arg-type]
 
     async def everybody() -> list[int]:
