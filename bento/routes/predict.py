@@ -77,6 +77,7 @@ def _answered(
     return found, {
         "items": found.items,
         "history_events": found.history_events,
+        "basis": _basis(said, found),
         "reason": found.reason,
         "segment": found.segment,
         "rules": found.rules,
@@ -86,6 +87,13 @@ def _answered(
         "list_id": found.list_id,
         "chances": found.chances,
     }
+
+
+def _basis(said: Asking, found: Answer) -> str:
+    """What an answer rests on, for programs; its reason says it to people."""
+    if not found.history_events:
+        return "nothing_known"
+    return "history" if said.history is None else "request"
 
 
 def _by(worker: Worker, found: Answer, champion: Champion) -> tuple[Champion, str]:
