@@ -2,7 +2,7 @@
 that go on sending a body which was refused: closed after as long, or beyond 4 MiB, so that most read why.
 
 uvicorn closes a connection that is idle between two requests, but waits for ever for the rest of a head, and keeps what
-came of it; the rest of a refused body it reads and drops without end, and a connection whose other side reads no more it
+came of it; the rest of a refused body it reads and drops without end, and who reads no more keeps a connection that it
 never ends: the app may. Never here: bodies that are wanted, which the app reads itself (`bento.guard.bodies`).
 """
 
