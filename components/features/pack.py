@@ -1,6 +1,6 @@
-"""Packs events into a Store with a fitted Encoding: `pack` a table, `pack_history` one user's plain records.
+"""Packs events into a Store with a fitted Encoding: `pack` a table, `pack_history` (`pack_histories`) plain records.
 
-Both make a `Raw` of complete users, and `features.kernel` does the rest, so a row is the same either way. Nothing
+All make a `Raw` of complete users, and `features.kernel` does the rest, so a row is the same either way. Nothing
 here learns: what training saw is in the Encoding.
 """
 
@@ -107,11 +107,18 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
     Store
         One user, all events in the window "rest"; no events give an empty history.
     """
-    times = _micros([event["timestamp"] for event in history])
-    order = np.argsort(times, kind="stable")
-    events = [history[row] for row in order.tolist()]
+    return pack_histories([(user_id, history)], encoding)
+
+
+def pack_histories(histories: Sequence[tuple[str, Sequence[Mapping[str, Any]]]], encoding: Encoding) -> Store:
+    """Pack the events of some users at once, each as `pack_history` does; users keep the order given."""
+    given = [event for _, history in histories for event in history]
+    lengths = [len(history) for _, history in histories]
+    times = _micros([event["timestamp"] for event in given])
+    order = np.lexsort((times, np.repeat(np.arange(len(lengths)), lengths)))  # stable
+    events = [given[row] for row in order.tolist()]
     present = frozenset().union(*events)
-    n = len(events)
+    n, offsets = len(events), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
     def column(name: str) -> list[Any] | None:
         return [event.get(name) for event in events] if name in present else None
@@ -119,9 +126,10 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
     lat_e7, lon_e7 = (place.to_e7(_floats(column(name), n)) for name in ("latitude", "longitude"))
     cells, cell = cells_at(lat_e7, lon_e7, _finest(encoding))
     items, actions, devices = (_index(column(name), n) for name in ("item_id", "action", "device"))
+    users = [user_id for user_id, _ in histories]
     raw = Raw(
-        users=[user_id],
-        offsets=np.array([0, len(events)], np.int64),
+        users=users,
+        offsets=offsets,
         items=items[1],
         actions=actions[1],
         devices=devices[1],
@@ -136,12 +144,12 @@ def pack_history(history: Sequence[Mapping[str, Any]], encoding: Encoding, *, us
         utc_offset_min=_offsets(column("utc_offset_min"), n),
         duration_s=_singles(column("duration_s"), n),
         value=_singles(column("value"), n),
-        link=_links(column("session_id"), n),
+        link=_links(column("session_id"), offsets),
         window=None,
     )
     columns = kernel(raw, Tables.of(raw, encoding), encoding)
-    columns |= {"window": np.full(len(events), WINDOWS["rest"], np.int8), "target": np.zeros(len(events), bool)}
-    return _store([user_id], raw.offsets, columns, encoding)
+    columns |= {"window": np.full(n, WINDOWS["rest"], np.int8), "target": np.zeros(n, bool)}
+    return _store(users, offsets, columns, encoding)
 
 
 def _micros(moments: list[dt.datetime] | list[int]) -> NDArray[np.int64]:
@@ -177,8 +185,11 @@ def _index(column: list[Any] | None, n: int) -> tuple[NDArray[np.int32], list[st
     return index, column
 
 
-def _links(column: list[Any] | None, n: int) -> NDArray[np.int8]:
+def _links(column: list[Any] | None, offsets: NDArray[np.int64]) -> NDArray[np.int8]:
+    n = int(offsets[-1])
     if column is None or not n:
         return np.full(n, NO_ID, np.int8)
-    link = [NO_ID if a is None and b is None else SAME_ID if a == b else OTHER_ID for a, b in pairwise(column)]
-    return np.array([NO_ID, *link], np.int8)
+    told = [NO_ID if a is None and b is None else SAME_ID if a == b else OTHER_ID for a, b in pairwise(column)]
+    link = np.array([NO_ID, *told], np.int8)
+    link[offsets[:-1][np.diff(offsets) > 0]] = NO_ID  # nobody goes on where another ended
+    return link

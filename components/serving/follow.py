@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 
@@ -31,14 +31,17 @@ from components.registry.artifact import later
 from components.registry.lineage import in_model
 from components.serving.champion import Champion
 from components.serving.fresh import Fresh
-from components.serving.histories import History, nothing, of_store, touched, with_events
+from components.serving.histories import History, nothing, of_store, touched, with_all, with_events
 from components.serving.settle import beside_others
 from components.serving.state.protocol import State, Stored
 
 #: Users whose packed histories are held at a time.
 CACHED = 4_096
-#: Records that are counted while the lock is held.
-BATCH = 256
+#: Records that are counted while the lock is held: of a model that answers; of one that is caught up while others do;
+#: of one for which everybody waits. Histories are packed once a batch, so many at once are many times cheaper.
+BATCH, BESIDE, ALONE = 256, 2_048, 32_768
+#: Users whose histories are packed between two looks at whether others wait.
+_FEW = 16
 #: Rows of one user's history to be counted.
 Part = tuple[History, NDArray[np.int64]]
 
@@ -67,18 +70,19 @@ class Followed:
         self.offset = 0 if champion.artifact.lineage.get("until") else self.watermark
         self._held: OrderedDict[str, History] = OrderedDict()
         self._gone: dict[str, int] = {}
+        self._nobody = nothing(champion.encoding, "")
         self._lock = threading.RLock()
         self.ready = self.lost = False
         self.fresh = Fresh(params.live.fresh)
         self.fresh.begin(champion.artifact.histories, later(champion.artifact.histories))
 
-    def follow(self, most: int | None = None, gently: bool = False) -> list[Stored]:
+    def follow(self, gently: bool = False, batch: int = BATCH) -> list[Stored]:
         """Take what the log has gained.
 
         Parameters
         ----------
-        most : records at a time; None: all there are
         gently : others are answered meanwhile, and nobody waits for this
+        batch : records that are counted at once
 
         Returns
         -------
@@ -91,9 +95,9 @@ class Followed:
             The model fails at what came in: it is as it was before, and the next call tries again.
         """
         taken: list[Stored] = []
-        while most is None or len(taken) < most:
+        while True:
             with self._lock:
-                found = self._state.after(self.offset, BATCH)
+                found = self._state.after(self.offset, batch)
                 for tomb, group in groupby(found, key=lambda one: one.record.kind == "tombstone"):
                     records = list(group)
                     if tomb:
@@ -101,7 +105,7 @@ class Followed:
                     else:
                         self._count(records, gently)
             taken += found
-            if len(found) < BATCH:
+            if len(found) < batch:
                 break
         return taken
 
@@ -117,7 +121,7 @@ class Followed:
         if known is not None and head <= offset:
             return known
         if self._state.forgotten(user_id) > max(self.watermark, self._gone.get(user_id, 0)):
-            known = nothing(self.champion.encoding, user_id)
+            known = self._nobody.of(user_id)
         return self._and_live(known if known is not None else self._base(user_id))
 
     def _of(self, user_id: str) -> History:
@@ -131,7 +135,7 @@ class Followed:
         """What the artifact holds of a user; nothing once they were forgotten."""
         row = None if user_id in self._gone else self.champion.row_of.get(user_id)
         if row is None:
-            return nothing(self.champion.encoding, user_id)
+            return self._nobody.of(user_id)
         return of_store(self.champion.artifact.histories, row, self._keep)
 
     def _and_live(self, known: History, until: int | None = None) -> History:
@@ -165,16 +169,15 @@ class Followed:
         for one in records:
             if one.record.kind == "event" and self._lacks(one):
                 by_user.setdefault(one.record.user_id, []).append(one)
-        for user, new in by_user.items():
+        users, size = list(by_user), _FEW if gently else len(by_user)
+        for at in range(0, len(users), max(size, 1)):
             with beside_others() if gently else nullcontext():
-                known = self._of(user)
-                have = known.offsets
-                now, source = with_events(known, [one for one in new if one.offset not in have], self._keep)
-                forget, count = touched(source)
-                before.append((known, forget))
-                after.append((now, count))
-                after += self._alone(user, new, now)
-                grown[user] = now
+                for user, (was, now, source) in self._grown(users[at : at + size], by_user).items():
+                    forget, count = touched(source)
+                    before.append((was, forget))
+                    after.append((now, count))
+                    after += self._alone(user, by_user[user], now)
+                    grown[user] = now
         self._tell(before, -1)
         try:
             self._tell(after, 1)
@@ -185,12 +188,21 @@ class Followed:
             self._hold(user, now)
         self.offset = records[-1].offset
 
+    def _grown(
+        self, users: Sequence[str], by_user: Mapping[str, Sequence[Stored]]
+    ) -> dict[str, tuple[History, History, NDArray[np.int64]]]:
+        """User → the history before, after, and where each event of it was before (-1 = it is new)."""
+        before = [self._of(user) for user in users]
+        held = [history.offsets for history in before]
+        new = [[one for one in by_user[user] if one.offset not in have] for user, have in zip(users, held, strict=True)]
+        after = with_all(list(zip(before, new, strict=True)), self._keep)
+        return {user: (was, *made) for user, was, made in zip(users, before, after, strict=True)}
+
     def _alone(self, user_id: str, new: Sequence[Stored], now: History) -> list[Part]:
         """Events that are older than the history that is kept."""
         kept = now.offsets
         late = [one for one in new if one.offset not in kept]
-        blank = nothing(self.champion.encoding, user_id)
-        return [(with_events(blank, [one], self._keep)[0], np.zeros(1, np.int64)) for one in late]
+        return [(with_events(self._nobody.of(user_id), [one], self._keep)[0], np.zeros(1, np.int64)) for one in late]
 
     def _take_back(self, tombs: Sequence[Stored]) -> None:
         """Forget users: what was counted of them is counted no more."""
@@ -200,7 +212,7 @@ class Followed:
                 known = self._of(user)
                 self._tell([(known, np.arange(len(known)))], -1)
                 self._gone[user] = one.offset
-                self._hold(user, nothing(self.champion.encoding, user))
+                self._hold(user, self._nobody.of(user))
             self.offset = one.offset
 
     def _tell(self, parts: Sequence[Part], sign: int) -> None:

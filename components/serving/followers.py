@@ -13,7 +13,7 @@ from components.errors import ServiceError, StorageError
 from components.params import Params
 from components.serving.beside import Beside
 from components.serving.champion import Champion
-from components.serving.follow import Followed
+from components.serving.follow import ALONE, BESIDE, Followed
 from components.serving.state.protocol import State
 from components.serving.watch import Alone, Watch
 
@@ -55,7 +55,7 @@ class Followers:
             if known is None:
                 known = Followed(champion, self._state, self._params)
                 self._followed.append(known)
-        known.follow(gently=gently)
+        known.follow(gently=gently, batch=BESIDE if gently else ALONE)
         known.ready = True
         return known
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from components.features.context import OUTLIER
 from components.features.encoding import UNKNOWN, Encoding, Scale
-from components.features.pack import pack_history
+from components.features.pack import pack_histories, pack_history
 from components.features.store import Store
 from components.features.time import DAY_S
 from components.serving.intake import tie_key
@@ -55,6 +55,10 @@ class History:
     def offsets(self) -> set[int]:
         """Places of its live events in the log."""
         return {one.offset for one in self.live if one is not None}
+
+    def of(self, user_id: str) -> History:
+        """The same events of another user."""
+        return History(cut(self.store, 0, len(self), user_id), self.time_us, self.live)
 
     def until(self, stop: int) -> History:
         """Its oldest `stop` events."""
@@ -146,23 +150,70 @@ def with_events(history: History, new: Sequence[Stored], keep: int) -> tuple[His
     (n,) int64 source
         Row of each event in the given history; -1 = it is new.
     """
-    if not new:
-        return history, np.arange(len(history))
-    source, live, time_us = _merged(history, sorted(new, key=lambda one: _order(one.record)))
-    first = int(np.flatnonzero(source < 0)[0])
-    start = _context(history, first, int(time_us[first]))
-    # Before `first` rows and sources are the same; from there on every event is measured anew.
-    events = [
-        history.plain(int(at)) if at >= 0 else {**one.record.payload, "timestamp": one.record.time_us}  # type: ignore[union-attr]
-        for at, one in zip(source[start:].tolist(), live[start:], strict=True)
-    ]
-    user = str(history.store.users[0])
-    packed = pack_history(events, history.store.encoding, user_id=user)
-    store = _spliced(history.store, packed, source, first, first - start)
-    drop = max(len(live) - keep, 0)
-    if drop:
-        store = cut(store, drop, len(live), user)
-    return History(store, time_us[drop:], tuple(live[drop:])), source[drop:]
+    return with_all([(history, new)], keep)[0]
+
+
+def with_all(grown: Sequence[tuple[History, Sequence[Stored]]], keep: int) -> list[tuple[History, NDArray[np.int64]]]:
+    """`with_events` of many users of one encoding at once: packing costs a call, hardly an event."""
+    plans = [_Plan.of(history, new) for history, new in grown if new]
+    if not plans:
+        return [(history, np.arange(len(history))) for history, _ in grown]
+    packed = pack_histories([(one.user, one.events) for one in plans], plans[0].history.store.encoding)
+    rows = packed.offsets.tolist()
+    made = iter(
+        one.done(cut(packed, start, stop, one.user), keep)
+        for one, start, stop in zip(plans, rows, rows[1:], strict=False)
+    )
+    return [next(made) if new else (history, np.arange(len(history))) for history, new in grown]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Live events that are put into a history.
+
+    Attributes
+    ----------
+    history : before
+    source, live, time_us : of `_merged`
+    first : the first new row; before it rows and sources are the same, from there on every event is measured anew
+    events : rows that are packed, plain, from a context before `first`
+    lead : how many of them are that context
+    """
+
+    history: History
+    source: NDArray[np.int64]
+    live: list[Stored | None]
+    time_us: NDArray[np.int64]
+    first: int
+    events: list[dict[str, Any]]
+    lead: int
+
+    @property
+    def user(self) -> str:
+        return str(self.history.store.users[0])
+
+    @classmethod
+    def of(cls, history: History, new: Sequence[Stored]) -> _Plan:
+        source, live, time_us = _merged(history, sorted(new, key=lambda one: _order(one.record)))
+        first = int(np.flatnonzero(source < 0)[0])
+        start = _context(history, first, int(time_us[first])) if first else 0
+        events = [
+            history.plain(int(at)) if at >= 0 else {**one.record.payload, "timestamp": one.record.time_us}  # type: ignore[union-attr]
+            for at, one in zip(source[start:].tolist(), live[start:], strict=True)
+        ]
+        return cls(history, source, live, time_us, first, events, first - start)
+
+    def done(self, packed: Store, keep: int) -> tuple[History, NDArray[np.int64]]:
+        """The newest `keep` events, and the row of each in the history before."""
+        store = (
+            packed
+            if not len(self.history)
+            else _spliced(self.history.store, packed, self.source, self.first, self.lead)
+        )
+        drop = max(len(self.live) - keep, 0)
+        if drop:
+            store = cut(store, drop, len(self.live), self.user)
+        return History(store, self.time_us[drop:], tuple(self.live[drop:])), self.source[drop:]
 
 
 def _order(record: Record) -> tuple[int, int, int, int]:

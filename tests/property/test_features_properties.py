@@ -12,7 +12,7 @@ from components.features import windows
 from components.features.build import frame_to_store
 from components.features.encoding import Encoding
 from components.features.fit import fit_encoding
-from components.features.pack import pack, pack_history
+from components.features.pack import pack, pack_histories, pack_history
 from components.features.store import Store
 from components.features.windows import Split
 from components.params import FillParams, NumberParams, WindowParams
@@ -63,6 +63,20 @@ def test_online_is_offline(frame: pl.DataFrame, kind: str) -> None:
         live = pack_history(events.to_dicts(), encoding, user_id=user)
         rows_equal(whole, rows, live, slice(None))
         rows_equal(whole, rows, pack(events, encoding, WHOLE), slice(None))
+
+
+@QUICK
+@given(frame=LOGS, kind=KINDS)
+def test_users_packed_at_once_are_those_packed_one_by_one(frame: pl.DataFrame, kind: str) -> None:
+    encoding = encoding_of(frame, kind)
+    ordered = frame.sort("timestamp", "source_seq", "event_key")
+    users = [*ordered["user_id"].unique(maintain_order=True), "nobody"]
+    each = [(user, ordered.filter(pl.col("user_id") == user).to_dicts()) for user in users]
+    together = pack_histories(each, encoding)
+    assert together.users.tolist() == users
+    for u, (user, events) in enumerate(each):
+        rows = slice(int(together.offsets[u]), int(together.offsets[u + 1]))
+        rows_equal(together, rows, pack_history(events, encoding, user_id=user), slice(None))
 
 
 @QUICK
