@@ -61,6 +61,7 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
     tell("life cycle")
     life, why = _life(store, params)
     segment, names = _segments(log, life)
+    some, rows = log.sample(asked.most_events, seed)
 
     def part(name: str, make: Callable[[], Record]) -> Record:
         tell(name)
@@ -70,11 +71,11 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
             return {"missing": str(error)}
 
     found = {
-        "log": _described(log),
+        "log": _described(log) | {"sampled_users": some.n_users, "sampled_events": some.n_events},
         "lifecycle": why,
-        "interests": part("interests", lambda: interest_report(log, segment, names, asked.interests, seed)),
-        "habits": part("habits", lambda: habit_report(log, asked.habits, seed)),
-        "space": part("space", lambda: space_report(log, asked.space, seed)),
+        "interests": part("interests", lambda: interest_report(some, segment[rows], names, asked.interests, seed)),
+        "habits": part("habits", lambda: habit_report(some, asked.habits, seed)),
+        "space": part("space", lambda: space_report(log, asked.space, seed, some)),
         "anomalies": part(
             "anomalies", lambda: anomaly_report(log, asked.anomalies, _likelihoods(root, log, params), seed)
         ),

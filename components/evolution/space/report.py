@@ -25,15 +25,23 @@ from components.evolution.space.lags import leads, without_common, without_profi
 from components.evolution.space.mobility import mobility
 from components.evolution.space.places import dense_areas
 from components.evolution.space.surface import hours_of_week, surface
-from components.features.place import cell_name
+from components.features.place import EARTH_KM, cell_name, point_keys, to_e7
 from components.features.time import DAY_S, HOUR_S
 from components.params import HoursParams, SpaceParams
 
 Record = dict[str, Any]
+_MOST_POINTS = 20_000  # of dense areas; of more, a grid is looked at
 
 
-def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
+def space_report(log: Log, params: SpaceParams, seed: int, sample: Log | None = None) -> Record:
     """Every figure of this room for one log.
+
+    Parameters
+    ----------
+    log : Log
+    params : SpaceParams
+    seed : of every draw
+    sample : histories that mobility and shared information are asked of; None: all
 
     Raises
     ------
@@ -44,9 +52,9 @@ def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
         "surface": _surface(log, params, seed),
         "interaction": _interaction(log, params, seed),
         "leads": _leads(log, params),
-        "information": _information(log, params, seed),
+        "information": _information(log if sample is None else sample, params, seed),
         "flows": _flows(log, params),
-        "mobility": _mobility(log, params, seed),
+        "mobility": _mobility(log if sample is None else sample, params, seed),
         "areas": _areas(log, params),
     }
     return dict(plain(found))
@@ -142,7 +150,8 @@ def _information(log: Log, params: SpaceParams, seed: int) -> Record:
     answer = {}
     for name, (x, y, given) in sides.items():
         known = (x >= 0) & (y >= 0)
-        visit = np.unique(np.stack([day[known], x[known], y[known]]), axis=1, return_inverse=True)[1].ravel()
+        key = (day[known] * (int(x.max()) + 1) + x[known]) * (int(y.max()) + 1) + y[known]
+        visit = np.unique(key, return_inverse=True)[1].ravel()
         answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=visit)
     return answer
 
@@ -195,17 +204,19 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
 
 
 def _areas(log: Log, params: SpaceParams) -> Record:
+    """Dense areas of the places; of a grid of a tenth of the radius where nearly every event has a place of its own."""
     located = ~np.isnan(log.latitude)
-    points, index, weight = np.unique(
-        np.stack([log.latitude[located], log.longitude[located]], axis=1),
-        axis=0,
-        return_inverse=True,
-        return_counts=True,
-    )
+    lat, lon = log.latitude[located], log.longitude[located]
+    points, index, weight = _distinct(lat, lon)
+    if len(points) > _MOST_POINTS:
+        step = np.degrees(params.area_radius_km / 10 / EARTH_KM)
+        wide = step / max(float(np.cos(np.radians(np.abs(lat).mean()))), 0.01)
+        points, index, weight = _distinct(np.round(lat / step) * step, np.round(lon / wide) * wide)
     events = weight.astype(np.float64)
     found = dense_areas(points[:, 0], points[:, 1], events, params.area_radius_km, params.area_events)
-    pairs = np.unique(np.stack([found.label[index.ravel()], log.user[located]]), axis=1)
-    users = np.bincount(pairs[0][pairs[0] >= 0], minlength=len(found.weight))
+    label = found.label[index].astype(np.int64)
+    pairs = np.unique(label[label >= 0] * log.n_users + log.user[located][label >= 0])
+    users = np.bincount(pairs // log.n_users, minlength=len(found.weight))
     return {
         "areas": len(found.weight),
         "share": float(found.weight.sum() / weight.sum()),
@@ -221,13 +232,22 @@ def _areas(log: Log, params: SpaceParams) -> Record:
     }
 
 
+def _distinct(
+    lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct points (P, 2) to 1e-7 degrees, the point of each place (n,), and how many places each has."""
+    keys = point_keys(to_e7(lat_deg), to_e7(lon_deg))
+    _, first, index, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return np.stack([lat_deg[first], lon_deg[first]], axis=1), index.astype(np.int64).ravel(), count
+
+
 def _users_of(log: Log, cells: NDArray[np.uint64], resolution: int) -> NDArray[np.int64]:
     """(C,) users with an event in each cell."""
     names, index = log.cells(resolution)
     there = index >= 0
     place = np.searchsorted(cells, names)[index[there]]
-    pairs = np.unique(np.stack([place, log.user[there]]), axis=1)
-    return np.bincount(pairs[0], minlength=len(cells))
+    pairs = np.unique(place * log.n_users + log.user[there])
+    return np.bincount(pairs // log.n_users, minlength=len(cells))
 
 
 def _hours(of: HoursParams) -> Hours:

@@ -26,7 +26,8 @@ from components.evolution.trends.unusual import Control, Unusual, expected, unus
 from components.params import TrendParams
 
 Record = dict[str, Any]
-_DAY = 24
+_DAY, _QUARTER = 24, 6
+_LEAST_DAYS = 14
 _WIDTHS_H = (1, 2, 3, 4, 6, 8, 12, 24)
 _LEAST_MEAN = 5.0  # events of a slot: fewer are too coarse for a robust deviation
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -58,19 +59,19 @@ def unusual_days(hours: Shown | None, days: Shown, told: pl.DataFrame, params: T
     days : by day
     told : `counts` of the days
     """
-    panels = {row: panel for row in range(days.panel.n) if (panel := _slots(hours, days, row)) is not None}
+    panels = {row: slots for row in range(days.panel.n) if (slots := _slots(hours, days, row))}
     months = days.panel.steps / (365.25 / 12)
     parts = sum(row > 0 for row in panels)
     shown = ~told["suppressed"].to_numpy().reshape(days.panel.n, -1)
     found: list[Record] = []
-    for row, panel in panels.items():
-        rate = params.alarms_a_month / 2 if row == 0 else params.alarms_a_month / 2 / parts
-        day = panel.seasons[0] if len(panel.seasons) > 1 else 1
-        usual = expected(panel, params.around, past_only=False)
-        for one in unusual(panel, usual, day, Control("rate", rate)):
-            record = _told(days, row, one, day)
-            if shown[row, record["first_day"] : record["last_day"] + 1].all():
-                found.append(record)
+    for row, widths in panels.items():
+        rate = params.alarms_a_month / 2 / (1 if row == 0 else parts) / len(widths)
+        spans = []
+        for panel in widths:
+            day = panel.seasons[0] if len(panel.seasons) > 1 else 1
+            usual = expected(panel, params.around, past_only=False)
+            spans += [_told(days, row, one, day) for one in unusual(panel, usual, day, Control("rate", rate))]
+        found += [one for one in _apart(spans) if shown[row, one["first_day"] : one["last_day"] + 1].all()]
     return {
         "series": len(panels),
         "untested": days.panel.n - len(panels),
@@ -79,25 +80,37 @@ def unusual_days(hours: Shown | None, days: Shown, told: pl.DataFrame, params: T
     }
 
 
-def _slots(hours: Shown | None, days: Shown, row: int) -> Panel | None:
-    """One series at the narrowest slots with enough events, from the first whole day on; None where none has."""
+def _apart(spans: list[Record]) -> list[Record]:
+    """The least likely of spans that touch each other: what several widths say of one event."""
+    kept: list[Record] = []
+    for one in sorted(spans, key=lambda one: one["p"]):
+        if all(one["last_day"] < other["first_day"] or one["first_day"] > other["last_day"] for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _slots(hours: Shown | None, days: Shown, row: int) -> list[Panel]:
+    """One series at several widths, from the first whole day on: short and long events show at their own.
+
+    The narrowest holds enough events a slot; the others are quarters of a day and whole days.
+    """
     whole = days.panel
-    values, width = whole.values[row], _DAY
-    if hours is not None:
-        assert hours.panel.start is not None
-        assert whole.start is not None
-        skip = int((whole.start - hours.panel.start).total_seconds()) // 3600
-        mean = values.mean() / _DAY
-        width = next((one for one in _WIDTHS_H if mean * one >= _LEAST_MEAN), 0)
-        if width:
-            every = hours.panel.values[row, skip : skip + _DAY * whole.steps]
-            values = every.reshape(-1, width).sum(1)
-    elif values.mean() < _LEAST_MEAN:
-        width = 0
-    if not width or whole.steps < 14:
-        return None
-    slots = _DAY // width
-    return Panel(values[None], whole.keys[row : row + 1], (slots, 7 * slots) if slots > 1 else (7,))
+    mean = whole.values[row].mean() / _DAY
+    if whole.steps < _LEAST_DAYS or mean * _DAY < _LEAST_MEAN:
+        return []
+    if hours is None:
+        return [Panel(whole.values[row : row + 1], whole.keys[row : row + 1], (7,))]
+    assert hours.panel.start is not None
+    assert whole.start is not None
+    skip = int((whole.start - hours.panel.start).total_seconds()) // 3600
+    every = hours.panel.values[row, skip : skip + _DAY * whole.steps]
+    narrow = next(one for one in _WIDTHS_H if mean * one >= _LEAST_MEAN)
+    found = []
+    for width in sorted({narrow, *(one for one in (_QUARTER, _DAY) if one > narrow)}):
+        slots = _DAY // width
+        seasons = (slots, 7 * slots) if slots > 1 else (7,)
+        found.append(Panel(every.reshape(1, -1, width).sum(2), whole.keys[row : row + 1], seasons))
+    return found
 
 
 def _told(days: Shown, row: int, one: Unusual, day: int) -> Record:

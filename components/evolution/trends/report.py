@@ -22,7 +22,7 @@ from components.evolution.trends.unusual import expected
 from components.params import TrendParams
 
 Record = dict[str, Any]
-_NOISE = 40  # series of white noise that a season's strength is compared with
+_NOISE = 20  # series of white noise that a season's strength is compared with
 _GROWTH_DAYS = 28
 _TOLD = 5  # spans whose causes are told
 
