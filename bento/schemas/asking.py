@@ -6,22 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from bento.schemas.base import Amount, Duration, Id, Label, Latitude, Longitude, Strict, UtcOffset
+from bento.schemas.base import Behaviour, Id, Latitude, Longitude, Strict, UtcOffset
 
 
-class PastEvent(Strict):
+class PastEvent(Behaviour):
     """One event of an inline history."""
 
     item_id: Id
-    action: Id
-    timestamp: AwareDatetime
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
-    duration_s: Duration | None = None
-    value: Amount | None = None
-    device: Label | None = None
-    session_id: Label | None = None
-    utc_offset_min: UtcOffset | None = None
 
 
 class Filters(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 Latitude = Annotated[float, Field(ge=-90, le=90, description="Degrees, WGS84.")]
@@ -19,6 +19,20 @@ Label = Annotated[str, Field(max_length=256)]
 
 class Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Behaviour(Strict):
+    """What is known of any event, whoever tells it."""
+
+    action: Id
+    timestamp: AwareDatetime
+    utc_offset_min: UtcOffset | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    duration_s: Duration | None = None
+    value: Amount | None = None
+    device: Label | None = None
+    session_id: Label | None = None
 
 
 class ErrorResponse(BaseModel):

@@ -6,24 +6,15 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from bento.schemas.base import Amount, Duration, Id, Label, Latitude, Longitude, Strict, UtcOffset
+from bento.schemas.base import Amount, Behaviour, Id, Latitude, Longitude, Strict
 
 
-class LiveEvent(Strict):
+class LiveEvent(Behaviour):
     """One behaviour of one user; `event_id` makes it known when it comes again, else all it says does."""
 
     user_id: Id
     item_id: Id | None = None
-    action: Id
-    timestamp: AwareDatetime
     event_id: Id | None = None
-    utc_offset_min: UtcOffset | None = None
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
-    duration_s: Duration | None = None
-    value: Amount | None = None
-    device: Label | None = None
-    session_id: Label | None = None
     text: str | None = None
 
 

@@ -1,30 +1,25 @@
 """What an experiment is: two artifacts, who gets which, and what decides; fixed before the first list is shown.
 
-Never here: where plans are kept (`experiments.log`) and what came of them.
+Never here: which artifact is tried (`experiments.challenger`), where plans are kept (`experiments.log`), what came of
+them.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from components.errors import ConfigError, ExperimentError
+from components.errors import ConfigError
 from components.params import ExperimentParams
 from components.params.section import Section
-from components.registry.artifact import verify
-from components.registry.promotions import Entry
-from components.workspace import Workspace
 
 Mode = Literal["shadow", "ab"]
 Arm = Literal["champion", "challenger"]
 ARMS: tuple[Arm, Arm] = ("champion", "challenger")
-_DIGEST = r"^[0-9a-f]{64}$"
-_LEAST_NAMED = 6
+DIGEST = r"^[0-9a-f]{64}$"
 
 
 class Plan(Section):
@@ -43,8 +38,8 @@ class Plan(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     mode: Mode
-    champion: str = Field(pattern=_DIGEST)
-    challenger: str = Field(pattern=_DIGEST)
+    champion: str = Field(pattern=DIGEST)
+    challenger: str = Field(pattern=DIGEST)
     salt: str = Field(min_length=1, max_length=64)
     start_us: int = Field(ge=0)
     offset: int = Field(ge=0)
@@ -95,63 +90,3 @@ def parse_plan(record: Mapping[str, Any]) -> Plan:
         raise ConfigError(
             f"a valid {key or 'plan'}", found=f"{first['msg']} (got {first['input']!r:.80})", do="Mend the option."
         ) from error
-
-
-def find_artifact(root: Path, named: str) -> str:
-    """Digest of the one artifact of a workspace whose digest begins so (at least 6 characters).
-
-    Raises
-    ------
-    ExperimentError
-        There is none, or there are several.
-    """
-    folders = _folders(root)
-    found = [one.name for one in folders if len(named) >= _LEAST_NAMED and one.name.startswith(named)]
-    if len(found) != 1:
-        raise ExperimentError(
-            f"one artifact {named!r:.80}",
-            found=f"{len(found)} among {len(folders)} in {Workspace(root).artifacts}",
-            do=f"Name it by at least {_LEAST_NAMED} characters of a digest that is there.",
-        )
-    return found[0]
-
-
-def _folders(root: Path) -> list[Path]:
-    return [one for one in Workspace(root).artifacts.glob("[0-9a-f]*") if re.fullmatch(_DIGEST, one.name)]
-
-
-def find_challenger(root: Path, champion: Entry, named: str | None = None) -> str:
-    """Digest of the artifact to be tried.
-
-    Parameters
-    ----------
-    root : the workspace
-    champion : the entry in production, which cannot be its own challenger
-    named : a digest or its beginning (at least 6 characters); None: the newest packed artifact
-
-    Raises
-    ------
-    ExperimentError
-        There is no such artifact, several begin so, or it answers exactly as the champion does.
-    IntegrityError, UnsafeFileError
-        It is not what its digest says.
-    """
-    if named is not None:
-        digest = find_artifact(root, named)
-    else:
-        others = [one for one in _folders(root) if one.name != champion.digest]
-        if not others:
-            raise ExperimentError(
-                "a packed artifact that is not the champion",
-                found=f"none in {Workspace(root).artifacts}",
-                do="Train a challenger (`chronotope run`): the gate packs it, and keeps it though it refuses it.",
-            )
-        digest = max(others, key=lambda one: one.stat().st_mtime).name
-    manifest = verify(Workspace(root).artifact(digest), digest)
-    if manifest.content == champion.content:
-        raise ExperimentError(
-            "a challenger that can differ from the champion",
-            found=f"{manifest.digest[:12]}, which answers exactly as {champion.digest[:12]} does",
-            do="Name another artifact.",
-        )
-    return manifest.digest

@@ -179,7 +179,6 @@ class Followed:
         known = self._of(user)
         self._gone[user] = tomb.offset
         self._hold(user, nothing(self.champion.encoding, user))
-        self.champion.carried.forget(user)
         self._tell([(known, np.arange(len(known)))], -1)
 
     def _tell(self, parts: Sequence[Part], sign: int) -> None:

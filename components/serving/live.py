@@ -118,12 +118,15 @@ class Live:
             known = Followed(champion, self.state, self.params)
         known.follow()
         with self._lock:
-            beside = None if self.beside is None else self.beside.challenger
-            loaded = (self._watch.champion, self._watch.previous, beside)
-            serving = {id(one.artifact.predictor) for one in loaded if one}
+            serving = {id(one.artifact.predictor) for one in self._loaded()}
             others = [one for one in self._followed if one is not known]
             self._followed = [one for one in others if id(one.champion.artifact.predictor) in serving] + [known]
         return known
+
+    def _loaded(self) -> list[Champion]:
+        """The champion, the one before it, and the challenger, as far as there are such."""
+        beside = None if self.beside is None else self.beside.challenger
+        return [one for one in (self._watch.champion, self._watch.previous, beside) if one is not None]
 
     def _known(self, champion: Champion) -> Followed | None:
         predictor = champion.artifact.predictor
@@ -173,6 +176,9 @@ class Live:
                 found = self._after(self._told, serving.offset)
             fresh = [one for one in found if one.offset > self._told]
             self._told = max(self._told, serving.offset)
+            for tomb in (one for one in fresh if one.record.kind == "tombstone"):
+                for model in self._loaded():
+                    model.carried.forget(tomb.record.user_id)
         if fresh:
             for listener in self.listeners:
                 listener(fresh)
@@ -287,6 +293,4 @@ class Live:
         self.of(self.champion).history(user_id)  # held, so that exactly what was counted is taken back
         tomb = self.state.forget(user_id)
         self.follow()
-        for one in filter(None, (self._watch.champion, self._watch.previous)):
-            one.carried.forget(user_id)
         return tomb.offset

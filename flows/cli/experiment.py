@@ -92,7 +92,8 @@ def start(
     Example: `chronotope experiment start newer-network --model transformer --share 0.2`
     """
     from components.experiments import log
-    from components.experiments.plan import find_challenger, new_salt, parse_plan
+    from components.experiments.challenger import find_challenger
+    from components.experiments.plan import new_salt, parse_plan
     from components.registry.promotions import current
     from components.registry.trial import pack_candidate
 
@@ -240,11 +241,10 @@ def off_policy(
     """
     from dataclasses import asdict
 
-    from components.experiments.challenger import load_challenger
+    from components.experiments.challenger import find_artifact, load_challenger
     from components.experiments.exposure import Evidence
     from components.experiments.log import find
     from components.experiments.off_policy import estimates
-    from components.experiments.plan import find_artifact
     from components.experiments.replayed import decisions
 
     root = enter(workspace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,20 +43,6 @@ BROKEN = """() => { const ids = [...document.querySelectorAll('[id]')].map(e => 
     .flatMap(e => ['aria-controls', 'aria-labelledby', 'aria-describedby', 'for'].map(a => e.getAttribute(a)))
     .filter(Boolean)
   return [ids.filter((id, i) => ids.indexOf(id) !== i), named.filter(id => !ids.includes(id))] }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as engine:
-        found = engine.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture

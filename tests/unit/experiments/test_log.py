@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from components.errors import ExperimentError, IntegrityError
 from components.experiments import log
+from components.experiments.challenger import find_challenger
 from components.experiments.log import Follow, active, end, find, history, start
-from components.experiments.plan import Plan, find_challenger
+from components.experiments.plan import Plan
 from components.registry.promotions import append, protected, prune
 from components.workspace import Workspace
 from tests.artifacts import pack
