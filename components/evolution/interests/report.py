@@ -21,7 +21,7 @@ from components.evolution.interests.widening import widening
 from components.evolution.log import Log
 from components.evolution.record import plain
 from components.evolution.sequences import Sequences, Windows, months, sequences, sliding
-from components.evolution.significance import mean_by_user
+from components.evolution.significance import Estimate, mean_by_user
 from components.features.time import DAY_S
 from components.params import InterestParams
 
@@ -128,7 +128,7 @@ def _breadth(found: Sequences, params: InterestParams, seed: int) -> list[Record
         for name in ("effective", "gini", "novelty"):
             value = getattr(measured, name)[:, window]
             known = enough[:, window] & ~np.isnan(value)
-            estimate = mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
-            row[name] = estimate
+            told = mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
+            row[name] = told if known.sum() >= params.least_users else Estimate(np.nan, np.nan, np.nan)
         answers.append(row)
     return answers
