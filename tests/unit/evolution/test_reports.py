@@ -111,6 +111,17 @@ def test_records_are_plain_and_tell_nobody(town: Log) -> None:
     assert json.dumps(again) == json.dumps(found["space"])
 
 
+def test_users_with_too_few_events_hide_no_rhythm() -> None:
+    """Sixty users with a weak rhythm, alone and beside two thousand who came twice: as many are found."""
+    rng = np.random.default_rng(5)
+    time_s = np.tile(np.arange(60), 60) * DAY + (rng.normal(14, 5.2, 3600) % 24 * HOUR).astype(int)
+    busy, seldom = np.repeat(np.arange(60), 60), np.repeat(np.arange(60, 2060), 2)
+    alone = habit_report(log_of(busy, time_s), HABITS, 0)
+    beside = habit_report(log_of(np.append(busy, seldom), np.append(time_s, rng.integers(0, 60 * DAY, 4000))), HABITS, 0)
+    assert alone["daily_rhythm"] > 50
+    assert (beside["daily_rhythm"], beside["weekly_rhythm"]) == (alone["daily_rhythm"], alone["weekly_rhythm"])
+
+
 def test_a_log_without_places_is_refused() -> None:
     with pytest.raises(DataError, match="latitude"):
         space_report(log_of(np.zeros(9, int), np.arange(9) * DAY), SPACE, 0)
