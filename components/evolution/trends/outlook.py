@@ -1,8 +1,9 @@
 """What comes next, and how sure it is: candidates chosen on one origin, judged on later ones, combined, with intervals.
 
 The origins in time order: the oldest selects a shortlist and each series' own weights; those after it choose the rule
-of combination, are the backtest that is reported, and calibrate the intervals; then the shortlist is asked from the
-end of the panel. Never here: a test, which is whatever comes after the panel.
+of combination, are the backtest that is reported, each with the rule that the others choose, and calibrate the
+intervals; then the shortlist is asked from the end of the panel. Never here: a test, which is whatever comes after the
+panel.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from components.evolution.trends.conformal import Conformal, calibrate
 from components.evolution.trends.ensemble import RULES, Rule
 from components.evolution.trends.methods import METHODS, Method, completed
 from components.evolution.trends.panel import Floats, Panel
-from components.evolution.trends.selection import Selection, answers, best_rule, select
+from components.evolution.trends.selection import Selection, combined, select
 from components.params.section import Section
 
 BASELINE, ENSEMBLE = "seasonal_naive", "ensemble"
@@ -56,7 +57,7 @@ class Outlook:
     selection : the shortlist
     rule : of combination, and `rules`: the mean MASE of each at the later origins
     selected_by : of every candidate at the selecting origin
-    judged : backtest of shortlist, baseline and ensemble at the later origins
+    judged : backtest of shortlist, baseline and ensemble at the later origins; no origin chose the rule it is judged by
     intervals : method → its conformal quantiles
     """
 
@@ -101,10 +102,10 @@ def outlook(
     named = {name: candidates[name] for name in selection.names}
     named.setdefault(BASELINE, METHODS[BASELINE])
     judged = backtest(panel, named, horizon, origins(horizon, plan.origins))
-    rule, rules = best_rule(selection, judged, RULES)
-    judged = judged.with_point(ENSEMBLE, answers(selection, judged, rule))
+    ensemble = combined(selection, judged, RULES)
+    judged = judged.with_point(ENSEMBLE, ensemble.point)
     point = {name: completed(panel, {**named, **(renewed or {})}[name](panel, horizon)).point for name in named}
-    point[ENSEMBLE] = selection.answer(rule, [point[name] for name in selection.names])
+    point[ENSEMBLE] = selection.answer(ensemble.rule, [point[name] for name in selection.names])
     levels = np.asarray(plan.levels)
     intervals = {name: calibrate(judged.residual(name), judged.scale[-1], levels) for name in judged.point}
-    return Outlook(point, selection, rule, rules, selected_by, judged, intervals)
+    return Outlook(point, selection, ensemble.rule, ensemble.rules, selected_by, judged, intervals)

@@ -67,7 +67,7 @@ def _ahead(step: str, found: Record) -> Sentence:
         f"a scaled error (MASE) of {number(scores['mase']['value'])}, a difference of "
         f"{estimate(better)}.{held}",
         f"{scores['series']} series, {found['origins']} rolling origins; {found['rule']} of {', '.join(chosen)}, "
-        "chosen on an earlier origin; conformal intervals, judged on origins left out",
+        "methods chosen on an earlier origin; rule and conformal intervals judged on origins left out",
     )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _cycles(found: list[Record], level: float) -> list[Sentence]:
     return [
         Sentence(
             f"Strength of the cycles, from 0 to 1: {'; '.join(said)}.",
-            f"decomposition (MSTL); {share(level)} of series of white noise are above the figure of noise",
+            f"decomposition (MSTL); about {share(level)} of series of white noise are above the figure of noise",
         )
     ]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.errors import ConfigError, DataError
+from components.evolution.trends.accuracy import mase, scale_of
 from components.evolution.trends.backtest import backtest, origins
 from components.evolution.trends.ensemble import RULES, combine
 from components.evolution.trends.methods import METHODS, Method
@@ -101,6 +102,35 @@ def test_an_outlook_beats_its_baseline_and_holds_its_intervals() -> None:
     assert said.coverage is not None
     assert 0.6 < said.coverage.value < 1.0
     assert (np.diff(found.quantiles(), axis=2) >= 0).all()
+
+
+def test_no_origin_chooses_the_rule_it_is_judged_by() -> None:
+    """What follows the newest origin may be anything: what is said there, and so judged, is the same."""
+    rng, methods = (
+        np.random.default_rng(3),
+        {name: METHODS[name] for name in ("seasonal_naive", "seasonal_mean", "naive")},
+    )
+    chosen = set()
+    for seed in range(8):
+        panel, other = weeks(3, seed), weeks(3, seed).values.copy()
+        other[:, -7:] = rng.uniform(0, 100, (3, 7))
+        one, two = (outlook(known, methods, plan()) for known in (panel, panel_of(list(other), (7,), list("abc"))))
+        assert np.array_equal(one.judged.point[ENSEMBLE][-1], two.judged.point[ENSEMBLE][-1])
+        chosen |= {one.rule, two.rule}
+    assert len(chosen) > 1
+
+
+def test_what_is_reported_is_what_comes_next() -> None:
+    """White noise, 150 times: the ensemble's error at past origins is that of the next horizon, within its error."""
+    rng, gap = np.random.default_rng(4), []
+    methods = {name: METHODS[name] for name in ("seasonal_naive", "naive", "seasonal_mean")}
+    for _ in range(150):
+        values = 50 + 10 * rng.normal(size=(3, 84))
+        known = panel_of(list(values[:, :-7]), (7,), list("abc"))
+        found = outlook(known, methods, plan(most=3))
+        after = mase(values[:, -7:], found.point[ENSEMBLE], scale_of(known))
+        gap.append(float(np.mean(after) - np.mean(found.judged.mase(ENSEMBLE))))
+    assert abs(np.mean(gap)) < 2.5 * np.std(gap) / np.sqrt(len(gap))
 
 
 def test_a_renewed_method_answers_last_only() -> None:
