@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from components.errors import DataError
 from components.evolution.log import Log
 from components.evolution.significance import p_value
-from components.evolution.suppression import suppress
 from components.evolution.trends.causes import causes
 from components.evolution.trends.changes import Change, change_points
 from components.evolution.trends.mstl import decompose
@@ -33,10 +32,12 @@ _LEAST_MEAN = 5.0  # events of a slot: fewer are too coarse for a robust deviati
 _EPOCH = dt.datetime(1970, 1, 1)
 
 
-def counts(series: Shown, usual: Floats | None, least_users: int) -> pl.DataFrame:
+def counts(series: Shown, usual: Floats | None, hidden: NDArray[np.bool_]) -> pl.DataFrame:
     """begin, by, value, users, events, usual, suppressed: a row for every step of every series.
 
-    Numbers about fewer than `least_users` users are null, and others beside them where the total would betray them.
+    Parameters
+    ----------
+    hidden : (S, T) of `hidden_counts`; numbers of those are null
     """
     panel = series.panel
     begins = [begin_of(panel, step) for step in range(panel.steps)]
@@ -44,8 +45,11 @@ def counts(series: Shown, usual: Floats | None, least_users: int) -> pl.DataFram
         users=series.users.ravel(),
         events=panel.values.ravel().astype(np.int64),
         usual=pl.Series(np.full(panel.values.size, np.nan) if usual is None else usual.ravel()).fill_nan(None),
+        suppressed=hidden.ravel(),
     )
-    return suppress(frame, "users", ["events", "usual"], least_users, ["by", "begin"])
+    return frame.with_columns(
+        pl.when(~pl.col("suppressed")).then(pl.col(name)) for name in ("users", "events", "usual")
+    )
 
 
 def unusual_days(hours: Shown | None, days: Shown, told: pl.DataFrame, params: TrendParams) -> Record:
@@ -59,10 +63,11 @@ def unusual_days(hours: Shown | None, days: Shown, told: pl.DataFrame, params: T
     days : by day
     told : `counts` of the days
     """
-    panels = {row: slots for row in range(days.panel.n) if (slots := _slots(hours, days, row))}
+    shown = ~told["suppressed"].to_numpy().reshape(days.panel.n, -1)
+    rows = np.flatnonzero(shown.any(axis=1)).tolist()
+    panels = {row: slots for row in rows if (slots := _slots(hours, days, row))}
     months = days.panel.steps / (365.25 / 12)
     parts = sum(row > 0 for row in panels)
-    shown = ~told["suppressed"].to_numpy().reshape(days.panel.n, -1)
     found: list[Record] = []
     for row, widths in panels.items():
         rate = params.alarms_a_month / 2 / (1 if row == 0 else parts) / len(widths)
@@ -74,7 +79,7 @@ def unusual_days(hours: Shown | None, days: Shown, told: pl.DataFrame, params: T
         found += [one for one in _apart(spans) if shown[row, one["first_day"] : one["last_day"] + 1].all()]
     return {
         "series": len(panels),
-        "untested": days.panel.n - len(panels),
+        "untested": len(rows) - len(panels),
         "expected_false": params.alarms_a_month * months * (1.0 if parts else 0.5),
         "days": sorted(found, key=lambda one: (one["by"] != TOTAL, one["p"], one["first"], one["value"])),
     }
@@ -193,13 +198,13 @@ def _told_levels(found: list[Change], users: NDArray[np.int64], least_users: int
     ]
 
 
-def cycles(series: Shown, draws: int, level: float, seed: int) -> list[Record]:
+def cycles(series: Shown, level: float, seed: int) -> list[Record]:
     """Strength of every season in every series, and what white noise of that length stays below."""
     panel = series.panel
     used = [place for place, one in enumerate(panel.seasons) if one > 1 and 2 * one < panel.steps]
     if not used:
         return []
-    found, noise = strength(decompose(panel)), null_strength(panel, draws, 1 - level, seed)
+    found, noise = strength(decompose(panel)), null_strength(panel, 1 - level, seed)
     return [
         {"step": panel.step, "by": key["by"], "value": key["value"], "season": panel.seasons[place],
          "strength": float(found.season[row, place]), "noise": float(noise[place])}
@@ -239,11 +244,13 @@ def growth(log: Log, days: Shown, span: int) -> Record:
 
     Parameters
     ----------
-    span : days on each side, of whole weeks; less where the log is shorter than two of them
+    span : days on each side, of whole weeks; fewer weeks where the log is shorter than two of them
     """
     panel = days.panel
     assert panel.start is not None
-    span = min(span, panel.steps // 2)
+    span = min(span, panel.steps // 2) // 7 * 7
+    if not span:
+        return {"missing": "The log holds fewer than two whole weeks."}
     begin = (panel.start - _EPOCH).days
     number = log.day - begin
     first = np.bincount(log.user[(number >= 0) & (number < span)], minlength=log.n_users)

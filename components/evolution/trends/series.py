@@ -22,6 +22,7 @@ from components.features.place import cell_name
 from components.features.time import DAY_S, HOUR_S
 
 TOTAL = "all"
+_CROSS = " × "
 _EPOCH = dt.datetime(1970, 1, 1)  # local time of users; a Thursday
 LENGTH_S: Mapping[Step, int] = {"hour": HOUR_S, "day": DAY_S, "week": 7 * DAY_S}
 
@@ -66,6 +67,16 @@ class Shown:
         return Shown(cut, self.users[:, skip:], self.parts)
 
 
+def name_of(dimensions: Sequence[str]) -> str:
+    """Name of a split by one dimension, or by several at once."""
+    return _CROSS.join(dimensions)
+
+
+def crossed(name: str) -> bool:
+    """Whether a split of this name is by several dimensions at once."""
+    return _CROSS in name
+
+
 def begin_of(panel: Panel, step: int) -> dt.datetime:
     """Beginning of a step, also of one to come, on the users' clocks."""
     assert panel.start is not None
@@ -99,7 +110,7 @@ def split(log: Log, dimensions: Sequence[str], resolution: int, most: int, least
     final = np.full(len(there), len(kept), np.int16)
     final[kept] = np.arange(len(kept))
     values = [_joined(int(there[one]), names) for one in kept] + [OTHER] * (len(kept) < len(there))
-    return Split(" × ".join(dimensions), final[place], tuple(values))
+    return Split(name_of(dimensions), final[place], tuple(values))
 
 
 def _users_outside(log: Log, place: NDArray[np.integer], kept: list[int]) -> int:

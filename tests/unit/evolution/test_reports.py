@@ -117,7 +117,9 @@ def test_users_with_too_few_events_hide_no_rhythm() -> None:
     time_s = np.tile(np.arange(60), 60) * DAY + (rng.normal(14, 5.2, 3600) % 24 * HOUR).astype(int)
     busy, seldom = np.repeat(np.arange(60), 60), np.repeat(np.arange(60, 2060), 2)
     alone = habit_report(log_of(busy, time_s), HABITS, 0)
-    beside = habit_report(log_of(np.append(busy, seldom), np.append(time_s, rng.integers(0, 60 * DAY, 4000))), HABITS, 0)
+    beside = habit_report(
+        log_of(np.append(busy, seldom), np.append(time_s, rng.integers(0, 60 * DAY, 4000))), HABITS, 0
+    )
     assert alone["daily_rhythm"] > 50
     assert (beside["daily_rhythm"], beside["weekly_rhythm"]) == (alone["daily_rhythm"], alone["weekly_rhythm"])
 
