@@ -58,14 +58,14 @@ def ahead(series: Shown, asked: TrendStepParams, params: TrendParams) -> Record:
         "levels": list(levels),
         "begins": [begin_of(panel, panel.steps + step).isoformat() for step in range(plan.horizon)],
         "point": point,
-        "quantiles": _around(point, intervals.quantiles(point, np.zeros(panel.n)), levels),
+        "quantiles": holding(point, intervals.quantiles(point, np.zeros(panel.n)), levels),
         "selected": _selected(found),
         "rule": found.rule,
         "scores": {name: _scores(judged, name, levels) for name in judged.point},
     }
 
 
-def _around(point: Floats, quantiles: Floats, levels: Floats) -> Floats:
+def holding(point: Floats, quantiles: Floats, levels: Floats) -> Floats:
     """(S, H, Q) quantiles that hold the point (S, H) between them, also where all past errors were to one side."""
     middle = point[:, :, None]
     held = np.where(levels <= 0.5, np.minimum(quantiles, middle), np.maximum(quantiles, middle))
