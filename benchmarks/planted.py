@@ -1,6 +1,7 @@
 """Is what is planted in the simulated city found by what `chronotope evolve` reports, and little where nothing is?
 
     OMP_NUM_THREADS=1 python -m benchmarks.planted [--users 520] [--days 112] [--seeds 5] [--json OUT]
+        [--first SEED --rows ROWS] [--join ROWS …]      # seeds apart, and joined
 
 Two cities a seed. In the quiet one no interests drift or widen, there are no bots, and nothing is added. The other has
 drift 0.5 and widening 0.3 a month and a hundredth of bots; and into its log three festivals are put (200 visitors of
@@ -50,7 +51,7 @@ from components.evolution.trends.counts import OTHER
 from components.evolution.trends.report import trend_report
 from components.features.build import build
 from components.features.store import Store
-from components.files import write_json
+from components.files import read_json, write_json
 from components.params import Params, SimulationParams, load_params
 from components.workspace import Workspace
 
@@ -249,7 +250,10 @@ def _life(store: Store, hidden: dict[int, Any], params: Params) -> Record:
 
 
 def _trends(log: Log, told: Record, params: Params) -> list[Record]:
-    found = trend_report(log, params.evolve.trends, np.zeros(0, np.int64), True, params.workspace.seed)
+    few = {name: one.model_copy(update={"methods": ("seasonal_naive", "naive")})
+           for name, one in params.evolve.trends.steps.items()}  # fmt: skip
+    asked_of = params.evolve.trends.model_copy(update={"steps": few})  # forecasts are not asked about here
+    found = trend_report(log, asked_of, np.zeros(0, np.int64), True, params.workspace.seed)
     days = {
         (dt.date.fromisoformat(one["first"]) + dt.timedelta(days=more)).isoformat()
         for one in found["unusual"]["days"]
@@ -281,7 +285,8 @@ def _trends(log: Log, told: Record, params: Params) -> list[Record]:
 
 
 def _hot_spot(log: Log, told: Record, params: Params) -> Record:
-    space = params.evolve.space.model_copy(update={"least_users": 1})
+    of_cells_alone = {"least_users": 1, "interaction_events": 200, "draws": 20}
+    space = params.evolve.space.model_copy(update=of_cells_alone)
     found = space_report(log, space, params.workspace.seed)
     rising = {
         cell for cell, name in found["surface"].get("hot_cells", {}).items()
@@ -333,20 +338,23 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=520)
     parser.add_argument("--days", type=int, default=112)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="seed to begin with")
+    parser.add_argument("--join", type=Path, nargs="*", default=[], help="rows of other seeds, as --rows wrote them")
+    parser.add_argument("--rows", type=Path, help="where the rows of single seeds go")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     params = load_params(ROOT / "params.yaml")
-    rows = [
-        row
-        for seed in range(options.seeds)
-        for quiet in (True, False)
-        for row in measure(options.users, options.days, seed, quiet, params)
-    ]
-    table = pooled(rows)
-    for row in table:
+    rows: list[Record] = [row for path in options.join for row in read_json(path)]
+    for seed in range(options.first, options.first + options.seeds):
+        for quiet in (True, False):
+            rows += measure(options.users, options.days, seed, quiet, params)
+        if options.rows:
+            write_json(options.rows, rows)
+    for row in pooled(rows):
         print(row)
     if options.json:
-        write_json(options.json, {"machine": machine(), "seeds": options.seeds, "rows": table})
+        seeds = len({row["seed"] for row in rows})
+        write_json(options.json, {"machine": machine(), "seeds": seeds, "rows": pooled(rows)})
 
 
 if __name__ == "__main__":

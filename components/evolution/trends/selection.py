@@ -82,7 +82,7 @@ class Combined:
 
     Attributes
     ----------
-    point : (K, N, H) at each origin by the rule that was best at the others, so that none chooses its own
+    point : (K, N, H) at each origin by the rule that was best at those that share no step with it
     rule : best at all of them
     rules : mean MASE of each
     """
@@ -98,7 +98,7 @@ def combined(selection: Selection, judged: Backtest, rules: Sequence[Rule]) -> C
     Parameters
     ----------
     judged : of the shortlist, at origins after the one that selected
-    rules : the first is taken where nothing speaks for another one, as for the one origin that has no others
+    rules : the first is taken where nothing speaks for another one, as for an origin that has no others
     """
     each = [judged.point[name] for name in selection.names]
     origins = range(len(judged.steps_back))
@@ -108,5 +108,7 @@ def combined(selection: Selection, judged: Backtest, rules: Sequence[Rule]) -> C
     def best(among: Sequence[int]) -> Rule:
         return min(rules, key=lambda rule: float(np.nanmean(error[rule][among]))) if among else rules[0]
 
-    point = np.stack([said[best([other for other in origins if other != k])][k] for k in origins])
+    back, horizon = judged.steps_back, judged.actual.shape[2]
+    apart = [[other for other in origins if abs(back[other] - back[k]) >= horizon] for k in origins]
+    point = np.stack([said[best(others)][k] for k, others in enumerate(apart)])
     return Combined(point, best(list(origins)), {rule: float(np.nanmean(error[rule])) for rule in rules})
