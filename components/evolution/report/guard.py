@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
+from components.evolution.suppression import suppress
 from components.params import EvolveParams
 
 Record = dict[str, Any]
@@ -107,8 +110,17 @@ def _anomalies(found: Record, params: EvolveParams) -> Record:
         "events": None if hidden else found["events"],
         "share": None if hidden else found["share"],
         "figures": [one for one in found["figures"] if one["users"] >= least],
-        "reasons": [one | {"users": None if few(one["users"], least) else one["users"]} for one in found["reasons"]],
+        "reasons": _reasons(found["reasons"], least),
     }
+
+
+def _reasons(rows: list[Record], least: int) -> list[Record]:
+    """Every strange user has one reason, and their number is told: a small reason takes another one with it."""
+    if not rows:
+        return rows
+    users = pl.DataFrame({"users": [one["users"] for one in rows], "of": 0})
+    told = suppress(users, "users", [], least, ["of"])["users"]
+    return [one | {"users": users} for one, users in zip(rows, told, strict=True)]
 
 
 def _retained(one: Record, size: int, least: int) -> Record | None:

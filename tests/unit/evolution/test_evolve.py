@@ -176,6 +176,16 @@ def test_counts_of_a_few_are_not_told() -> None:
     assert found["space"] == {"missing": "no places"}
 
 
+def test_a_small_reason_does_not_follow_from_the_number_of_strange_users() -> None:
+    params = parse_params(quick(), "test").evolve
+    least = params.anomalies.least_users
+    reasons = [{"figure": name, "users": count} for name, count in zip("abc", (3 * least, least, 1), strict=True)]
+    record = {"users": 500, "events": 900, "share": 0.1, "figures": []}
+    found = guarded({"anomalies": record | {"strange": 4 * least + 1, "reasons": reasons}}, params)["anomalies"]
+    assert [one["users"] for one in found["reasons"]] == [3 * least, None, None]
+    assert guarded({"anomalies": record | {"strange": 0, "reasons": []}}, params)["anomalies"]["reasons"] == []
+
+
 def test_a_log_without_places_is_told_without_space(tmp_path: Path, events: pl.DataFrame) -> None:
     nowhere = events.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("latitude", "longitude"))
     params = workspace(tmp_path, nowhere, quick())
