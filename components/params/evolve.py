@@ -158,6 +158,7 @@ class AnomalyParams(Section):
 class EvolveParams(Section):
     """How behaviour evolves; described and forecast, never used to rank."""
 
+    keep: int = Field(ge=2)  # reports that are kept
     most_events: int = Field(ge=1000)  # of users drawn at random, for what is asked of single users; all where fewer
     space: SpaceParams
     interests: InterestParams

@@ -89,6 +89,7 @@ def _interests(found: Record) -> dict[str, Rows]:
     return {
         "interests_changes": [{"measure": name, "value": value} for name, value in found["users"].items()],
         "interests_segments": found["segments"],
+        "interests_mix": [_flat(row) for row in found["mix"]],
         "interests_breadth": [_dated(row) for row in found["breadth"]],
         "interests_persistence": [_flat(row) for row in found["persistence"]],
         "interests_forecast": [_flat(row) for row in found["forecast"].get("ways", [])],
