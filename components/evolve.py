@@ -24,6 +24,7 @@ from components.evolution.habits.report import habit_report
 from components.evolution.interests.report import interest_report
 from components.evolution.lifecycle import Lifecycle, lifecycle
 from components.evolution.log import Log
+from components.evolution.patterns.report import pattern_report
 from components.evolution.report import guarded, render, tables
 from components.evolution.report.changed import changed
 from components.evolution.report.kept import SUMMARY, keep, place_of
@@ -84,6 +85,7 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
         "interests": part("interests", lambda: interest_report(some, segment[rows], names, asked.interests, seed)),
         "habits": part("habits", lambda: habit_report(some, asked.habits, seed)),
         "space": part("space", lambda: space_report(log, asked.space, seed, some)),
+        "patterns": part("patterns", lambda: _patterns(some, params)),
         "anomalies": part(
             "anomalies", lambda: anomaly_report(log, asked.anomalies, _likelihoods(root, log, params), seed)
         ),
@@ -165,13 +167,25 @@ def _likelihoods(root: Path, log: Log, params: Params) -> NDArray[np.float64] | 
     return likelihoods(pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, glob=False), log)
 
 
-def _trends(log: Log, params: Params) -> Record:
-    if params.events.time_kind == "ordinal":
-        raise DataError("times", found="an order alone", do="Give the events times.")
+def _patterns(log: Log, params: Params) -> Record:
+    if params.events.time_kind != "real":
+        raise DataError("times of day", found=f"times that are {params.events.time_kind}", do="Give the events times.")
+    asked = params.evolve
+    return pattern_report(log, asked.patterns, asked.space, _free(log, params), params.workspace.seed)
+
+
+def _free(log: Log, params: Params) -> NDArray[np.int64]:
+    """Public holidays of the years of a log, days since 1970."""
     years = [int(log.local_s[edge].astype("datetime64[s]").astype("datetime64[Y]").astype(int)) + 1970
              for edge in (log.local_s.argmin(), log.local_s.argmax())]  # fmt: skip
     country = params.events.country
-    free = np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+    return np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+
+
+def _trends(log: Log, params: Params) -> Record:
+    if params.events.time_kind == "ordinal":
+        raise DataError("times", found="an order alone", do="Give the events times.")
+    free = _free(log, params)
     return trend_report(log, params.evolve.trends, free, params.events.time_kind == "real", params.workspace.seed)
 
 

@@ -15,7 +15,7 @@ import polars as pl
 from markupsafe import Markup
 
 from components.evolution.lifecycle import Lifecycle
-from components.evolution.report import pictures, sentences, trend_pictures
+from components.evolution.report import pattern_pictures, pictures, sentences, trend_pictures
 from components.evolution.report.sentences import Sentence
 from components.evolution.report.words import count
 from components.params import EvolveParams
@@ -48,6 +48,7 @@ def render(
         _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
         _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
         _room("anomalies", "Strange users", found, lambda: sentences.anomaly_sentences(found["anomalies"], params)),
+        _room("patterns", "What recurs", found, lambda: sentences.pattern_sentences(found["patterns"], params)),
         _room("space", "Space", found, lambda: sentences.space_sentences(found["space"], params)),
     ]  # fmt: skip
     drawn = _pictures(tables)
@@ -80,6 +81,10 @@ def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup
         "habits_cohorts": (
             "Users still active, %, by the month they were first seen and months later",
             pictures.retention,
+        ),
+        "patterns_hours": (
+            "What recurs, by hour of the week, Monday to Sunday; the fuller the colour, the more",
+            pattern_pictures.strips,
         ),
         "space_cells": ("Hot and cold cells by their history", pictures.cells),
     }

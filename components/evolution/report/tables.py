@@ -36,6 +36,7 @@ def tables(found: Record, life: Lifecycle | None) -> dict[str, pl.DataFrame]:
         ("interests", _interests),
         ("habits", _habits),
         ("trends", trend_rows),
+        ("patterns", _patterns),
         ("anomalies", _anomalies),
     ):
         if "missing" not in found[room]:
@@ -113,6 +114,13 @@ def _habits(found: Record) -> dict[str, Rows]:
             for cohort in found["cohorts"]
             for age, one in enumerate(cohort["retention"])
         ],
+    }
+
+
+def _patterns(found: Record) -> dict[str, Rows]:
+    return {
+        "patterns": found["patterns"],
+        "patterns_hours": [row | {"weekday": DAYS[row["weekday"]]} for row in found["hours"]],
     }
 
 

@@ -7,6 +7,7 @@ from components.evolution.report.sentences.anomalies import anomaly_sentences
 from components.evolution.report.sentences.habits import habit_sentences
 from components.evolution.report.sentences.interests import interest_sentences
 from components.evolution.report.sentences.lifecycle import lifecycle_sentences
+from components.evolution.report.sentences.patterns import pattern_sentences
 from components.evolution.report.sentences.sentence import Sentence
 from components.evolution.report.sentences.space import space_sentences
 from components.evolution.report.sentences.trends import trend_sentences
@@ -17,6 +18,7 @@ __all__ = [
     "habit_sentences",
     "interest_sentences",
     "lifecycle_sentences",
+    "pattern_sentences",
     "space_sentences",
     "trend_sentences",
 ]
