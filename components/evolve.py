@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from components.code import code_digest
 from components.errors import ChronotopeError, DataError, TrainingError
+from components.events.tombstones import Tombstones
 from components.evolution.anomalies.report import anomaly_report, likelihoods
 from components.evolution.habits.report import habit_report
 from components.evolution.interests.report import interest_report
@@ -30,6 +31,8 @@ from components.evolution.report.changed import changed
 from components.evolution.report.kept import SUMMARY, keep, place_of
 from components.evolution.report.summary import summary
 from components.evolution.space.report import space_report
+from components.evolution.traces.positions import positions_of, read_positions
+from components.evolution.traces.report import trace_report
 from components.evolution.trends.report import trend_report
 from components.features.store import Store
 from components.features.time import DAY_S, holidays_of
@@ -85,6 +88,7 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
         "interests": part("interests", lambda: interest_report(some, segment[rows], names, asked.interests, seed)),
         "habits": part("habits", lambda: habit_report(some, asked.habits, seed)),
         "space": part("space", lambda: space_report(log, asked.space, seed, some)),
+        **({"traces": part("traces", lambda: _traces(root, log, params))} if asked.traces.path is not None else {}),
         "patterns": part("patterns", lambda: _patterns(some, params)),
         "anomalies": part(
             "anomalies", lambda: anomaly_report(log, asked.anomalies, _likelihoods(root, log, params), seed)
@@ -117,14 +121,15 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
 def made_of(root: Path, params: Params) -> str:
     """Digest of everything that the findings rest on: features, what is asked, files it names, code."""
     asked = params.evolve
-    files = [root / one for one in (asked.anomalies.likelihoods,) if one is not None]
+    named = [root / one for one in (asked.anomalies.likelihoods, asked.traces.path) if one is not None]
     return digest_of(
         {
             "features": sha256_tree(root / "data" / "features"),
             "asked": asked.model_dump(mode="json"),
             "of_the_log": [params.events.time_kind, params.events.timezone, params.events.country],
             "seed": params.workspace.seed,
-            "files": {one.name: sha256_file(one) for one in files if one.is_file()},
+            "files": [sha256_file(one) if one.is_file() else sha256_tree(one) for one in named if one.exists()],
+            "forgotten": Tombstones.read(root).digest if asked.traces.path is not None else "",
             "code": code_digest(_CODE),
         }
     )
@@ -180,6 +185,13 @@ def _free(log: Log, params: Params) -> NDArray[np.int64]:
              for edge in (log.local_s.argmin(), log.local_s.argmax())]  # fmt: skip
     country = params.events.country
     return np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+
+
+def _traces(root: Path, log: Log, params: Params) -> Record:
+    asked = params.evolve
+    rows = Tombstones.read(root).kept(read_positions(root / str(asked.traces.path)))
+    zone, seed = params.events.timezone, params.workspace.seed
+    return trace_report(positions_of(rows), log, zone, asked.traces, asked.space, seed)
 
 
 def _trends(log: Log, params: Params) -> Record:

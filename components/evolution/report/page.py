@@ -48,6 +48,8 @@ def render(
         _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
         _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
         _room("anomalies", "Strange users", found, lambda: sentences.anomaly_sentences(found["anomalies"], params)),
+        *([_room("traces", "Traces", found, lambda: sentences.trace_sentences(found["traces"], params))]
+          if "traces" in found else []),
         _room("patterns", "What recurs", found, lambda: sentences.pattern_sentences(found["patterns"], params)),
         _room("space", "Space", found, lambda: sentences.space_sentences(found["space"], params)),
     ]  # fmt: skip

@@ -13,6 +13,7 @@ import h3
 import polars as pl
 
 from components.evolution.lifecycle import Lifecycle
+from components.evolution.report.traces import trace_rows
 from components.evolution.report.trends import trend_rows
 
 Record = dict[str, Any]
@@ -38,8 +39,9 @@ def tables(found: Record, life: Lifecycle | None) -> dict[str, pl.DataFrame]:
         ("trends", trend_rows),
         ("patterns", _patterns),
         ("anomalies", _anomalies),
+        ("traces", trace_rows),
     ):
-        if "missing" not in found[room]:
+        if "missing" not in found.get(room, {"missing": ""}):
             rows |= make(found[room])
     made = {name: pl.DataFrame(part, infer_schema_length=None) for name, part in rows.items() if part}
     if life is not None:
@@ -69,6 +71,9 @@ def _space(found: Record) -> dict[str, Rows]:
         ],
         "space_interaction": _interaction(found["interaction"]),
         "space_leads": found["leads"]["pairs"],
+        "space_beside": found["kinds"]["pairs"],
+        "space_followed": found["kinds"]["space_time"],
+        "space_lagged": found["kinds"]["lagged"],
         "space_information": [{"between": name, **one} for name, one in found["information"].items()],
         "space_flows": found["flows"]["largest"],
         "space_areas": found["areas"]["largest"],

@@ -10,6 +10,7 @@ from components.evolution.report.sentences.lifecycle import lifecycle_sentences
 from components.evolution.report.sentences.patterns import pattern_sentences
 from components.evolution.report.sentences.sentence import Sentence
 from components.evolution.report.sentences.space import space_sentences
+from components.evolution.report.sentences.traces import trace_sentences
 from components.evolution.report.sentences.trends import trend_sentences
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "lifecycle_sentences",
     "pattern_sentences",
     "space_sentences",
+    "trace_sentences",
     "trend_sentences",
 ]
