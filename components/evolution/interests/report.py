@@ -15,6 +15,7 @@ from components.errors import DataError
 from components.evolution.drift import drift
 from components.evolution.interests.diversity import diversity
 from components.evolution.interests.forecast import forecast
+from components.evolution.interests.mix import mixes
 from components.evolution.interests.persistence import persistence
 from components.evolution.interests.popularity import popularity
 from components.evolution.interests.widening import widening
@@ -58,6 +59,7 @@ def interest_report(
         "of": kind,
         "users": _changes(users, params, seed),
         "segments": _segments(sequences(log, label, len(names_of), segment), segment, names, params, seed),
+        "mix": mixes(log, segment, names, params.window_days, params.least_users, params.confidence),
         "breadth": _breadth(users, params, seed),
         "persistence": persistence(users, monthly, params.lags, *interval),
         "forecast": _forecast(users, monthly, params, seed),

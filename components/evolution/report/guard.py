@@ -38,7 +38,14 @@ def guarded(found: Record, params: EvolveParams) -> Record:
     found : by room; other rooms stay as they are
     params : whose `least_users` and `min_users` rule; habits and cohorts follow `lifecycle.min_users`
     """
-    rules = {"space": _space, "interests": _interests, "habits": _habits, "trends": _trends, "anomalies": _anomalies}
+    rules = {
+        "space": _space,
+        "interests": _interests,
+        "habits": _habits,
+        "trends": _trends,
+        "anomalies": _anomalies,
+        "patterns": _patterns,
+    }
     return {
         room: rules[room](record, params) if room in rules and "missing" not in record else record
         for room, record in found.items()
@@ -121,6 +128,11 @@ def _reasons(rows: list[Record], least: int) -> list[Record]:
     users = pl.DataFrame({"users": [one["users"] for one in rows], "of": 0})
     told = suppress(users, "users", [], least, ["of"])["users"]
     return [one | {"users": users} for one, users in zip(rows, told, strict=True)]
+
+
+def _patterns(found: Record, params: EvolveParams) -> Record:
+    least = params.patterns.least_users
+    return _missing(found["users"], least) if found["users"] < least else found
 
 
 def _retained(one: Record, size: int, least: int) -> Record | None:

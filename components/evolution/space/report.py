@@ -21,6 +21,7 @@ from components.evolution.space.flows import flows
 from components.evolution.space.hotspots import getis_ord, local_moran
 from components.evolution.space.information import mutual_information
 from components.evolution.space.interaction import interaction
+from components.evolution.space.kinds import kinds_report
 from components.evolution.space.lags import leads, without_common, without_profile
 from components.evolution.space.mobility import mobility
 from components.evolution.space.places import dense_areas
@@ -52,6 +53,7 @@ def space_report(log: Log, params: SpaceParams, seed: int, sample: Log | None = 
         "surface": _surface(log, params, seed),
         "interaction": _interaction(log, params, seed),
         "leads": _leads(log, params),
+        "kinds": kinds_report(log, params, seed),
         "information": _information(log if sample is None else sample, params, seed),
         "flows": _flows(log, params),
         "mobility": _mobility(log if sample is None else sample, params, seed),

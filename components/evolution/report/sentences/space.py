@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.evolution.report.sentences.kinds import kind_sentences
 from components.evolution.report.sentences.sentence import Sentence, discoveries, drawn
 from components.evolution.report.words import count, estimate, number, p_words, share
 from components.params import EvolveParams
@@ -72,7 +73,7 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
                 f"{leads['regions']} regions, lags up to {asked.lag_h} h, {discoveries(asked.level)}",
             )
         )
-    return said
+    return said + kind_sentences(found["kinds"], asked.level)
 
 
 def _nearness(near: Record, level: float) -> Sentence:
