@@ -60,8 +60,11 @@ def _space(found: Record, params: EvolveParams) -> Record:
         name: None if few_of(mobility[name], mobility["users"], least) else mobility[name]
         for name in ("with_home", "with_work")
     }
-    if few_of(mobility["explorers"]["value"], mobility["users"], least):
+    beyond = mobility["beyond_core"]
+    if beyond < least or few_of(mobility["explorers"]["value"], beyond, least):
         shares["explorers"] = dict.fromkeys(("value", "low", "high"))
+    if few_of(beyond / mobility["users"], mobility["users"], least):
+        shares["beyond_core"] = None
     return found | {"mobility": mobility | shares}
 
 

@@ -102,26 +102,28 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
     spans = [hours * HOUR_S for hours in params.spans_h]
     answer: Record = {"events": len(row), "distances_km": list(params.distances_km), "spans_h": list(params.spans_h)}
     for name, group in (("all", np.zeros(len(row), np.int64)), ("between_users", log.user[row])):
+        between = name == "between_users"
         found = interaction(
             log.latitude[row], log.longitude[row], log.time_s[row], group, params.distances_km, spans,
-            min(params.permutations, 999), seed, between=name == "between_users",
+            min(params.permutations, 999), seed, between=between, day=log.day[row] if between else None,
         )  # fmt: skip
         answer[name] = found
     return answer
 
 
 def _leads(log: Log, params: SpaceParams) -> Record:
-    found = surface(log, params.region_resolution, HOUR_S, 0, utc=True)
-    shown = _users_of(log, found.cells, params.region_resolution) >= params.least_users
-    total = np.where(shown, found.counts.sum(axis=0), -1)
+    cells, index = log.cells(params.region_resolution)
+    shown = _users_of(log, cells, params.region_resolution) >= params.least_users
+    total = np.where(shown, np.bincount(index[index >= 0], minlength=len(cells)), -1)
     busiest = np.sort(np.argsort(-total, kind="stable")[: min(params.regions, int(shown.sum()))])
+    found = surface(log, params.region_resolution, HOUR_S, 0, utc=True, only=cells[busiest])
     if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
         return {"regions": len(busiest), "pairs": []}
-    hour = hours_of_week(log, found, params.region_resolution, busiest)
-    series = without_profile(np.log1p(found.counts[:, busiest]), hour)
+    hour = hours_of_week(log, found, params.region_resolution, np.arange(len(busiest)))
+    series = without_profile(np.log1p(found.counts), hour)
     answer = leads(without_common(series), params.lag_h)
     pairs = np.argwhere(answer.q <= params.level)
-    names = [cell_name(int(cell)) for cell in found.cells[busiest]]
+    names = [cell_name(int(cell)) for cell in found.cells]
     return {
         "regions": len(busiest),
         "pairs": [
@@ -138,23 +140,25 @@ def _leads(log: Log, params: SpaceParams) -> Record:
 
 
 def _information(log: Log, params: SpaceParams, seed: int) -> Record:
-    """What hour, place and kind tell of each other; a user's like events of one day are one piece of evidence."""
+    """What hour, place and kind tell of each other beyond who it is; a user's like events of a day are one evidence.
+
+    Not over all users at once: habits of forty users, drawn without regard to each other, are no forty times sixty
+    events, and would tell of each other.
+    """
     _, cell = log.cells(params.resolution)
     hour = log.local_s // HOUR_S % 24
     _, day = np.unique(log.user * (int(log.day.max()) + 1) + log.day, return_inverse=True)
-    nobody = np.zeros(log.n_events, np.int64)
-    sides: dict[str, tuple[NDArray, NDArray, NDArray]] = {
-        "hour_place": (hour, cell, nobody),
-        "hour_place_given_user": (hour, cell, log.user),
-        "hour_category": (hour, log.category, nobody),
-        "place_category": (cell, log.category, nobody),
+    sides: dict[str, tuple[NDArray, NDArray]] = {
+        "hour_place_given_user": (hour, cell),
+        "hour_category_given_user": (hour, log.category),
+        "place_category_given_user": (cell, log.category),
     }
     answer = {}
-    for name, (x, y, given) in sides.items():
+    for name, (x, y) in sides.items():
         known = (x >= 0) & (y >= 0)
         key = (day[known] * (int(x.max()) + 1) + x[known]) * (int(y.max()) + 1) + y[known]
         visit = np.unique(key, return_inverse=True)[1].ravel()
-        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=visit)
+        answer[name] = mutual_information(x[known], y[known], log.user[known], 99, seed, block=visit)
     return answer
 
 
@@ -188,12 +192,14 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
     rules = params.anchor_events, params.anchor_share
     home = anchors(log, params.place_resolution, _hours(params.home), *rules, None)
     work = anchors(log, params.place_resolution, _hours(params.work), *rules, home)
-    share = mean_by_user(found.explorer[seen], np.ones(int(seen.sum())), params.draws, params.confidence, seed)
+    able = found.places > params.core_places  # nobody else can be an explorer
+    share = mean_by_user(found.explorer[able], np.ones(int(able.sum())), params.draws, params.confidence, seed)
     quantiles = np.quantile(found.radius_km[seen], [0.1, 0.5, 0.9])
     return {
         "users": int(seen.sum()),
         "radius_km": dict(zip(("p10", "p50", "p90"), quantiles, strict=True)),
         "places": float(np.median(found.places[seen])),
+        "beyond_core": int(able.sum()),
         "explorers": share,
         "rho": explored.rho,
         "gamma": explored.gamma,
