@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,9 @@ def measure(root: Path) -> dict[str, Any]:
         "peak_gib": parts[-1][2],
         "parts": [
             {"part": name, "seconds": after - before, "cpu_s": used - used_before, "peak_gib_so_far": peak}
-            for (name, before, _, used_before), (_, after, peak, used) in zip(parts, parts[1:], strict=False)
-        ],
+            for (name, before, _, used_before), (_, after, peak, used) in pairwise(parts)
+        ]
+        + [{"part": "all, start included", "seconds": seconds, "cpu_s": parts[-1][3], "peak_gib_so_far": parts[-1][2]}],
     }
 
 

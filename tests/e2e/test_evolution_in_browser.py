@@ -10,7 +10,6 @@ import pytest
 from components.evolve import evolve
 from tests.city import clean_log, small_city
 from tests.e2e.test_report_in_browser import CONTRAST
-from tests.e2e.test_report_in_browser import browser as browser
 from tests.unit.evolution.test_evolve import quick, workspace
 
 ROOMS = ("trends", "lifecycle", "interests", "habits", "anomalies", "space")

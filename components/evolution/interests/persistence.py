@@ -24,13 +24,14 @@ class Persistence:
     Attributes
     ----------
     lag : 1, 2, …
-    pairs : windows with events of a unit at both ends
+    users, pairs : units, and windows of theirs, with events at both ends
     kept : share of the events of the earlier window whose label occurs in the later one again
     anyone : the same if the later events came from the mix of all units in that window
     own : kept less anyone, paired
     """
 
     lag: int
+    users: int
     pairs: int
     kept: Estimate
     anyone: Estimate
@@ -80,6 +81,6 @@ def persistence(
             for value in (again, chance, again - chance, np.ones(len(source)))
         ]
         kept, anyone, own = (mean_by_user(one, by_unit[3], draws, confidence, seed) for one in by_unit[:3])
-        pairs = len(np.unique(place[source]))
-        answers.append(Persistence(lag, pairs, kept, anyone, own))
+        pairs, users_ = len(np.unique(place[source])), len(np.unique(owner[source]))
+        answers.append(Persistence(lag, users_, pairs, kept, anyone, own))
     return answers

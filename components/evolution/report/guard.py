@@ -21,6 +21,12 @@ def few(users: int | None, least: int) -> bool:
     return users is not None and 0 < users < least
 
 
+def few_of(share: float, users: int, least: int) -> bool:
+    """Whether a share tells of too few, who are of it or who are not."""
+    those = round(share * users)
+    return few(those, least) or few(users - those, least)
+
+
 def guarded(found: Record, params: EvolveParams) -> Record:
     """The findings of `space`, `interests`, `habits` and `trends`, each a record or {"missing": why}, fit to be shown.
 
@@ -48,9 +54,11 @@ def _space(found: Record, params: EvolveParams) -> Record:
     if mobility["users"] < least:
         return _missing(mobility["users"], least)
     shares = {
-        name: None if few(round(mobility[name] * mobility["users"]), least) else mobility[name]
+        name: None if few_of(mobility[name], mobility["users"], least) else mobility[name]
         for name in ("with_home", "with_work")
     }
+    if few_of(mobility["explorers"]["value"], mobility["users"], least):
+        shares["explorers"] = dict.fromkeys(("value", "low", "high"))
     return found | {"mobility": mobility | shares}
 
 
@@ -65,6 +73,8 @@ def _interests(found: Record, params: EvolveParams) -> Record:
     return found | {
         "users": _blanked(users, _CHANGES, least),
         "breadth": [row for row in found["breadth"] if row["users"] >= least],
+        "persistence": [row for row in found["persistence"] if row["users"] >= least],
+        "popularity": [row for row in found["popularity"] if min(row["users"], row["users_before"]) >= least],
         "forecast": forecast,
     }
 
@@ -86,8 +96,12 @@ def _habits(found: Record, params: EvolveParams) -> Record:
 
 
 def _trends(found: Record, params: EvolveParams) -> Record:
-    least = params.trends.least_users
-    return _missing(found["users"], least) if found["users"] < least else found
+    least, growth = params.trends.least_users, found["growth"]
+    if found["users"] < least:
+        return _missing(found["users"], least)
+    if "missing" in growth or min(growth["users_before"], growth["users_after"]) >= least:
+        return found
+    return found | {"growth": _missing(min(growth["users_before"], growth["users_after"]), least)}
 
 
 def _anomalies(found: Record, params: EvolveParams) -> Record:
@@ -99,6 +113,7 @@ def _anomalies(found: Record, params: EvolveParams) -> Record:
         "strange": None if hidden else found["strange"],
         "events": None if hidden else found["events"],
         "share": None if hidden else found["share"],
+        "figures": [one for one in found["figures"] if one["users"] >= least],
         "reasons": [one | {"users": None if few(one["users"], least) else one["users"]} for one in found["reasons"]],
     }
 
@@ -110,8 +125,7 @@ def _patterns(found: Record, params: EvolveParams) -> Record:
 
 def _retained(one: Record, size: int, least: int) -> Record | None:
     """A share of a cohort, unless it tells of a few who stayed, or of a few who left."""
-    stayed = round(one["value"] * size)
-    return None if few(stayed, least) or few(size - stayed, least) else one
+    return None if few_of(one["value"], size, least) else one
 
 
 def _blanked(record: Record, names: tuple[str, ...], least: int) -> Record:

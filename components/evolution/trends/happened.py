@@ -17,7 +17,7 @@ from components.evolution.log import Log
 from components.evolution.significance import p_value
 from components.evolution.suppression import suppress
 from components.evolution.trends.causes import causes
-from components.evolution.trends.changes import change_points
+from components.evolution.trends.changes import Change, change_points
 from components.evolution.trends.mstl import decompose
 from components.evolution.trends.panel import Floats, Panel
 from components.evolution.trends.seasonality import null_strength, strength
@@ -165,8 +165,11 @@ def made_of(days: Shown, usual: Floats, told: pl.DataFrame, spans: list[Record])
     return found
 
 
-def changes(days: Shown, least_days: int) -> list[Record]:
-    """Days on which the level of a series changed for good, the cycles of the week taken out."""
+def changes(days: Shown, least_days: int, least_users: int) -> list[Record]:
+    """Days on which the level of a series changed for good, the cycles of the week taken out.
+
+    A level is of enough users where some day of it is; one of too few is not told, nor is the change to or from it.
+    """
     panel = days.panel
     if panel.steps < 2 * least_days:
         return []
@@ -176,8 +179,18 @@ def changes(days: Shown, least_days: int) -> list[Record]:
          "at": begin_of(panel, one.at).date().isoformat(), "before": one.before, "after": one.after, "size": one.size}
         for row in range(panel.n)
         if panel.values[row].mean() >= 1
-        for one in change_points(adjusted[row], least_days)
+        for one in _told_levels(change_points(adjusted[row], least_days), days.users[row], least_users)
     ]  # fmt: skip
+
+
+def _told_levels(found: list[Change], users: NDArray[np.int64], least_users: int) -> list[Change]:
+    """The changes between two levels of enough users, or of nobody; `users` (T,) of each day."""
+    most = [int(part.max()) for part in np.split(users, [one.at for one in found])]
+    return [
+        one
+        for one, before, after in zip(found, most, most[1:], strict=False)
+        if all(there == 0 or there >= least_users for there in (before, after))
+    ]
 
 
 def cycles(series: Shown, draws: int, level: float, seed: int) -> list[Record]:
@@ -243,5 +256,6 @@ def growth(log: Log, days: Shown, span: int) -> Record:
     error = 1.96 * float(np.sqrt(((last - ratio * first) ** 2).sum())) / before
     return {
         "days": span, "before": before / span, "after": after / span,
+        "users_before": int((first > 0).sum()), "users_after": int((last > 0).sum()),
         "ratio": {"value": ratio, "low": max(ratio - error, 0.0), "high": ratio + error},
     }  # fmt: skip

@@ -34,6 +34,7 @@ class Plan(Section):
     origins : K that judge and calibrate; one more, before them, selects
     least, most : methods of the shortlist
     levels : (Q,) quantiles, ascending, symmetric around .5
+    apart : steps between origins that judge; None: a horizon, so that no two forecasts share a step
     """
 
     horizon: int = Field(ge=1)
@@ -41,11 +42,18 @@ class Plan(Section):
     least: int = Field(ge=1)
     most: int = Field(ge=1)
     levels: tuple[float, ...] = Field(min_length=1)
+    apart: int | None = Field(default=None, ge=1)
+
+    @property
+    def judging(self) -> tuple[int, ...]:
+        """Steps back of the origins that judge, oldest first."""
+        return origins(self.horizon, self.origins, apart=self.apart)
 
     @property
     def first(self) -> int:
-        """Steps back of the origin that selects: a network that stands as a candidate may see nothing after it."""
-        return self.horizon * (self.origins + 1)
+        """Steps back of the origin that selects, a horizon before the others: a network that stands as a candidate may
+        see nothing after it."""
+        return self.horizon + self.judging[0]
 
 
 @dataclass(frozen=True)
@@ -96,11 +104,11 @@ def outlook(
             f'at least two candidates, none named "{ENSEMBLE}"', found=", ".join(candidates) or "none", do="Name more."
         )
     horizon = plan.horizon
-    selected_by = backtest(panel, candidates, horizon, origins(horizon, 1, skip=plan.origins))
+    selected_by = backtest(panel, candidates, horizon, (plan.first,))
     selection = select(selected_by, plan.least, plan.most)
     named = {name: candidates[name] for name in selection.names}
     named.setdefault(BASELINE, METHODS[BASELINE])
-    judged = backtest(panel, named, horizon, origins(horizon, plan.origins))
+    judged = backtest(panel, named, horizon, plan.judging)
     rule, rules = best_rule(selection, judged, RULES)
     judged = judged.with_point(ENSEMBLE, answers(selection, judged, rule))
     point = {name: completed(panel, {**named, **(renewed or {})}[name](panel, horizon)).point for name in named}

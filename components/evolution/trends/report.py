@@ -59,7 +59,7 @@ def trend_report(log: Log, params: TrendParams, holidays: NDArray[np.int64], by_
         "holidays": happened.on_holidays(days, usual, holidays, params.permutations, seed),
         "unusual": unusual,
         "causes": happened.made_of(days, usual, told, spans),
-        "changes": happened.changes(days, params.level_days),
+        "changes": happened.changes(days, params.level_days, params.least_users),
         "cycles": [],
         "counts": [_rows("day", told)],
         "steps": {},

@@ -18,7 +18,7 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     moran, near = surface["morans_i"], found["interaction"]
     shuffles = f"{count(asked.permutations)} shuffles"
     known = f"{count(mobility['users'])} users; {drawn(asked.draws)}"
-    hot = surface["hot"][-1]
+    hot, explorers = surface["hot"][-1], mobility["explorers"]
     classes = surface.get("hot_classes", {})
     lasting = classes.get("persistent", 0) + classes.get("intensifying", 0)
     sure = moran["p"] <= asked.level and moran["value"] > moran["expected"]
@@ -36,8 +36,8 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
         _nearness(near, asked.level),
         Sentence(
             f"Half of the users stay within {mobility['radius_km']['p50']:.1f} km of their centre (radius of gyration; "
-            f"one in ten beyond {mobility['radius_km']['p90']:.1f} km); {estimate(mobility['explorers'], share)} "
-            "explore rather than return.",
+            f"one in ten beyond {mobility['radius_km']['p90']:.1f} km)"
+            + ("." if explorers["value"] is None else f"; {estimate(explorers, share)} explore rather than return."),
             known,
         ),
         Sentence(

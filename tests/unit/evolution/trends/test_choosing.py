@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.errors import ConfigError, DataError
+from components.evolution.trends.ahead import holding
 from components.evolution.trends.backtest import backtest, origins
 from components.evolution.trends.ensemble import RULES, combine
 from components.evolution.trends.methods import METHODS, Method
@@ -101,6 +102,22 @@ def test_an_outlook_beats_its_baseline_and_holds_its_intervals() -> None:
     assert said.coverage is not None
     assert 0.6 < said.coverage.value < 1.0
     assert (np.diff(found.quantiles(), axis=2) >= 0).all()
+
+
+def test_origins_of_a_short_log_overlap_but_for_the_one_that_selects() -> None:
+    asked = Plan(horizon=7, origins=3, least=2, most=2, levels=(0.1, 0.5, 0.9), apart=2)
+    found = outlook(weeks(8), {name: METHODS[name] for name in ("seasonal_naive", "naive")}, asked)
+    assert found.judged.steps_back == (11, 9, 7)
+    assert found.selected_by.steps_back == (18,)
+    assert asked.first == 18
+
+
+def test_quantiles_hold_the_point_where_all_errors_were_to_one_side() -> None:
+    levels = np.array([0.1, 0.5, 0.9])
+    found = holding(np.array([[5.0]]), np.array([[[7.0, 8.0, 9.0]]]), levels)
+    assert found.tolist() == [[[5.0, 8.0, 9.0]]]
+    assert holding(np.array([[8.5]]), found, levels).tolist() == found.tolist()
+    assert holding(np.array([[11.0]]), found, levels).tolist() == [[[5.0, 8.0, 11.0]]]
 
 
 def test_a_renewed_method_answers_last_only() -> None:
