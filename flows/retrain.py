@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +66,10 @@ def retrain(
             "retries": params.flow.retries,
             "retry_delay_seconds": params.flow.retry_delay_s,
         }
-        registry = registry_ahead(root, params.workspace.name)
-        collected = tasks.collect.with_options(**limits)(str(root))
-        taken = tasks.ingest.with_options(**limits)(str(root), until, replace)
-        ran = [tasks.run_stage.with_options(**limits)(str(root), stage) for stage in stages.stage_names(root)]
-        if registry is not None:
-            registry.wait()
+        with registry_ahead(root, params.workspace.name):
+            collected = tasks.collect.with_options(**limits)(str(root))
+            taken = tasks.ingest.with_options(**limits)(str(root), until, replace)
+            ran = [tasks.run_stage.with_options(**limits)(str(root), stage) for stage in stages.stage_names(root)]
         tasks.log_runs.with_options(**limits)(str(root))
         decision = tasks.gate.with_options(timeout_seconds=params.flow.timeout_s)(str(root))
         entry = tasks.promote.with_options(**limits)(str(root), decision) if decision["promote"] else None
@@ -85,13 +85,17 @@ def retrain(
     }
 
 
-def registry_ahead(root: Path, name: str) -> subprocess.Popen[bytes] | None:
+@contextmanager
+def registry_ahead(root: Path, name: str) -> Iterator[None]:
     """Make the schema of a new embedded MLflow store in another process, beside the first stages: it takes ten seconds.
 
-    When that process fails, the first use makes the schema, or says what is wrong.
+    When that process fails, the first use makes the schema, or says what is wrong. It has ended when the block ends,
+    however that ends: nobody writes into a workspace that is no longer held.
     """
     if Workspace(root).mlflow_db.exists() or Settings().mlflow_tracking_uri is not None:
-        return None
+        yield
+        return
     make = "import sys, pathlib; from components.registry.tracking.client import migrate; "
     command = [sys.executable, "-c", make + "migrate(pathlib.Path(sys.argv[1]), sys.argv[2])", str(root), name]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        yield

@@ -47,6 +47,8 @@ def render(table: Table, stored: Stored, sources: Mapping[str, Source]) -> list[
         if record is None
         else [f"{record['rows'][0]['events']:,} events are asked for; one unit of the file is an hour."]
     )
+    if record is not None and len(record["rows"]) > 1:
+        told.append("In parentheses stand the least and the greatest of the seeds here, not an interval.")
     differs = "\n".join(f"- {one.model}: {one.why}" for one in table.published if one.why)
     return [markdown(head, rows, left=2) if rows else "", *told, differs]
 

@@ -95,9 +95,10 @@ def _names(options: Options, params: Params, store: Store, say: Say) -> list[str
     window = len(Window(store, "blend").targets) > 0
     given = {name for name, one in training.ensembles.items() if not one.learned}
     for name in [name for name in wanted if name == "blend" or name in training.mixed]:
-        if not (window or name in given) or not _parts(name, params):
+        parts = _parts(name, params)
+        if not parts or not (window or name in given):
             wanted.remove(name)
-            say(f"no {name}: the protocol leaves no window to fit it on")
+            say(f"no {name}: {'the protocol leaves no window to fit it on' if parts else 'it has no parts'}")
     for name in wanted:
         learners.build(name, params)  # a wrong name is told before anything is trained
     return list(dict.fromkeys([*params.evaluation.baselines, *wanted]))
@@ -140,7 +141,7 @@ class _Run:
     kept: Path
     digest: str
     say: Say
-    code: str = field(default_factory=lambda: code_digest(CODE["train"]))
+    code: str = field(default_factory=lambda: code_digest(CODE["blend"]))
 
     def row(self, name: str, seeds: int) -> Row:
         """One model over its seeds; counters have nothing to draw and are fitted once."""

@@ -176,8 +176,8 @@ def shuffle_ties(events: pl.DataFrame, seed: int) -> pl.DataFrame:
 def sample_users(store: Store, rows: NDArray[np.int64], max_queries: int, seed: int) -> NDArray[np.int64]:
     """At most about `max_queries` of the rows, whole users at a time, the same users for every model.
 
-    Users are drawn without looking at anything but their number; a single user with more rows than allowed keeps
-    their newest.
+    Users are drawn without looking at anything but their number; one whose rows do not fit any more is passed over, so
+    that a single busy user does not end the sample. Where nobody fits, the first drawn keeps their newest rows.
     """
     if len(rows) <= max_queries:
         return rows
@@ -185,7 +185,12 @@ def sample_users(store: Store, rows: NDArray[np.int64], max_queries: int, seed: 
     count = np.bincount(user, minlength=store.n_users)
     order = np.random.default_rng(seed).permutation(store.n_users)
     order = order[count[order] > 0]
-    fits = np.cumsum(count[order]) <= max_queries
+    left, fits = max_queries, np.zeros(len(order), bool)
+    for i, size in enumerate(count[order].tolist()):
+        if size <= left:
+            fits[i], left = True, left - size
+        if not left:
+            break
     if not fits.any():
         return rows[user == order[0]][-max_queries:]
     return rows[np.isin(user, order[fits])]

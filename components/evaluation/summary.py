@@ -6,6 +6,7 @@ and no figure is shown that the judgements do not hold.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluation import metrics
+from components.evaluation.ahead import differences
 from components.evaluation.calibration import action_reliability, item_reliability
 from components.evaluation.costs import rules_cost
 from components.evaluation.gaps import largest_gaps
@@ -22,7 +24,7 @@ from components.evaluation.groups import Groups
 from components.evaluation.judge import training_counts
 from components.evaluation.judgement import QUANTILES, TOP, Judgement
 from components.evaluation.protocol import tie_share
-from components.evaluation.significance import Bootstrap, Estimate, paired_difference
+from components.evaluation.significance import Bootstrap, Estimate
 from components.evaluation.slices import Masks, declared, slices
 from components.evaluation.verdict import verdict
 from components.features.store import WINDOWS, Store
@@ -85,7 +87,10 @@ def record_of(
     rows = [_model(one, store, params, bootstrap, masks) for one in judged]
     for row, one in zip(rows, judged, strict=True):
         row["gaps"] = largest_gaps(one.judgement.metric(params.primary), apart, bootstrap, min_group_queries)
-    _differences(rows, judged, params, bootstrap)
+    names, kinds = [one.judgement.model for one in judged], [one.kind for one in judged]
+    values = np.stack([one.judgement.metric(params.primary) for one in judged], axis=1)
+    for row, distance in zip(rows, differences(names, kinds, values, bootstrap), strict=True):
+        row.update(distance)
     rows.sort(key=lambda row: -(row["metrics"][params.primary]["value"] or 0.0))
     record = {
         "protocol": first.protocol.record() | {"window": first.window},
@@ -99,14 +104,19 @@ def record_of(
 
 
 def data_digest(store: Store) -> str:
-    """Digest of who did what, when and in which window, and of the vectors of items; equal logs have equal digests."""
+    """Digest of all that a learner can read of a log: columns, ids, attributes, vectors; equal logs, equal digests."""
     digest = hashlib.sha256()
-    for name in ("item", "action", "time_s", "window", "target"):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(store[name]).tobytes())
-    digest.update(np.ascontiguousarray(store.offsets).tobytes())
-    for ids in (store.users, store.encoding.vocabularies["item"].ids):
-        digest.update("\n".join(str(one) for one in ids).encode())
+    for name in sorted(store.columns):
+        digest.update(name.encode() + b"\0" + np.ascontiguousarray(store[name]).tobytes())
+    for array in (store.offsets, store.numbers, store.missing):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    vocabularies = [vocabulary.ids for _, vocabulary in sorted(store.encoding.vocabularies.items())]
+    for ids in (store.users, *vocabularies):
+        digest.update("\n".join(str(one) for one in ids).encode() + b"\0")
+    for attribute in dataclasses.fields(store.encoding.catalogue):
+        values = getattr(store.encoding.catalogue, attribute.name)
+        told = "\n".join(values.tolist()).encode() if values.dtype == object else np.ascontiguousarray(values).tobytes()
+        digest.update(attribute.name.encode() + b"\0" + told)
     for name, values in sorted(store.vectors.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values).tobytes())
@@ -296,16 +306,3 @@ def _place(judgement: Judgement, bootstrap: Bootstrap) -> Record | None:
 
 def _median(values: NDArray[np.float64]) -> float | None:
     return None if np.isnan(values).all() else _number(float(np.nanmedian(values)))
-
-
-def _differences(rows: list[Record], judged: Sequence[Judged], params: EvaluationParams, bootstrap: Bootstrap) -> None:
-    """Put into each model's row how far it is from the best baseline, query by query."""
-    baselines = [i for i, one in enumerate(judged) if one.kind == "baseline"]
-    if not baselines:
-        return
-    best = max(baselines, key=lambda i: rows[i]["metrics"][params.primary]["value"] or 0.0)
-    base = judged[best].judgement.metric(params.primary)
-    for i, (row, one) in enumerate(zip(rows, judged, strict=True)):
-        if i != best:
-            found = paired_difference(one.judgement.metric(params.primary), base, bootstrap)
-            row["difference"] = found.record() | {"to": judged[best].judgement.model}

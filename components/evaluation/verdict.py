@@ -35,7 +35,7 @@ def verdict(record: Record) -> Record:
             "sentences": [],
         }
     winner, name = models[0], _title(primary)
-    ahead = _ahead(winner)
+    ahead = winner["ahead"]["sure"] if "ahead" in winner else "unsure"  # no baseline was judged
     sentences = [_size(record)]
     if len(models) > 1:
         sentences.append(
@@ -58,15 +58,6 @@ def verdict(record: Record) -> Record:
         "headline": _headline(winner, baselines, ahead),
         "sentences": [one for one in sentences if one],
     }
-
-
-def _ahead(winner: Record) -> str:
-    difference = winner.get("difference")
-    if not difference or difference["low"] is None:
-        return "unsure"
-    if difference["low"] > 0:
-        return "yes"
-    return "no" if difference["high"] < 0 else "unsure"
 
 
 def _headline(winner: Record, baselines: list[Record], ahead: str) -> str:
@@ -94,15 +85,16 @@ def _size(record: Record) -> str:
 
 
 def _against(winner: Record, baseline: Record, primary: str, confidence: float) -> str:
-    found = winner["difference"]
+    found, sure = winner["difference"], winner["ahead"]
     text = f"The best simple baseline is {_label(baseline)} with {_value(baseline, primary)}; {_label(winner)} is "
     text += f"{'ahead' if found['value'] >= 0 else 'behind'} by {abs(found['value']):.3f}"
-    if found["low"] is None:
+    if sure["low"] is None:
         return f"{text}, and with fewer than two users nothing can be said of its certainty."
     base = baseline["metrics"][primary]["value"]
     part = f", or {abs(found['value']) / base:.0%}" if base else ""
-    interval = f"{_signed(found['low'])} to {_signed(found['high'])}"
-    return f"{text}{part} ({confidence:.0%} interval of the difference {interval}, users resampled)."
+    interval = f"{_signed(sure['low'])} to {_signed(sure['high'])}"
+    chosen = f", widened for the choice among {sure['among']} models" if sure["among"] > 1 else ""
+    return f"{text}{part} ({confidence:.0%} interval of the difference {interval}, users resampled{chosen})."
 
 
 def _meaning(winner: Record) -> str:

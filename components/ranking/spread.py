@@ -100,7 +100,7 @@ def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
 
     Parameters
     ----------
-    lessons : candidates of queries that the scores were not learned from
+    lessons : candidates of queries that no tree was grown on; how many trees there are was chosen on them
     scores : (n,) of the candidates
     """
     hit = lessons.place >= 0

@@ -58,11 +58,12 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     from flows.cli.app import app
 
-    as_json = "--json" in sys.argv
+    command = get_command(app)
+    as_json = for_machines(command, sys.argv[1:])
     _show_progress()
     try:
         # Leaving by typer.Exit, or by Ctrl-C (130), comes back as a value.
-        code = get_command(app).main(standalone_mode=False, prog_name="chronotope")
+        code = command.main(standalone_mode=False, prog_name="chronotope")
     except ChronotopeError as error:
         _leave(error, str(error), error.exit_code, as_json)
     except Exception as error:
@@ -81,6 +82,16 @@ def main() -> None:
     if code == _INTERRUPTED:
         _leave(None, "Interrupted; nothing half-written is left.", code, as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def for_machines(command: Any, words: list[str]) -> bool:
+    """Whether a command line asks for JSON on stdout, be the rest of it right or wrong.
+
+    Some commands have `--json FILE` instead: what they tell is for people.
+    """
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    return "--json" in words and any("--json" in one.opts and getattr(one, "is_flag", False) for one in command.params)
 
 
 def _told(error: Any) -> str:

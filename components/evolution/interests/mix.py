@@ -21,13 +21,22 @@ _MOST = 12  # categories of a segment
 
 
 def mixes(
-    log: Log, segment: NDArray[np.integer], names: Sequence[str], window_days: int, least_users: int, confidence: float
+    log: Log,
+    label: NDArray[np.integer],
+    labels: NDArray[np.object_],
+    segment: NDArray[np.integer],
+    names: Sequence[str],
+    window_days: int,
+    least_users: int,
+    confidence: float,
 ) -> list[Record]:
     """Largest categories of every segment of enough users in the newest window.
 
     Parameters
     ----------
-    log : Log with categories
+    log : Log
+    label : (N,) code of what each event is of, e.g. its category; -1 = not told
+    labels : (K,) names of those
     segment : (U,) segment of each user, 0..S-1
     names : (S,) of the segments
     window_days : length of the window, up to the last event
@@ -44,11 +53,11 @@ def mixes(
     Korn, Graubard (1998), Confidence intervals for proportions with small expected number of positive counts, on ratios
     of cluster totals.
     """
-    known = log.category >= 0
+    known = label >= 0
     if not known.any():
         return []
     new = log.local_s >= log.local_s.max() - window_days * DAY_S
-    now, before = (_counts(log, known & rows) for rows in (new, ~new))
+    now, before = (_counts(log, label, len(labels), known & rows) for rows in (new, ~new))
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     found: list[Record] = []
     for one, name in enumerate(names):
@@ -64,7 +73,7 @@ def mixes(
             {
                 "segment": name,
                 "users": int((total > 0).sum()),
-                "category": str(log.categories[place]),
+                "category": str(labels[place]),
                 "share": {
                     "value": float(share[place]),
                     "low": float(max(share[place] - z * error[place], 0.0)),
@@ -77,10 +86,9 @@ def mixes(
     return found
 
 
-def _counts(log: Log, rows: NDArray[np.bool_]) -> sparse.csr_array:
+def _counts(log: Log, label: NDArray[np.integer], n: int, rows: NDArray[np.bool_]) -> sparse.csr_array:
     """(U, K) events of each user in each category."""
-    shape = (log.n_users, len(log.categories))
-    return sparse.csr_array((np.ones(int(rows.sum())), (log.user[rows], log.category[rows])), shape=shape)
+    return sparse.csr_array((np.ones(int(rows.sum())), (log.user[rows], label[rows])), shape=(log.n_users, n))
 
 
 def _shares(counts: sparse.csr_array, total: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:

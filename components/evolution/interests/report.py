@@ -59,7 +59,7 @@ def interest_report(
         "of": kind,
         "users": _changes(users, params, seed),
         "segments": _segments(sequences(log, label, len(names_of), segment), segment, names, params, seed),
-        "mix": mixes(log, segment, names, params.window_days, params.least_users, params.confidence),
+        "mix": mixes(log, label, names_of, segment, names, params.window_days, params.least_users, params.confidence),
         "breadth": _breadth(users, params, seed),
         "persistence": persistence(users, monthly, params.lags, *interval),
         "forecast": _forecast(users, monthly, params, seed),

@@ -46,10 +46,11 @@ def pattern_report(log: Log, params: PatternParams, space: SpaceParams, free: ND
         raise DataError(f"{_LEAST_WEEKS} weeks of events", found=f"{weeks:.1f}", do="Wait: what recurs needs weeks.")
     slot, windows = slots_of(log.day, log.hour_of_week % 24, free), week_windows()
     days = np.arange(log.day.min(), log.day.max() + 1)
-    often = np.bincount(slots_of(np.repeat(days, 24), np.tile(np.arange(24), len(days)), free), minlength=SLOTS)
+    hours = slots_of(np.repeat(days, 24), np.tile(np.arange(24), len(days)), free)
+    often = np.bincount(hours, minlength=SLOTS).astype(np.float64)
     months, month = np.unique(log.month, return_inverse=True)
     waves = month_windows(months)
-    lengths = np.bincount(np.searchsorted(months, _month_of(days)), minlength=len(months))[: len(months)]
+    lengths = np.bincount(np.searchsorted(months, _month_of(days)), minlength=len(months)).astype(np.float64)
     near = _near(log, params, space)
     week = (log.day + 3) // _WEEK_DAYS
     rules = Rules(params.level, params.ratio, params.weeks, params.least_users, params.most)

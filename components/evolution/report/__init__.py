@@ -1,5 +1,4 @@
-"""The findings of all rooms as a person reads them: tables, sentences, pictures, one HTML file that needs nothing "
-"else."""
+"""The findings of all rooms as a person reads them: tables, sentences, pictures, one HTML file without anything else."""
 
 from components.evolution.report.guard import guarded
 from components.evolution.report.page import render

@@ -78,7 +78,8 @@ def _forecasts(tables: Tables) -> list[Record]:
             continue
         quantiles = sorted((one for one in table.columns if one.startswith("q")), key=lambda one: int(one[1:]))
         low, high = quantiles[0], quantiles[-1]
-        for part in table.partition_by("by", "value", maintain_order=True):
+        known = table.filter(pl.all_horizontal(pl.col("point", low, high).is_not_null()))
+        for part in known.partition_by("by", "value", maintain_order=True):
             found.append(
                 {
                     "step": step,

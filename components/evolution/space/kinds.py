@@ -121,7 +121,7 @@ def _in_time(
         return {"days": days, "cells": len(kept), "space_time": [], "lagged": []}
     whole = space_time_moran(field(np.ones(len(at), bool)), neighbours, lags, min(params.permutations, 199), seed)
     fields = [field(code == kind) for kind in range(len(labels))]
-    lagged = [
+    lagged: list[Record] = [
         {"leader": labels[a], "follower": labels[b], "lag_days": one.lag, "correlation": one.correlation, "p": one.p,
          "lead": one.lead, "p_lead": one.p_lead}
         for a, b in permutations(range(len(labels)), 2)

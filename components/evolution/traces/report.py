@@ -176,7 +176,7 @@ def _venues(there: Stays, log: Log, params: TraceParams) -> Record:
     kind[item] = log.category[located[first]]
     at = venues_of(there, lat, lon, params.radius_m)
     of = np.where(at >= 0, kind[at], -1)
-    rows = []
+    rows: list[Record] = []
     for category in np.unique(of[of >= 0]):
         mine = of == category
         users = len(np.unique(there.user[mine]))

@@ -176,3 +176,12 @@ def test_nothing_promoted_is_said(chronotope, space: Path) -> None:
     left = chronotope("serve", "--workspace", str(space))
     assert left.code == 6
     assert "chronotope run" in left.err
+
+
+def test_json_to_a_file_leaves_what_is_told_to_people(chronotope, tmp_path: Path) -> None:
+    left = chronotope("benchmark", "--source", "nope", "--path", str(tmp_path), "--json", str(tmp_path / "o.json"))
+    assert left.code == 2
+    assert "{" not in left.out
+    assert "nope" in left.err
+    asked = chronotope("history", "--nope", "--json")
+    assert json.loads(asked.out)["exit_code"] == 2

@@ -144,3 +144,14 @@ def test_a_sample_takes_whole_users_and_not_too_many() -> None:
     np.testing.assert_array_equal(sample, rows[np.isin(store.user[rows], chosen)])
     assert not np.array_equal(sample, sample_users(store, rows, 60, seed=4))
     assert len(sample_users(store, rows[store.user[rows] == 0], 1, seed=3)) == 1
+
+
+def test_one_busy_user_does_not_end_the_sample() -> None:
+    store = toy_store(n_users=50)
+    rows = Window(store, "test").targets
+    busy = int(store.user[rows][0])
+    many = np.concatenate([np.repeat(rows[store.user[rows] == busy], 100), rows[store.user[rows] != busy]])
+    for seed in range(20):
+        sample = sample_users(store, many, 60, seed=seed)
+        assert 50 <= len(sample) <= 60
+        assert busy not in store.user[sample]

@@ -105,6 +105,7 @@ def test_the_verdict_is_what_the_intervals_say() -> None:
     first = next(row for row in record["models"] if row["model"] == "habits")
     for low, high, ahead, words in ((-0.01, 0.02, "unsure", "cannot be told apart"), (-0.2, -0.1, "no", "No model")):
         first["difference"] |= {"value": (low + high) / 2, "low": low, "high": high}
+        first["ahead"] |= {"sure": ahead, "low": low, "high": high}
         found = verdict(record)
         assert found["ahead"] == ahead
         assert words in found["headline"]

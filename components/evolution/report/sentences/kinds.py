@@ -25,7 +25,7 @@ def _beside(found: Record, level: float) -> list[Sentence]:
         f"bivariate Moran's I, {count(pairs[0]['cells'])} busiest cells, {len(pairs)} pairs; null surfaces as smooth "
         f"as the first (Moran spectral randomization), {discoveries(level)}"
     )
-    head = f"{plain or 'No'} of {len(pairs)} pairs of the main kinds of {found['of']} have a related map"
+    head = f"{plain or 'None'} of {len(pairs)} pairs of the main kinds of {found['of']} have related maps"
     if not sure:
         return [Sentence(f"{head}; beyond how busy a cell is with all else, none.", known)]
     most = max(sure, key=lambda one: abs(one["beyond_value"]))
@@ -49,8 +49,7 @@ def _cells(found: Record, level: float) -> list[Sentence]:
     if same is None:
         return []
     said = [
-        f"{'with' if part.startswith('neighbours') else 'to'} "
-        f"{'their neighbours' if part.startswith('neighbours') else 'themselves'} "
+        f"with {'their neighbours' if part.startswith('neighbours') else 'themselves'} "
         f"{'on the same day' if lag == 0 else f'{lag} d earlier'} {number(one['value'])}"
         + ("" if one["p"] <= level else ", not beyond chance")
         for (part, lag), one in parts.items()
