@@ -8,13 +8,13 @@ import pytest
 from components.errors import ConfigError, DataError
 from components.evolution.trends.accuracy import mase, scale_of
 from components.evolution.trends.ahead import holding
-from components.evolution.trends.backtest import backtest, origins
+from components.evolution.trends.backtest import Backtest, backtest, origins
 from components.evolution.trends.ensemble import RULES, combine
 from components.evolution.trends.methods import METHODS, Method
 from components.evolution.trends.outlook import ENSEMBLE, Plan, outlook
 from components.evolution.trends.panel import Floats, Panel, panel_of
 from components.evolution.trends.scorecard import score
-from components.evolution.trends.selection import select
+from components.evolution.trends.selection import Selection, combined, select
 
 STEPS = np.arange(140)
 
@@ -106,19 +106,19 @@ def test_an_outlook_beats_its_baseline_and_holds_its_intervals() -> None:
 
 
 def test_no_origin_chooses_the_rule_it_is_judged_by() -> None:
-    """What follows the newest origin may be anything: what is said there, and so judged, is the same."""
-    rng, methods = (
-        np.random.default_rng(3),
-        {name: METHODS[name] for name in ("seasonal_naive", "seasonal_mean", "naive")},
-    )
-    chosen = set()
-    for seed in range(8):
-        panel, other = weeks(3, seed), weeks(3, seed).values.copy()
-        other[:, -7:] = rng.uniform(0, 100, (3, 7))
-        one, two = (outlook(known, methods, plan()) for known in (panel, panel_of(list(other), (7,), list("abc"))))
-        assert np.array_equal(one.judged.point[ENSEMBLE][-1], two.judged.point[ENSEMBLE][-1])
-        chosen |= {one.rule, two.rule}
-    assert len(chosen) > 1
+    """The mean is best at all three origins together, for the newest one's sake; without that one, the median is."""
+    point = {name: np.full((3, 1, 1), value) for name, value in (("a", 0.0), ("b", 1.0), ("c", 5.0))}
+    actual = np.array([1.4, 1.4, 2.0]).reshape(3, 1, 1)
+    judged = Backtest((3, 2, 1), actual, np.ones((3, 1)), point, {}, {})
+    chosen = Selection(("a", "b", "c"), np.array([0]), np.array([[0.0, 0.0, 1.0]]))
+    found = combined(chosen, judged, RULES)
+    assert found.rule == "mean"
+    assert found.rules["mean"] == pytest.approx(0.4)
+    assert found.point.ravel().tolist() == [2, 2, 1]
+    overlapping = Backtest((4, 3, 2), actual.repeat(2, axis=2), np.ones((3, 1)), {
+        name: one.repeat(2, axis=2) for name, one in point.items()
+    }, {}, {})  # fmt: skip
+    assert combined(chosen, overlapping, RULES).point[:, 0, 0].tolist() == [2, 1, 1]  # the middle one has no others
 
 
 def test_what_is_reported_is_what_comes_next() -> None:
