@@ -34,6 +34,8 @@ SPACE = SpaceParams(
     regions=5,
     lag_h=6,
     flow_h=24,
+    busiest=50,
+    lags_days=(1,),
     least_users=3,
     core_places=2,
     home=HoursParams(begin=22, end=7, weekdays_only=False),
