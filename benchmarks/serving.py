@@ -20,9 +20,10 @@ import json
 import signal
 import sys
 import tempfile
-import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from components.workspace import Workspace
 Record = dict[str, Any]
 P99_MS, RATE = 25.0, 200.0
 _ASKED = 40  # users who are asked in turn
-_SWAP_AT = 0.5
+_SWAP_AT, _SETTLES_S, _SWAP_PATIENCE_S = 0.4, 1.0, 120.0
 
 
 def question(user: str, moment: dt.datetime) -> Question:
@@ -140,23 +141,38 @@ def over_http(server: Server, users: list[str], seconds: float) -> list[Record]:
     return [{"cold_s": round(server.cold_s, 1), **row} for row in rows]
 
 
+def _takes_over(server: Server, root: Path, kind: str, begun: float) -> tuple[float, float]:
+    """Promote; seconds since `begun` at which the entry stood in the log, and at which its model answered."""
+    sequence = promote(root, kind).sequence
+    told = time.perf_counter() - begun
+    while time.perf_counter() - begun - told < _SWAP_PATIENCE_S:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/v1/model", timeout=30) as answer:
+            if json.load(answer)["champion"]["version"] == sequence:
+                return told, time.perf_counter() - begun
+        time.sleep(0.1)
+    raise RuntimeError(f"promotion {sequence} did not take over")
+
+
 def through_swap(server: Server, root: Path, kind: str, users: list[str], seconds: float) -> Record:
-    """An open loop with a promotion in its middle: before, and from then on."""
-    at = _SWAP_AT * seconds
-    timer = threading.Timer(at, promote, (root, kind))
-    timer.start()
-    heard = open_loop(server.port, asks(users), RATE / 2, seconds)
-    timer.join()
+    """An open loop with a promotion in its middle: before it, until its model answers, and after."""
+    with ThreadPoolExecutor(1) as beside:
+        begun = time.perf_counter()
+
+        def later() -> tuple[float, float]:
+            time.sleep(_SWAP_AT * seconds)
+            return _takes_over(server, root, kind, begun)
+
+        moments = beside.submit(later)
+        heard = open_loop(server.port, asks(users), RATE / 2, seconds)
+        told, took = moments.result()
     due, ms = np.array(heard.due), np.array(heard.times) * 1e3
-    p99 = {
-        name: round(float(np.percentile(ms[part], 99)), 2)
-        for name, part in (("before", due < at), ("during", due >= at))
+    parts = {
+        "before": due < told,
+        "during": (due >= told) & (due < took + _SETTLES_S),
+        "after": due >= took + _SETTLES_S,
     }
-    return {
-        "per_s": RATE / 2,
-        "errors": len(heard.bad),
-        **{f"p99_ms_{name}": one for name, one in p99.items()},
-    }
+    p99 = {f"p99_ms_{name}": round(float(np.percentile(ms[part], 99)), 2) for name, part in parts.items()}
+    return {"to": kind, "per_s": RATE / 2, "errors": len(heard.bad), "takes_s": round(took - told, 1), **p99}
 
 
 def soak(server: Server, users: list[str], items: list[str], seconds: float) -> Record:
@@ -207,8 +223,9 @@ def measured(root: Path, args: argparse.Namespace) -> Record:
             with served(by, root, log) as server:
                 load(server.port, users, 4, 3.0)
                 if "swap" in found:
-                    row = through_swap(server, root, kinds[-1], users, max(20.0, args.seconds))
-                    found["swap"].append({"server": by, **row})
+                    for kind in (kinds[-1], kinds[0]):  # to the heaviest, and back to one that it had before
+                        row = through_swap(server, root, kind, users, max(20.0, args.seconds))
+                        found["swap"].append({"server": by, **row})
                 if "soak" in found:
                     found["soak"].append({"server": by, **soak(server, users, items, args.soak)})
     record |= found

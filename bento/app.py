@@ -123,6 +123,8 @@ class App:
         worker.waiting += 1
         try:
             await asyncio.sleep(0)  # those that came at the same time are counted before the first is worked on
+            if not route.waits:
+                return await route.handler(call, worker)
             async with asyncio.timeout(guard.request_s):
                 return await route.handler(call, worker)
         except TimeoutError as error:

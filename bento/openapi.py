@@ -47,12 +47,9 @@ def _operation(route: Route) -> dict[str, Any]:
         for name in route.parts
     ]
     parameters += [
-        {
-            "name": one.name, "in": "query", "required": False, "description": one.told,
-            "schema": {"type": "integer", "minimum": one.least, "maximum": one.most, "default": one.default},
-        }
+        {"name": one.name, "in": "query", "required": False, "description": one.told, "schema": one.schema}
         for one in route.query
-    ]  # fmt: skip
+    ]
     operation: dict[str, Any] = {
         "operationId": route.name, "summary": route.told, "responses": answers, "parameters": parameters,
         "security": [{"key": []}] if route.scope else [],

@@ -157,7 +157,7 @@ def open_worker(root: Path, params: Params) -> Worker:
     IntegrityError, StorageError, ServiceError
         The champion or the state is not to be used.
     """
-    watch = Watch(root, params.serving.poll_s)
+    watch = Watch(root, params.serving.poll_s, params.policy)
     state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
     live = Live(watch, state, params)
     evolved = Evolved(root / "reports" / "evolution" / "summary.json", checked)

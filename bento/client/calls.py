@@ -70,9 +70,10 @@ def timeline(user_id: str, n: int = 50) -> Call[TimelineResponse]:
     return Call("GET", f"/v1/users/{quote(user_id, safe='')}/timeline?n={n}", TimelineResponse)
 
 
-def journey(user_id: str) -> Call[JourneyResponse]:
-    """A user's interests, life-cycle state and next visit."""
-    return Call("GET", f"/v1/users/{quote(user_id, safe='')}/journey", JourneyResponse)
+def journey(user_id: str, time: dt.datetime | str | None = None) -> Call[JourneyResponse]:
+    """A user's interests, life-cycle state and next visit, as of a time with a zone; None = now."""
+    asked = "" if time is None else f"?time={quote(_json(time), safe='')}"
+    return Call("GET", f"/v1/users/{quote(user_id, safe='')}/journey{asked}", JourneyResponse)
 
 
 def forget(user_id: str) -> Call[ForgottenResponse]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Sequence
 from typing import Any, Self
@@ -101,9 +102,9 @@ class Client:
         """A user's newest events, newest first."""
         return self.ask(calls.timeline(user_id, n))
 
-    def journey(self, user_id: str) -> JourneyResponse:
+    def journey(self, user_id: str, time: dt.datetime | str | None = None) -> JourneyResponse:
         """Where a user is on their way."""
-        return self.ask(calls.journey(user_id))
+        return self.ask(calls.journey(user_id, time))
 
     def forget(self, user_id: str) -> ForgottenResponse:
         """Forget a user."""

@@ -35,13 +35,13 @@ export async function open(user, live, just = null) {
     const [answer, past, journey] = await Promise.all([
       ask('v1/predict', question, stop.signal),
       ask(`${path}/timeline?n=${TIMELINE}`, undefined, stop.signal),
-      ask(`${path}/journey`, undefined, stop.signal),
+      ask(`${path}/journey${question.time ? `?time=${question.time}` : ''}`, undefined, stop.signal),
     ])
     const events = past.events.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time))
     const now = question.time ? Date.parse(question.time) : live.time_ms
     const reasons = fresh ? new Map() : open.reasons
     const held = panel.contains(document.activeElement) ? document.activeElement.id : ''
-    panel.replaceChildren(...page(user, answer, events, journey, reasons, now, just, Boolean(question.time)))
+    panel.replaceChildren(...page(user, answer, events, journey, reasons, now, just))
     if (held) find(held)?.focus({ preventScroll: true })
     await onMap(answer, events)
     const why = answer.items.length ? await ask('v1/explain', { ...question, k: EXPLAINED }, stop.signal) : { items: [] }
@@ -91,9 +91,8 @@ export function empty() {
     h('p', { class: 'soft' }, 'Type a user’s id into the search box (press / to get there), or choose one in the stream. You will see what comes next, when, where and why.')))
 }
 
-function page(user, answer, events, journey, reasons, now, just, asked) {
-  // The service judges a silence by today's clock; for a log that is replayed the answer's segment says where they stand.
-  const standing = asked ? answer.segment : journey.state
+function page(user, answer, events, journey, reasons, now, just) {
+  const standing = journey.state || answer.segment
   const state = STATES[standing] || standing
   const last = events.length ? Date.parse(events.at(-1).time) : null
   return [

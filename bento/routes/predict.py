@@ -76,6 +76,7 @@ def _answered(
     return found, {
         "items": found.items,
         "history_events": found.history_events,
+        "basis": _basis(said, found),
         "reason": found.reason,
         "segment": found.segment,
         "rules": found.rules,
@@ -85,6 +86,13 @@ def _answered(
         "list_id": found.list_id,
         "chances": found.chances,
     }
+
+
+def _basis(said: Asking, found: Answer) -> str:
+    """What an answer rests on, for programs; its reason says it to people."""
+    if not found.history_events:
+        return "nothing_known"
+    return "history" if said.history is None else "request"
 
 
 def _by(worker: Worker, found: Answer, champion: Champion) -> tuple[Champion, str]:
@@ -155,9 +163,9 @@ async def explain(call: Call, worker: Worker) -> Reply:
 
 ROUTES = (
     Route("POST", "/v1/predict", "predict", "What this user does next: items, actions, time and place.", "read",
-          predict, PredictResponse, PredictRequest),
+          predict, PredictResponse, PredictRequest, waits=False),
     Route("POST", "/v1/recommend", "recommend", "A list of items to show, under filters and rules.", "read",
-          recommend, RecommendResponse, RecommendRequest),
+          recommend, RecommendResponse, RecommendRequest, waits=False),
     Route("POST", "/v1/explain", "explain", "Why: the events, items and parts of the model behind a probability.",
           "read", explain, ExplainResponse, ExplainRequest),
 )  # fmt: skip

@@ -10,20 +10,10 @@ from pydantic import BaseModel
 
 from bento.exchange import Call, Reply, Stream
 from bento.guard.keys import Scope
+from bento.routes.parameters import Moment, Number
 from bento.worker import Worker
 
 Handler = Callable[[Call, Worker], Awaitable[Reply | Stream]]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of the path's query: a whole number."""
-
-    name: str
-    told: str
-    default: int
-    least: int
-    most: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +32,7 @@ class Route:
     also : other statuses → their body, where it is more than an error
     refuses : statuses of errors, beyond those that every route of its kind has
     query : parameters
+    waits : whether it may wait for anything; one that does not needs no clock
     described : whether it stands in the document
     """
 
@@ -55,7 +46,8 @@ class Route:
     takes: type[BaseModel] | None = None
     also: dict[int, type[BaseModel]] = field(default_factory=dict)
     refuses: tuple[int, ...] = ()
-    query: tuple[Parameter, ...] = ()
+    query: tuple[Number | Moment, ...] = ()
+    waits: bool = True
     described: bool = True
 
     @property

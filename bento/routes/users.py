@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bento.exchange import Call, Refusal, Reply, dumped
-from bento.routes.route import Parameter, Route
+from bento.routes.parameters import Moment, Number
+from bento.routes.route import Route
 from bento.schemas.users import ForgottenResponse, JourneyResponse, TimelineResponse
 from bento.worker import Worker
 from components.events.rules import MAX_ID
 
-_N = Parameter("n", "Newest events.", default=50, least=1, most=500)
+_N = Number("n", "Newest events.", default=50, least=1, most=500)
+_TIME = Moment("time", "As of when, with a zone; now when left out. What is dated after it has not happened yet.")
 
 
 def _user(call: Call) -> str:
@@ -18,34 +20,17 @@ def _user(call: Call) -> str:
     return user_id
 
 
-def number(call: Call, asked: Parameter) -> int:
-    """A whole number of the query, within its bounds.
-
-    Raises
-    ------
-    Refusal
-        422: it is none, or the query holds another parameter.
-    """
-    said = call.query()
-    if not set(said) <= {asked.name}:
-        raise Refusal(422, f"needed no parameter but {asked.name}", "query")
-    text = said.get(asked.name, str(asked.default))
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and asked.least <= int(text) <= asked.most):
-        raise Refusal(422, f"needed a whole number of {asked.least} to {asked.most}", asked.name)
-    return int(text)
-
-
 async def timeline(call: Call, worker: Worker) -> Reply:
     """The newest events, newest first."""
-    user_id, n = _user(call), number(call, _N)
+    user_id, n = _user(call), _N.read(call)
     events = await worker.beside(worker.live.timeline, user_id, n)
     return Reply(dumped({"user_id": user_id, "events": events}))
 
 
 async def journey(call: Call, worker: Worker) -> Reply:
     """Interests, life-cycle state, next visit."""
-    user_id = _user(call)
-    return Reply(dumped(await worker.beside(worker.live.journey, user_id)))
+    user_id, time = _user(call), _TIME.read(call)
+    return Reply(dumped(await worker.beside(worker.live.journey, user_id, time)))
 
 
 async def forget(call: Call, worker: Worker) -> Reply:
@@ -58,7 +43,7 @@ ROUTES = (
     Route("GET", "/v1/users/{user_id}/timeline", "timeline", "The newest events of a user, newest first.", "read",
           timeline, TimelineResponse, query=(_N,)),
     Route("GET", "/v1/users/{user_id}/journey", "journey", "A user's interests, life-cycle state and next visit.",
-          "read", journey, JourneyResponse),
+          "read", journey, JourneyResponse, query=(_TIME,)),
     Route("DELETE", "/v1/users/{user_id}", "forget", "Forget a user: state, memory and the next retraining let go.",
           "admin", forget, ForgottenResponse),
 )  # fmt: skip

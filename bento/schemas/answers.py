@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -58,6 +58,10 @@ class ModelState(BaseModel):
     experiment: ExperimentState | None = None
 
 
+#: What an answer rests on: what is known of the user, the history that the request brought, or neither.
+Basis = Literal["history", "request", "nothing_known"]
+
+
 class Shown(BaseModel):
     """The list as a part of an experiment; what is posted to `/v1/impressions` carries these."""
 
@@ -72,6 +76,7 @@ class PredictResponse(Shown):
     next_event: NextTime | None
     places: list[RankedCell] | None
     history_events: int
+    basis: Basis
     reason: str
     segment: Annotated[str | None, Field(description="new, active or returning, by the user's own rhythm.")]
     rules: Annotated[list[str], Field(description="What the policy did to the list; empty: it is the ranking itself.")]
@@ -84,6 +89,7 @@ class RecommendResponse(Shown):
 
     items: list[RankedItem]
     history_events: int
+    basis: Basis
     reason: str
     segment: str | None
     rules: list[str]

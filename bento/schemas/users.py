@@ -37,9 +37,10 @@ class InterestShare(BaseModel):
 
 
 class JourneyResponse(BaseModel):
-    """Where a user is: what they care about now, where they stand by their own rhythm, when they come next."""
+    """Where a user is at a time: what they care about, where they stand by their own rhythm, when they come next."""
 
     user_id: str
+    time: dt.datetime
     events: int
     last: dt.datetime | None
     interests: list[InterestShare]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.files import read_json, write_json, write_with
+from components.once import made_once
 from components.params import NumberParams
 
 PADDING, UNKNOWN = 0, 1
@@ -37,7 +37,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.ids)
 
-    @cached_property
+    @made_once
     def code_of(self) -> Mapping[str, int]:
         """Id → code of the real ids."""
         return {str(name): code for code, name in enumerate(self.ids) if code > UNKNOWN}

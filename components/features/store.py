@@ -14,7 +14,6 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from components.errors import IntegrityError
 from components.features.encoding import Encoding
 from components.files import read_json, replace_folder, sha256_file, write_json
+from components.once import made_once
 
 _AGAIN = "Run the features stage again."
 
@@ -86,7 +86,7 @@ class Store:
     def n_users(self) -> int:
         return len(self.users)
 
-    @cached_property
+    @made_once
     def user(self) -> NDArray[np.int32]:
         """(N,) row of the user of each event."""
         return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.offsets))
@@ -258,6 +258,7 @@ def _users(path: Path) -> NDArray[np.object_]:
 
 def _map(path: Path) -> NDArray:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.asarray(mapped)  # a plain view of it: slices of a `memmap` cost five times as much
     except (OSError, ValueError, EOFError) as error:
         raise IntegrityError(f"a whole array at {path}", found=str(error), do=_AGAIN) from error

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
 from components.features.store import Store
+from components.once import made_once
 from components.predictor import Queries
 
 Ints = NDArray[np.int64]
@@ -55,7 +55,7 @@ class Ask:
             self._made[name] = make()
         return self._made[name]
 
-    @cached_property
+    @made_once
     def size(self) -> int:
         """B."""
         return len(self.queries)
@@ -68,80 +68,91 @@ class Ask:
             return column[stop - int(self.length[0]) : stop]
         return column[self.row]
 
-    @cached_property
+    @made_once
     def length(self) -> Ints:
         """(B,) events visible to each query, at most max_history."""
         return np.minimum(self.queries.stop - self.queries.start, self.max_history).astype(np.int64)
 
-    @cached_property
+    @made_once
     def edges(self) -> Ints:
         """(B+1,) the events of query b are edges[b]:edges[b+1]."""
+        if self.size == 1:
+            return np.array([0, self.length[0]], np.int64)
         return np.concatenate([[0], np.cumsum(self.length)]).astype(np.int64)
 
-    @cached_property
+    @made_once
     def query(self) -> Ints:
         """(n,) which query an event belongs to."""
+        if self.size == 1:
+            return np.zeros(self.length[0], np.int64)
         return np.repeat(np.arange(self.size), self.length)
 
-    @cached_property
+    @made_once
     def row(self) -> Ints:
         """(n,) row of the event in the store."""
         shift = self.queries.stop - self.length - self.edges[:-1]
         return np.arange(self.edges[-1]) + np.repeat(shift, self.length)
 
-    @cached_property
+    @made_once
     def item(self) -> Ints:
         """(n,) item codes."""
         return self.column("item").astype(np.int64)
 
-    @cached_property
+    @made_once
     def time_s(self) -> Ints:
         """(n,) time of the events."""
         return self.column("time_s").astype(np.int64)
 
-    @cached_property
+    @made_once
     def age_d(self) -> Floats:
         """(n,) days from the event to the request, at least 0."""
-        return np.maximum(self.queries.time_s[self.query] - self.time_s, 0) / DAY_S
+        asked_s = self.queries.time_s if self.size == 1 else self.queries.time_s[self.query]
+        return np.maximum(asked_s - self.time_s, 0) / DAY_S
 
-    @cached_property
+    @made_once
     def hour(self) -> Floats:
         """(B,) local hour of the request, [0, 24)."""
         return local_hour(self.queries.time_s, self.queries.utc_offset_min)
 
-    @cached_property
+    @made_once
     def known(self) -> Ints:
         """(m,) positions among the n events of those with a known item."""
         return np.flatnonzero(self.item > UNKNOWN)
 
-    @cached_property
+    def _of_known(self, values: NDArray) -> NDArray:
+        """(m,) of (n,); the same array where every item is known, as it nearly always is."""
+        return values if len(self.known) == len(values) else values[self.known]
+
+    @made_once
     def item_query(self) -> Ints:
         """(m,) query of each known event."""
-        return self.query[self.known]
+        return self._of_known(self.query)
 
-    @cached_property
+    @made_once
     def item_code(self) -> Ints:
         """(m,) item of each known event."""
-        return self.item[self.known]
+        return self._of_known(self.item)
 
-    @cached_property
+    @made_once
     def item_age_d(self) -> Floats:
         """(m,) days from each known event to the request, at least 0."""
-        return self.age_d[self.known]
+        return self._of_known(self.age_d)
 
-    @cached_property
+    @made_once
     def here(self) -> Floats:
         """(B, 3) `place` on the unit sphere."""
         return unit_vectors(self.place[:, 0], self.place[:, 1])
 
-    @cached_property
+    @made_once
     def last_item(self) -> Ints:
         """(B,) newest known item, 0 where there is none."""
+        if self.size == 1:
+            return self.item_code[-1:] if len(self.item_code) else np.zeros(1, np.int64)
         last = np.zeros(self.size, np.int64)
         last[self.item_query] = self.item_code  # of equal indices the last is kept: the newest
         return last
 
-    @cached_property
+    @made_once
     def place(self) -> NDArray[np.float64]:
         """(B, 2) latitude and longitude of the request, else of the last located event, else NaN; degrees."""
         latitude, longitude = self.column("latitude"), self.column("longitude")
@@ -169,23 +180,23 @@ class Events:
         """(n,) a column of the store over the events."""
         return np.asarray(self.store[name][self.rows])
 
-    @cached_property
+    @made_once
     def item(self) -> Ints:
         """(n,) item codes."""
         return self.column("item").astype(np.int64)
 
-    @cached_property
+    @made_once
     def known(self) -> Bools:
         """(n,) whether the item is in the catalogue."""
         return self.item > UNKNOWN
 
-    @cached_property
+    @made_once
     def followers(self) -> Ints:
         """(f,) positions among the n events of those whose user has an earlier event."""
         user = np.searchsorted(self.store.offsets, self.rows, side="right") - 1
         return np.flatnonzero(self.rows > self.store.offsets[user])
 
-    @cached_property
+    @made_once
     def gap_s(self) -> Ints:
         """(f,) seconds between the previous event and the follower."""
         rows = self.rows[self.followers]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
+from components.memory import loops
 from components.memory.ask import Ask, Events, Floats
 from components.memory.counter import checked
 from components.memory.pairs import PairTable
@@ -56,22 +57,21 @@ class CellCounts:
         """
         everybody = self._everybody()
         cell = ask.column(self.column).astype(np.int64)
-        placed = np.flatnonzero(cell > UNKNOWN)
-        key = ask.query[placed] * self.n_cells + cell[placed]
-        own = np.bincount(key, minlength=ask.size * self.n_cells).reshape(ask.size, self.n_cells)
-        own = (own + self.prior * everybody) / (own.sum(axis=1, keepdims=True) + self.prior)
-        last = np.zeros(ask.size, np.int64)
-        last[ask.query[placed]] = cell[placed]
-        stay = np.broadcast_to(everybody, own.shape).copy()
-        known = np.flatnonzero(last)
-        stay[known] *= self.prior / (1.0 + self.prior)
-        stay[known, last[known]] += 1.0 / (1.0 + self.prior)
-        return np.stack([self._through_items(item, everybody), own, stay, np.broadcast_to(everybody, own.shape)])
+        out = loops.cell_parts(ask.edges, cell, everybody, self.prior, UNKNOWN)
+        out[0] = self._through_items(item, everybody)
+        return out
 
     def _through_items(self, item: NDArray[np.floating], everybody: Floats) -> Floats:
         """(B, cells) Σ p(item) p(cell | item); an item that was met nowhere is anywhere."""
+        item = np.asarray(item, np.float32)
+        if len(item) == 1:
+            scaled, spread = loops.spread(item[0], self.of_item.total, self.prior)
+            found = spread * everybody[None]
+            for matrix in self.of_item.transposed():
+                loops.through(scaled, matrix.indptr, matrix.indices, matrix.data, found[0])
+            return np.maximum(found, 0.0, out=found)
         total = (np.maximum(self.of_item.total, 0.0) + self.prior).astype(np.float32)
-        scaled = np.asarray(item, np.float32) / total
+        scaled = item / total
         found = np.outer(scaled.sum(axis=1, dtype=np.float64) * self.prior, everybody)
         for matrix in self.of_item.transposed():
             found += (matrix @ scaled.T).T

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -20,6 +19,7 @@ from components.features.encoding import Encoding
 from components.memory import loops
 from components.memory.ask import Ask, Events, Floats, unit_vectors
 from components.memory.share import Share
+from components.once import made_once
 from components.params import MemoryParams
 
 EARTH_KM = 6371.0
@@ -57,17 +57,17 @@ class World:
             np.asarray(encoding.catalogue.longitude, np.float64),
         )
 
-    @cached_property
+    @made_once
     def points(self) -> Floats:
         """(V, 3) the items on the unit sphere; 0 for those without a place."""
         return np.nan_to_num(unit_vectors(self.latitude, self.longitude))
 
-    @cached_property
+    @made_once
     def nowhere_mask(self) -> NDArray[np.bool_]:
         """(V,) whether an item has no place."""
         return np.isnan(self.latitude) | np.isnan(self.longitude)
 
-    @cached_property
+    @made_once
     def nowhere(self) -> NDArray[np.int64]:
         """Codes of the items without a place."""
         return np.flatnonzero(self.nowhere_mask)
@@ -86,7 +86,7 @@ class Popularity:
     count: Floats
     share: Floats
 
-    @cached_property
+    @made_once
     def plus_one(self) -> NDArray[np.float32]:
         """(V,) count + 1."""
         return (self.count + 1).astype(np.float32)

@@ -7,7 +7,6 @@ Never here: the clock of the request; a pause is measured from the last visible 
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from components.memory import loops
 from components.memory.ask import Ask, Events, Floats, Ints
 from components.memory.counter import checked
+from components.once import made_once
 
 PARTS = ("everybody", "after the last pause", "own")
 N_COMPONENTS = 8
@@ -87,11 +87,16 @@ class GapCounts:
         place = np.minimum(np.log1p(np.maximum(gap_s, 0).astype(np.float64)) * TABLE, len(self._table) - 2)
         return np.where(gap_s >= 0, place.astype(np.int64), len(self._table) - 1)
 
-    @cached_property
+    @made_once
     def _table(self) -> Floats:
         """(steps + 1, C); the last row is that of no pause."""
         joint = _normal((np.arange(_LONGEST * TABLE) + 0.5) / TABLE, self.mean, self.sigma) + 1e-300
         return np.concatenate([joint / joint.sum(axis=1, keepdims=True), np.zeros((1, len(self.mean)))])
+
+    @made_once
+    def shape(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(1, C) means and deviations in single precision: what answers are given in."""
+        return self.mean.astype(np.float32)[None], self.sigma.astype(np.float32)[None]
 
     def update(self, events: Events, sign: float) -> None:
         """Add or take away events."""
@@ -124,5 +129,6 @@ class GapCounts:
         self.mean = checked(arrays["mean"], self.mean.shape, where)
         self.sigma = np.maximum(checked(arrays["sigma"], self.sigma.shape, where), _LEAST_SIGMA)
         self.__dict__.pop("_table", None)
+        self.__dict__.pop("shape", None)
         self.count = checked(arrays["count"], self.count.shape, where)
         self.step = checked(arrays["step"], self.step.shape, where)

@@ -20,8 +20,8 @@ _DAY_S = 86_400
 
 
 def compiled(function: F) -> F:
-    """The same function, compiled at its first call; it holds no lock while it runs."""
-    return njit(cache=True, nogil=True)(function)
+    """The same function, compiled at its first call; too short to let another thread run meanwhile."""
+    return njit(cache=True)(function)
 
 
 @compiled
@@ -87,17 +87,117 @@ def shared(weight: Floats, query: Ints, prior: float, size: int) -> Floats:
 
 
 @compiled
-def steps(edges: Ints, item: Ints, time_s: Ints, last_item: Ints, most_s: float, unknown: int) -> Ints:
-    """(p,) places of events that came, within `most_s`, just after an event with the query's last item (B,)."""
-    out = np.empty(edges[-1], np.int64)
+def steps(
+    edges: Ints, item: Ints, time_s: Ints, last_item: Ints, asked_s: Ints, most_s: float, half_life_d: float,
+    sigma: float, unknown: int,
+) -> tuple[Ints, Ints, Floats]:  # fmt: skip
+    """Events that came, within `most_s`, just after an event with the query's last item (B,).
+
+    Returns
+    -------
+    (p,) query, (p,) item, (p,) weight: 2^(-age / half-life) exp(-(Δ log pause)² / 2σ²), the pause until `asked_s` (B,)
+    being compared where σ is finite
+    """
+    query, code, weight = np.empty(edges[-1], np.int64), np.empty(edges[-1], np.int64), np.empty(edges[-1])
     found = 0
     for b in range(len(edges) - 1):
-        for e in range(edges[b] + 1, edges[b + 1]):
+        low, high = edges[b], edges[b + 1]
+        now = math.log1p(max(asked_s[b] - time_s[high - 1], 0)) if high > low else 0.0
+        for e in range(low + 1, high):
             after_last = item[e - 1] == last_item[b] and item[e - 1] > unknown
             if after_last and item[e] > unknown and time_s[e] - time_s[e - 1] < most_s:
-                out[found] = e
+                heavy = 1.0
+                if not math.isinf(half_life_d):
+                    heavy = 2.0 ** (-(max(asked_s[b] - time_s[e], 0) / _DAY_S) / half_life_d)
+                if not math.isinf(sigma):
+                    then = math.log1p(max(time_s[e] - time_s[e - 1], 0))
+                    heavy *= math.exp(-0.5 * ((then - now) / sigma) ** 2)
+                query[found], code[found], weight[found] = b, item[e], heavy
                 found += 1
-    return out[:found]
+    return query[:found], code[:found], weight[:found]
+
+
+@compiled
+def paired(query: Ints, weight: Floats, prior: Floats) -> tuple[Floats, Floats]:
+    """(p,) weights as shares of their query's total, and (B,) the share of `prior` (B,) in it."""
+    total = np.zeros(len(prior))
+    for p in range(len(weight)):
+        total[query[p]] += weight[p]
+    for b in range(len(prior)):
+        total[b] += prior[b]
+    out = np.empty(len(weight))
+    for p in range(len(weight)):
+        out[p] = weight[p] / total[query[p]]
+    return out, prior / total
+
+
+@compiled
+def row_of(key: Ints, count: Floats, row: int, columns: int) -> tuple[Ints, Floats]:
+    """(p,) columns and counts of one row, from the sorted keys row · columns + column."""
+    low, high = np.searchsorted(key, row * columns), np.searchsorted(key, (row + 1) * columns)
+    return key[low:high] - row * columns, count[low:high]
+
+
+@compiled
+def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> None:
+    """Add values (m,), times the weight (B,) of their query, in place."""
+    for e in range(len(out)):
+        out[e] += values[e] * weight[query[e]]
+
+
+@compiled
+def add_dense(out: NDArray[np.float32], values: NDArray[np.floating], weight: NDArray[np.floating]) -> None:
+    """Add values (B, V), times the weight (B,) of their query, in place."""
+    for b in range(len(out)):
+        for v in range(out.shape[1]):
+            out[b, v] += values[b, v] * weight[b]
+
+
+@compiled
+def scatter(out: NDArray[np.float32], query: Ints, item: Ints, value: Floats, weight: Floats) -> None:
+    """Add values (p,), times the weight (B,) of their query, at (query, item) of (B, V), in place."""
+    for p in range(len(value)):
+        out[query[p], item[p]] += np.float32(value[p] * weight[query[p]])
+
+
+@compiled
+def cell_parts(edges: Ints, cell: Ints, everybody: Floats, prior: float, unknown: int) -> Floats:
+    """(4, B, C) distributions over the cells, the first still empty; see `memory.cells`."""
+    size, n = len(edges) - 1, len(everybody)
+    out = np.zeros((4, size, n))
+    for b in range(size):
+        last, events = 0, 0.0
+        for e in range(edges[b], edges[b + 1]):
+            if cell[e] > unknown:
+                last = cell[e]
+                events += 1.0
+                out[1, b, last] += 1.0
+        for c in range(n):
+            out[1, b, c] = (out[1, b, c] + prior * everybody[c]) / (events + prior)
+            out[2, b, c] = everybody[c] * (prior / (1.0 + prior)) if last else everybody[c]
+            out[3, b, c] = everybody[c]
+        if last:
+            out[2, b, last] += 1.0 / (1.0 + prior)
+    return out
+
+
+@compiled
+def spread(item: NDArray[np.float32], total: Floats, prior: float) -> tuple[NDArray[np.float32], float]:
+    """(V,) probabilities over the smoothed totals (V,), and what of them is anywhere."""
+    out, anywhere = np.empty(len(item), np.float32), 0.0
+    for v in range(len(item)):
+        out[v] = item[v] / np.float32(max(total[v], 0.0) + prior)
+        anywhere += out[v]
+    return out, anywhere * prior
+
+
+@compiled
+def through(scaled: NDArray[np.float32], edges: NDArray[np.int32], cell: NDArray[np.int32],
+            count: NDArray[np.float32], out: Floats) -> None:  # fmt: skip
+    """Add Σ scaled (V,) · count over the cells edges[v]:edges[v+1] of each item to (C,), in place."""
+    for v in range(len(scaled)):
+        for p in range(edges[v], edges[v + 1]):
+            out[cell[p]] += scaled[v] * count[p]
 
 
 @compiled

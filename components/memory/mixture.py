@@ -8,6 +8,7 @@ Reference: Dempster, Laird, Rubin (1977); research/spatiotemporal.md §2.6 (60 s
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import IntegrityError, TrainingError
+from components.once import made_once
 
 Floats = NDArray[np.float64]
 TINY = 1e-30
@@ -37,7 +39,14 @@ class Mixture:
 
     def of(self, length: NDArray[np.integer]) -> Floats:
         """(B, K) weights for histories of the given lengths (B,)."""
+        if len(length) == 1:
+            at = bisect.bisect_right(self._edges, int(length[0]))
+            return self.weights[at - 1 : at]
         return self.weights[np.searchsorted(self.edges, length, side="right") - 1]
+
+    @made_once
+    def _edges(self) -> list[int]:
+        return [int(one) for one in self.edges]
 
     def without_idle(self, least: float) -> Mixture:
         """Parts whose weight is below `least` in every bucket get none: they need not be asked."""

@@ -10,14 +10,15 @@ Reference: O'Neil et al., "The log-structured merge-tree" (1996).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from components.errors import IntegrityError
+from components.memory import loops
 from components.memory.ask import Floats, Ints
+from components.once import made_once
 
 RATIO = 8
 EMPTY = 1e-9  # a count this small is what rounding leaves of nothing
@@ -33,7 +34,7 @@ class Run:
     def __len__(self) -> int:
         return len(self.key)
 
-    @cached_property
+    @made_once
     def transposed(self) -> sparse.csc_array:
         """(columns, rows) float32 counts."""
         column = self.key % self.columns
@@ -42,6 +43,9 @@ class Run:
 
     def lookup(self, row: Ints) -> tuple[Ints, Ints, Floats]:
         """Index into `row`, column and count of each pair in the rows (B,)."""
+        if len(row) == 1:
+            column, count = loops.row_of(self.key, self.count, int(row[0]), self.columns)
+            return np.zeros(len(column), np.int64), column, count
         low, high = np.searchsorted(self.key, row * self.columns), np.searchsorted(self.key, (row + 1) * self.columns)
         size = high - low
         which = np.repeat(np.arange(len(row)), size)
@@ -104,6 +108,8 @@ class PairTable:
     def lookup(self, row: Ints) -> tuple[Ints, Ints, Floats]:
         """Pairs of the given rows (B,): (index into `row` (p,), column (p,), count (p,)). Pairs may repeat."""
         found = [run.lookup(row) for run in self._runs]
+        if len(found) == 1:
+            return found[0]
         if not found:
             empty = np.zeros(0, np.int64)
             return empty, empty, np.zeros(0)

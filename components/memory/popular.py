@@ -41,6 +41,7 @@ class OfLate(Counter):
         self.since_s = 0.0
         self.newest_s = 0.0
         self.empty = True
+        self._moves, self._told = 0, (-1, 0.0, self.mass)  # how often it changed, and what was made of it after so many
         self._half_life_s = options["half_life_days"] * DAY_S
 
     def update(self, events: Events, sign: float) -> None:
@@ -52,20 +53,30 @@ class OfLate(Counter):
         if self.empty or (newest_s - self.since_s) / self._half_life_s > self.SPAN:
             self._move(newest_s)
         np.add.at(self.mass, events.item[events.known], sign * np.exp2((time_s - self.since_s) / self._half_life_s))
+        self._moves += 1
 
     def _move(self, since_s: float) -> None:
         self.mass *= 0.0 if self.empty else np.exp2((self.since_s - since_s) / self._half_life_s)
         self.since_s, self.empty = since_s, False
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        mass = np.maximum(self.mass, 0.0)  # a forgotten event may leave a rounding error below zero
-        total = mass.sum()
+        total, share = self._shares()
         # nobody asks before what was counted; if somebody does, rounding left by `forget` must not be blown up
         age = (np.maximum(ask.queries.time_s, self.newest_s) - self.since_s) / self._half_life_s
         own = np.exp2(np.maximum(-age, -1000.0)) * total
         weight = own / (own + self.world.prior)
-        vector = mass / total if total > 0 else popularity.share
+        vector = share if total > 0 else popularity.share
         return Share(popular=1 - weight, vectors=((vector, weight),))
+
+    def _shares(self) -> tuple[float, Floats]:
+        """The sum of all, and (V,) the part of each, made once after each change."""
+        moves, (known, total, share) = self._moves, self._told
+        if known != moves:
+            mass = np.maximum(self.mass, 0.0)  # a forgotten event may leave a rounding error below zero
+            total = float(mass.sum())
+            share = mass / total if total > 0 else mass
+            self._told = moves, total, share
+        return total, share
 
     def merge(self, other: Self) -> None:
         if other.empty:
@@ -74,12 +85,14 @@ class OfLate(Counter):
         if self.empty or other.since_s > self.since_s:
             self._move(other.since_s)
         self.mass += other.mass * np.exp2((other.since_s - self.since_s) / self._half_life_s)
+        self._moves += 1
 
     def state(self) -> dict[str, NDArray]:
         return {"mass": self.mass, "since_s": np.array([self.since_s, self.newest_s, float(self.empty)])}
 
     def restore(self, arrays: dict[str, NDArray], where: str) -> None:
         self.mass = checked(arrays["mass"], self.mass.shape, where)
+        self._moves += 1
         since_s, newest_s, empty = checked(arrays["since_s"], (3,), where)
         self.since_s, self.newest_s, self.empty = float(since_s), float(newest_s), bool(empty)
 

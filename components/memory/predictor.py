@@ -159,7 +159,9 @@ class MemoryPredictor(_Counting):
         if "time" in self.capabilities:
             gaps = self.heads.gaps
             share = np.einsum("bk,kbc->bc", weights.time.of(ask.length), gaps.parts(ask)).astype(np.float32)
-            mean, sigma = (np.broadcast_to(x.astype(np.float32), share.shape) for x in (gaps.mean, gaps.sigma))
+            mean, sigma = gaps.shape
+            if len(share) > 1:
+                mean, sigma = np.broadcast_to(mean, share.shape), np.broadcast_to(sigma, share.shape)
             time = TimeDistribution(share, mean, sigma)
         if "place" in self.capabilities and self.heads.cells is not None:
             parts = self.heads.cells.parts(ask, item)

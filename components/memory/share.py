@@ -62,8 +62,10 @@ def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
 
 def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:
     """Share of weighted pairs (p,) over `size` queries; `prior` () or (B,) is the weight of popularity."""
-    total = np.bincount(query, weight, size) + prior
-    return Share(np.asarray(prior / total), pairs=(query, item, weight / total[query]))
+    before = np.empty(size)
+    before[:] = prior
+    share, popular = loops.paired(query, weight, before)
+    return Share(popular, pairs=(query, item, share))
 
 
 def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
@@ -77,21 +79,18 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
     popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
     out: NDArray[np.float32] = _outer(popular, popularity)
-    query, item, value = [], [], []
     habit = np.zeros(len(ask.item_query))
     for weight, share in zip(weights.T, shares, strict=True):
         for vector, coefficient in share.vectors:
             out += _outer(weight * coefficient, vector)
         if share.dense is not None:
-            out += share.dense * weight[:, None].astype(share.dense.dtype)
+            loops.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
         if share.habit is not None:
-            habit += share.habit * weight[ask.item_query]
+            loops.add_weighted(habit, share.habit, ask.item_query, np.ascontiguousarray(weight))
+    loops.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
+    for weight, share in zip(weights.T, shares, strict=True):
         if share.pairs is not None:
-            query.append(share.pairs[0])
-            item.append(share.pairs[1])
-            value.append(share.pairs[2] * weight[share.pairs[0]])
-    key = np.concatenate([ask.item_query, *query]) * out.shape[1] + np.concatenate([ask.item_code, *item])
-    np.add.at(out.reshape(-1), key, np.concatenate([habit, *value]).astype(np.float32))
+            loops.scatter(out, *share.pairs, np.ascontiguousarray(weight))
     return out
 
 

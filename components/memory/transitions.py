@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
 from components.memory import loops
-from components.memory.ask import Ask, Events, Ints
+from components.memory.ask import Ask, Events
 from components.memory.counter import Counter, Popularity, World
 from components.memory.pairs import PairTable
 from components.memory.share import Share, pair_share
@@ -66,18 +66,10 @@ class Habit(Counter):
     optional = frozenset({"half_life_days", "max_gap_h", "sigma_gap"})
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
-        step = self._steps(ask)
-        query = ask.query[step]
-        weight = self.decay(ask.age_d[step])
-        if "sigma_gap" in self.options and ask.queries.time_given:
-            last_s = np.zeros(ask.size, np.int64)
-            last_s[ask.query] = ask.time_s
-            now = np.log1p(np.maximum(ask.queries.time_s - last_s, 0))
-            then = np.log1p(np.maximum(ask.time_s[step] - ask.time_s[step - 1], 0))
-            weight = weight * np.exp(-0.5 * ((then - now[query]) / self.options["sigma_gap"]) ** 2)
-        return pair_share(ask.size, query, ask.item[step], weight, self.world.prior)
-
-    def _steps(self, ask: Ask) -> Ints:
-        """(p,) positions of events that the same user did just after the query's last item."""
-        most_s = 3600 * self.options.get("max_gap_h", np.inf)
-        return loops.steps(ask.edges, ask.item, ask.time_s, ask.last_item, most_s, UNKNOWN)
+        paused = ask.queries.time_given and "sigma_gap" in self.options
+        query, item, weight = loops.steps(
+            ask.edges, ask.item, ask.time_s, ask.last_item, ask.queries.time_s,
+            3600 * self.options.get("max_gap_h", np.inf), self.options.get("half_life_days", np.inf),
+            self.options["sigma_gap"] if paused else np.inf, UNKNOWN,
+        )  # fmt: skip
+        return pair_share(ask.size, query, item, weight, self.world.prior)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from components.models.config import SequenceConfig
 from components.models.sphere import EARTH_KM, chords, located
 
-_SCALE_KM = 0.3
+SCALE_KM = 0.3
 _START = -2.0  # softplus(-2) = 0.13: at first a weak pull
 
 
@@ -40,4 +40,4 @@ class DistanceBias(nn.Module):
 def log_distances(items: Tensor, here: Tensor) -> Tensor:
     """(m, 3) places of items, (n, 3) → (n, m) log(1 + distance / 0.3 km); 0 where either place is unknown."""
     km = EARTH_KM * chords(here, items) * (located(here)[:, None] & located(items))
-    return torch.log1p(km / _SCALE_KM)
+    return torch.log1p(km / SCALE_KM)

@@ -7,7 +7,6 @@ candidate is ranked behind, by the mixture. Never here: an order among candidate
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Ask, Ints
 from components.memory.share import Share
+from components.once import made_once
 from components.params import CandidateParams
 from components.ranking.best import best
 from components.ranking.evidence import Evidence
@@ -39,7 +39,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.item)
 
-    @cached_property
+    @made_once
     def query(self) -> Ints:
         """(n,) the query that a candidate belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))

@@ -16,5 +16,14 @@ F = TypeVar("F", bound=Callable)
 
 
 def compiled(function: F) -> F:
-    """The same function, compiled at its first call; it holds no lock while it runs."""
+    """The same function, compiled at its first call; too short to let another thread run meanwhile."""
+    return njit(cache=True)(function)
+
+
+def released(function: F) -> F:
+    """The same function, compiled at its first call; others run meanwhile.
+
+    For loops that take milliseconds over a block of queries: a thread that works out reasons must not hold up answers.
+    To take the interpreter back costs up to a switch interval where another thread has it, so short loops keep it.
+    """
     return njit(cache=True, nogil=True)(function)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import IntegrityError
-from components.ranking.compiled import compiled
+from components.once import made_once
+from components.ranking.compiled import compiled, released
 
 Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024
@@ -57,7 +57,7 @@ class Forest:
     child: NDArray[np.int32]
     value: NDArray[np.float64]
 
-    @cached_property
+    @made_once
     def falls(self) -> tuple[NDArray, ...] | None:
         """The splits as `_fall` takes them; None where a tree has more leaves than a word has bits."""
         n_nodes, first, leaf = len(self.value), [0], []
@@ -216,7 +216,7 @@ def _broken(where: str, found: str) -> IntegrityError:
     )
 
 
-@compiled
+@released
 def _fall(
     columns: Table,
     first: NDArray[np.int32],
@@ -256,7 +256,7 @@ def _lowest(bits: np.uint64) -> int:
     return place
 
 
-@compiled
+@released
 def _walk(
     columns: Table,
     root: NDArray[np.int32],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from components.ranking.compiled import compiled
+from components.ranking.compiled import compiled, released
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +72,7 @@ def place_of(items: Ints, low: int, high: int, item: int) -> int:
     return low if low < stop and items[low] == item else -1
 
 
-@compiled
+@released
 def slots(edges: Ints, event_item: Ints, offsets: Ints, item: Ints) -> Ints:
     """(m,) candidate (n,) that each event is about, or -1; both grouped by query, candidates ascending by item."""
     out = np.full(len(event_item), -1, np.int64)
@@ -88,7 +88,7 @@ def _circular(a: float, b: float) -> float:
     return min(away, 24.0 - away)
 
 
-@compiled
+@released
 def of_query(edges: Ints, item: Ints, session: Ints, gap: Floats, hour: Floats, weekday: Ints) -> Table:
     """(B, QUERY) columns of each query.
 
@@ -127,7 +127,7 @@ def of_query(edges: Ints, item: Ints, session: Ints, gap: Floats, hour: Floats, 
     return out
 
 
-@compiled
+@released
 def of_history(
     out: Table,
     offsets: Ints,
@@ -236,7 +236,7 @@ def _km(a: Floats, b: Floats) -> float:
     return NO_KM if np.isnan(away) else _EARTH_KM * away
 
 
-@compiled
+@released
 def add_pairs(
     out: Table, column: Ints, query: Ints, pair_item: Ints, weight: Floats, offsets: Ints, item: Ints
 ) -> None:
@@ -247,7 +247,7 @@ def add_pairs(
             out[s, column[p]] += weight[p]
 
 
-@compiled
+@released
 def add_habits(out: Table, column: Ints, weight: Floats, slot: Ints) -> None:
     """Add weights (H, m) on the events to the columns (H,) of the candidates that they are about."""
     for h in range(len(column)):
@@ -256,7 +256,7 @@ def add_habits(out: Table, column: Ints, weight: Floats, slot: Ints) -> None:
                 out[slot[e], column[h]] += weight[h, e]
 
 
-@compiled
+@released
 def relative(out: Table, source: Ints, target: Ints, offsets: Ints) -> None:
     """Write column `source` divided by its largest value among the query's candidates to column `target`, for each."""
     for b in range(len(offsets) - 1):

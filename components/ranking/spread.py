@@ -19,7 +19,7 @@ from components.errors import IntegrityError
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
 from components.ranking.candidates import Candidates
-from components.ranking.compiled import compiled
+from components.ranking.compiled import released
 from components.ranking.lessons import Lessons
 
 Table = NDArray[np.float32]
@@ -128,7 +128,7 @@ def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
     return Spread(float(score), float(mixture), float(shift), float(slope))
 
 
-@compiled
+@released
 def _part(block: Table, offsets: Ints, item: Ints) -> None:
     """Raise low candidates and lower other items in place, by as much in sum, until every candidate is above the rest.
 

@@ -73,8 +73,8 @@ def remove_torn(root: Path) -> list[str]:
 
 
 def remove_orphans(root: Path) -> list[str]:
-    """Remove artifacts that were packed and then neither decided upon nor promoted."""
-    known = {entry.digest for entry in promotions.history(root)}
+    """Remove artifacts that were packed and then neither decided upon nor promoted, nor are on trial."""
+    known = {entry.digest for entry in promotions.history(root)} | promotions.protected(root)
     decision = decisions.last(root)
     if decision is not None:
         known.add(decision.digest)

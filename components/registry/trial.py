@@ -260,7 +260,7 @@ def _keep(root: Path, params: Params, manifest: Manifest, decision: Decision) ->
     """Remember a decision and show the challenger in the registry; drop what was packed for nothing."""
     folder = Workspace(root).artifact(manifest.digest)
     if decision.outcome == "nothing":
-        known = {entry.digest for entry in promotions.history(root)}
+        known = {entry.digest for entry in promotions.history(root)} | promotions.protected(root)
         before = decisions.last(root)
         if manifest.digest not in known and (before is None or before.digest != manifest.digest):
             shutil.rmtree(folder)

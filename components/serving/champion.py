@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from components.features.encoding import Encoding
 from components.features.pack import pack_history
 from components.features.store import Store
 from components.features.time import offset_minutes
+from components.once import made_once
 from components.predictor import Predictor, Queries
 from components.registry.artifact import LoadedArtifact, load_artifact
 from components.registry.promotions import Entry
@@ -43,12 +43,12 @@ class Champion:
     def encoding(self) -> Encoding:
         return self.artifact.encoding
 
-    @cached_property
+    @made_once
     def carried(self) -> Carried:
         """What it carries of its users between two questions."""
         return Carried(self.artifact.predictor)
 
-    @cached_property
+    @made_once
     def row_of(self) -> dict[str, int]:
         """User id → row in the stored histories."""
         return {str(name): row for row, name in enumerate(self.artifact.histories.users)}

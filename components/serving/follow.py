@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import groupby
 
 import numpy as np
@@ -30,6 +31,7 @@ from components.registry.lineage import in_model
 from components.serving.champion import Champion
 from components.serving.fresh import Fresh
 from components.serving.histories import History, nothing, of_store, touched, with_events
+from components.serving.settle import beside_others
 from components.serving.state.protocol import State, Stored
 
 #: Users whose packed histories are held at a time.
@@ -66,12 +68,13 @@ class Followed:
         self.fresh = Fresh(params.live.fresh)
         self.fresh.begin(champion.artifact.histories, later(champion.artifact.histories))
 
-    def follow(self, most: int | None = None) -> list[Stored]:
+    def follow(self, most: int | None = None, gently: bool = False) -> list[Stored]:
         """Take what the log has gained.
 
         Parameters
         ----------
         most : records at a time; None: all there are
+        gently : others are answered meanwhile, and nobody waits for this
 
         Returns
         -------
@@ -88,7 +91,8 @@ class Followed:
                             if one.offset > self.watermark:
                                 self._take_back(one)
                     else:
-                        self._count([one for one in records if one.record.kind == "event" and self._lacks(one)])
+                        events = [one for one in records if one.record.kind == "event" and self._lacks(one)]
+                        self._count(events, gently)
                 if found:
                     self.offset = found[-1].offset
             taken += found
@@ -147,7 +151,7 @@ class Followed:
             self._held.popitem(last=False)
         return history
 
-    def _count(self, events: Sequence[Stored]) -> None:
+    def _count(self, events: Sequence[Stored], gently: bool) -> None:
         """Count live events that come after what is counted, all users at once."""
         before: list[Part] = []
         after: list[Part] = []
@@ -155,14 +159,15 @@ class Followed:
         for one in events:
             by_user.setdefault(one.record.user_id, []).append(one)
         for user, new in by_user.items():
-            known = self._of(user)
-            have = known.offsets
-            now, source = with_events(known, [one for one in new if one.offset not in have], self._keep)
-            forget, count = touched(source)
-            before.append((known, forget))
-            after.append((now, count))
-            after += self._alone(user, new, now)
-            self._hold(user, now)
+            with beside_others() if gently else nullcontext():
+                known = self._of(user)
+                have = known.offsets
+                now, source = with_events(known, [one for one in new if one.offset not in have], self._keep)
+                forget, count = touched(source)
+                before.append((known, forget))
+                after.append((now, count))
+                after += self._alone(user, new, now)
+                self._hold(user, now)
         self._tell(before, -1)
         self._tell(after, 1)
 

@@ -1,8 +1,9 @@
-"""Where a user is on their way: what they care about now, whether they are drifting off, when they come next.
+"""Where a user is on their way: what they care about, whether they are drifting off, when they come next.
 
-Interests are shares of categories of late against those before; the life-cycle state judges the silence by the user's
-own rhythm (`components.evolution.lifecycle`), learned from the histories that the artifact holds. Nothing is learned
-here, and nothing of another user is told.
+As of the question's time: none of the user's events dated after it counts. Interests are shares of categories of late
+against those before; the life-cycle state judges the silence by the user's own rhythm
+(`components.evolution.lifecycle`), learned from the histories that the artifact holds. Nothing is learned here, and
+nothing of another user is told.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from components.features.encoding import UNKNOWN
 from components.features.store import Store
 from components.features.time import DAY_S, MINUTE_S
 from components.params import Params
-from components.serving.question import NextTime
+from components.serving.question import Answer, NextTime, Question
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Journey:
     Attributes
     ----------
     user_id : whose
-    events : of the history that is kept
+    time : as of when
+    events : of the history that is kept, up to then
     last : time of the newest one; None: there is none
     interests : largest share first; `evolve.interests.window_days` up to the last event, against all before
     state : absent, new, active, lapsing, dormant, churned or returning; None where the log is too small to tell
@@ -49,6 +51,7 @@ class Journey:
     """
 
     user_id: str
+    time: dt.datetime
     events: int
     last: dt.datetime | None
     interests: Sequence[Interest]
@@ -96,3 +99,26 @@ def state_of(store: Store, rhythm: Rhythm, now: dt.datetime, params: Params) -> 
     local_s = int(now.timestamp()) + MINUTE_S * int(store["utc_offset_min"][-1])
     moment = max(local_s // one.unit_s, int(occasions.unit[-1]) + 1)
     return STATES[int(states_at(occasions, np.array([moment]), rhythm, one.fresh)[0, 0])]
+
+
+def standing(question: Question, store: Store, found: Answer, rhythm: Rhythm | None, params: Params) -> Journey:
+    """Where a user is at the time of a question.
+
+    Parameters
+    ----------
+    question : who, and as of when
+    store : their history up to then
+    found : the model's answer to the question
+    rhythm : of everybody, where the log is large enough to tell
+    params : of the workspace
+    """
+    return Journey(
+        user_id=str(question.user_id),
+        time=question.time,
+        events=store.n_events,
+        last=dt.datetime.fromtimestamp(int(store["time_s"][-1]), dt.UTC) if store.n_events else None,
+        interests=interests(store, params.evolve.interests.window_days),
+        state=None if rhythm is None else state_of(store, rhythm, question.time, params),
+        next_visit=found.next_event,
+        segment=found.segment,
+    )

@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from components.errors import ChronotopeError
@@ -27,7 +28,7 @@ from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
 from components.serving.histories import History, nothing
 from components.serving.intake import Refusal, check
-from components.serving.journey import Journey, interests, rhythm_of, state_of
+from components.serving.journey import Journey, rhythm_of, standing
 from components.serving.question import Answer, Question
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Kind, Record
@@ -99,7 +100,7 @@ class Live:
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
-        watch.prepare = self.prepare
+        watch.prepare = partial(self.prepare, gently=True)
 
     @property
     def champion(self) -> Champion:
@@ -111,12 +112,15 @@ class Live:
         """Everything of the log up to here is known to answers of this worker."""
         return self.of(self.champion).offset
 
-    def prepare(self, champion: Champion) -> Followed:
-        """Catch a model up with the log, and keep it so from now on; the champion and those that serve beside it."""
+    def prepare(self, champion: Champion, gently: bool = False) -> Followed:
+        """Catch a model up with the log, and keep it so from now on; the champion and those that serve beside it.
+
+        `gently`: others are answered meanwhile.
+        """
         known = self._known(champion)
         if known is None:
             known = Followed(champion, self.state, self.params)
-        known.follow()
+        known.follow(gently=gently)
         with self._lock:
             serving = {id(one.artifact.predictor) for one in self._loaded()}
             others = [one for one in self._followed if one is not known]
@@ -263,29 +267,19 @@ class Live:
         """A user's newest `n` events, newest first."""
         return timeline(self.of(self.champion).history(user_id), n)
 
-    def journey(self, user_id: str) -> Journey:
-        """What the user cares about, where they stand by their own rhythm, and when they come next."""
-        champion, now = self.champion, self._clock()
-        store = self.of(champion).history(user_id).store
+    def journey(self, user_id: str, time: dt.datetime | None = None) -> Journey:
+        """What the user cares about at a time (now, where None), where they stand then, and when they come next."""
+        champion = self.champion
         question = Question(
-            user_id=user_id, history=None, time=now, utc_offset_min=None, latitude=None, longitude=None,
-            k=1, seen=True, categories=None, radius_km=None, max_price=None,
+            user_id=user_id, history=None, time=time or self._clock(), utc_offset_min=None, latitude=None,
+            longitude=None, k=1, seen=True, categories=None, radius_km=None, max_price=None,
         )  # fmt: skip
-        found = answer(champion, question, self.params.policy, store)
+        known = self.of(champion).history(user_id)
+        found = answer(champion, question, self.params.policy, known.store)
         digest = champion.entry.digest
         if self._rhythm is None or self._rhythm[0] != digest:
             self._rhythm = digest, rhythm_of(champion.artifact.histories, self.params)
-        rhythm = self._rhythm[1]
-        last = dt.datetime.fromtimestamp(int(store["time_s"][-1]), dt.UTC) if store.n_events else None
-        return Journey(
-            user_id=user_id,
-            events=store.n_events,
-            last=last,
-            interests=interests(store, self.params.evolve.interests.window_days),
-            state=None if rhythm is None else state_of(store, rhythm, now, self.params),
-            next_visit=found.next_event,
-            segment=found.segment,
-        )
+        return standing(question, visible(known, question).store, found, self._rhythm[1], self.params)
 
     def forget(self, user_id: str) -> int:
         """Erase a user from the state, their events from memory; offset of the tombstone that later readers honour."""

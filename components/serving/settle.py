@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _TURN_S = 0.0005
 
@@ -27,3 +30,11 @@ def settle(first: bool) -> None:
         sys.setswitchinterval(_TURN_S)
         gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def beside_others() -> Iterator[None]:
+    """Work that nobody waits for, followed by a rest as long as it took: others have the interpreter meanwhile."""
+    begun = time.perf_counter()
+    yield
+    time.sleep(time.perf_counter() - begun)

@@ -8,48 +8,49 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from components.errors import ChronotopeError, PromotionError
+from components.params import PolicyParams
 from components.predictor import carries
 from components.registry.promotions import Entry, current
 from components.serving.answer import answer
 from components.serving.champion import Champion, load_champion
 from components.serving.question import Question
-from components.serving.settle import settle
+from components.serving.settle import beside_others, settle
 from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 _WARM_UP_QUESTIONS = 20
 
 
-def warm(champion: Champion) -> None:
-    """Ask a few questions of every kind, so that the first real one finds caches filled."""
-    for user in [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]:
+def warm(champion: Champion, policy: PolicyParams | None = None) -> None:
+    """Ask a few questions of every kind, so that the first real one finds caches filled and loops compiled."""
+    users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
+    for user in users:
         _ask(champion, user)
+    if policy is not None:
+        for rule in policy.rules.values():
+            for user in users[:2]:
+                _ask(champion, user, policy.model_copy(update={"rules": dict.fromkeys(policy.rules, rule)}))
 
 
 def meet(champion: Champion, users: Sequence[str]) -> None:
-    """Read the histories of users who will ask soon, so that not all of them are read at once when it takes over.
-
-    It rests as long as it works: others are answered meanwhile.
-    """
+    """Read the histories of users who will ask soon, so that not all of them are read at once when it takes over."""
     if not carries(champion.predictor):
         return
     for user in users:
-        begun = time.perf_counter()
-        _ask(champion, user)
-        time.sleep(time.perf_counter() - begun)
+        with beside_others():
+            _ask(champion, user)
 
 
-def _ask(champion: Champion, user: str | None) -> None:
+def _ask(champion: Champion, user: str | None, policy: PolicyParams | None = None) -> None:
     question = Question(
         user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
         latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
     )  # fmt: skip
-    answer(champion, question)
+    answer(champion, question, policy)
 
 
 class Alone:
@@ -65,6 +66,12 @@ class Alone:
 class Watch:
     """Holds the champion that serves; `start` follows the log in a thread.
 
+    Parameters
+    ----------
+    root : the workspace
+    poll_s : how often the log is looked at
+    policy : whose rules are tried before a champion serves
+
     Attributes
     ----------
     champion : the model that serves now; requests take the reference once and keep it
@@ -73,8 +80,8 @@ class Watch:
     prepare : called with a champion before it takes over, in the thread that follows the log: what it must know first
     """
 
-    def __init__(self, root: Path, poll_s: float) -> None:
-        self._root, self._poll_s = root, poll_s
+    def __init__(self, root: Path, poll_s: float, policy: PolicyParams | None = None) -> None:
+        self._root, self._poll_s, self._policy = root, poll_s, policy
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._refused: int | None = None
@@ -90,7 +97,7 @@ class Watch:
         if self.previous is not None and self.previous.entry.digest == entry.digest:
             return Champion(entry, self.previous.artifact)
         champion = load_champion(entry, Workspace(self._root).artifact(entry.digest))
-        warm(champion)
+        warm(champion, self._policy)
         return champion
 
     def _newest(self) -> int:

@@ -21,7 +21,7 @@ from components.models.incremental import View, begin, can_step, step
 from components.models.sequence import SequenceModel
 from components.models.tokens import Tokens
 from components.predictor import Queries
-from components.training.gather import query_slices, tokens_of
+from components.training.gather import Slices, query_slices, read_columns, tokens_of
 from components.training.heads import Moment
 
 _MOST_STEPS = 8  # more new events than this are read at once
@@ -59,6 +59,8 @@ def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
     start, stop = int(queries.start[0]), int(queries.stop[0])
     if before is not None and before.store is queries.store and (before.start, before.stop) == (start, stop):
         return before
+    if before is not None and _goes_on(before, queries, model.config):
+        return _grown(model, queries, before)
     tokens = tokens_of(queries.store, query_slices(queries, model.config.max_history), model.config)
     known = 0 if before is None else _continued(before.view.read.tokens, tokens)
     length = tokens.mask.shape[1]
@@ -70,6 +72,42 @@ def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
             view = step(model, view, part_of(tokens, at, at + 1), 1)
         return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
     return Seen(queries.store, start, stop, begin(model, tokens))
+
+
+def _goes_on(before: Seen, queries: Queries, config: SequenceConfig) -> bool:
+    """Whether the rows begin with all those that were read, by their bytes, and all of them are in view."""
+    start, read = int(queries.start[0]), before.stop - before.start
+    length = int(queries.stop[0]) - start
+    if not 0 < read <= length < config.max_history or before.view.length != read + 1 or length - read > _MOST_STEPS:
+        return False
+    old, new = before.store, queries.store
+    if old is new and before.start == start:
+        return True
+    then, now = slice(before.start, before.stop), slice(start, start + read)
+    columns = [(old[name], new[name]) for name in read_columns(config)]
+    if "numbers" in config.inputs:
+        columns += [(old.numbers, new.numbers), (old.missing, new.missing)]
+    return all(one[then].tobytes() == other[now].tobytes() for one, other in columns)
+
+
+def _grown(model: SequenceModel, queries: Queries, before: Seen) -> Seen:
+    """A history of which the last few tokens alone are new."""
+    start, stop = int(queries.start[0]), int(queries.stop[0])
+    known, length = before.view.length, stop - start + 1
+    if known == length:
+        return replace(before, store=queries.store, start=start, stop=stop)
+    if not can_step(model):
+        return Seen(queries.store, start, stop, begin(model, _tokens(queries, model.config, 0)))
+    tokens, view = _tokens(queries, model.config, known), before.view
+    for at in range(length - known):
+        view = step(model, view, part_of(tokens, at, at + 1), 1)
+    return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
+
+
+def _tokens(queries: Queries, config: SequenceConfig, first: int) -> Tokens:
+    """The tokens of one history from `first` on."""
+    start, count = queries.start.astype(np.int64), queries.stop - queries.start + 1 - first
+    return tokens_of(queries.store, Slices(start, np.array([first]), count, count), config)
 
 
 def moment_of(queries: Queries, config: SequenceConfig) -> Moment:

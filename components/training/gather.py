@@ -58,6 +58,12 @@ def input_columns(config: SequenceConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *config.told_columns]))
 
 
+def read_columns(config: SequenceConfig) -> tuple[str, ...]:
+    """Columns of a store that tokens are made of, besides its numbers."""
+    places = ("latitude", "longitude") if config.reads_points else ()
+    return ("time_s", *places, *(_COLUMN_OF.get(name, name) for name in input_columns(config)))
+
+
 def event_rows(slices: Slices) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(B, L) row of each token's event, 0 where there is none, and whether there is one (no start, no padding)."""
     j = np.arange(int(slices.length.max()))

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from components.models.copy import NEAR_KM, CopyHead
-from components.models.distance import log_distances
+from components.models.distance import SCALE_KM
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, ClassHead
 from components.models.item import Read
@@ -99,6 +100,7 @@ class Heads:
         self.cosine = item.temperature
         self.items = (items if self.cosine is None else nn.functional.normalize(items, dim=1)).contiguous()
         self.bias = None if item.bias is None else table.logits(item.bias, self.ranked).clone()
+        self.points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
@@ -150,8 +152,8 @@ class Heads:
             return None
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
-        here = torch.from_numpy(point[-1:]) if len(point) else torch.zeros(1, 3)
-        return log_distances(distance.points[RESERVED : self.ranked], here)[0]
+        here = point[-1] if len(point) else np.zeros(3, np.float32)
+        return torch.from_numpy(np.log1p(loops.apart(self.points, here, EARTH_KM / SCALE_KM)))
 
     @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:
@@ -239,7 +241,7 @@ def _tables(head: CopyHead) -> tuple[Floats, Floats, Floats]:
 def _keys(head: CopyHead, read: Read, known: int) -> Floats:
     """(L - known, H, s) what each event behind the first `known` is found by."""
     states = read.states
-    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)[:, known:]
+    before = states[:, known - 1 : -1] if known else F.pad(states[:, :-1], (0, 0, 1, 0))
     keys = head.key(torch.cat([read.events[:, known:], before], dim=2))
     found: Floats = keys.view(-1, head.heads, head.size).numpy()
     return found

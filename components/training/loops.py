@@ -23,7 +23,7 @@ _EPS = np.float32(1e-5)  # of torch's layer norm
 
 def quick(function: F) -> F:
     """The function, compiled at its first call; sums may be taken in any order, which is what makes them vectors."""
-    return njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function)
+    return njit(cache=True, fastmath={"reassoc", "contract"})(function)
 
 
 @quick
@@ -117,6 +117,20 @@ def filmed(
     half = len(grown) // 2
     brought = times(down, silu(grown[:half]) * grown[half:], moved[d:])
     return state * (np.float32(1) + moved[:d]) + brought
+
+
+@quick
+def apart(points: Floats, here: Floats, scale: float) -> Floats:
+    """(V,) straight distances of places (V, 3) from one (3,) on the unit sphere, times `scale`; 0 = unknown."""
+    out = np.zeros(len(points), np.float32)
+    if here[0] ** 2 + here[1] ** 2 + here[2] ** 2 < 0.5:
+        return out
+    for v in range(len(points)):
+        x, y, z = points[v, 0], points[v, 1], points[v, 2]
+        dx, dy, dz = x - here[0], y - here[1], z - here[2]
+        there = np.float32(scale) if x * x + y * y + z * z > 0.5 else np.float32(0)
+        out[v] = np.sqrt(dx * dx + dy * dy + dz * dz) * there
+    return out
 
 
 @quick

@@ -210,7 +210,7 @@ class NetworkPredictor:
         parts = [calibrated(part, self.temperatures) for part in asked]
         return scores_of(parts, order, model.config)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
         """Answer one query; `carried` is what was read of the same user's history for an earlier one.
 

@@ -13,6 +13,7 @@ from flows import stages
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
 from flows.cli.pipeline import day
 from flows.cli.promotion import print_decision
+from flows.engine import prefect_answers
 from flows.taking import anything_live, sentence
 
 
@@ -36,7 +37,8 @@ def run(
         return
     from flows.retrain import retrain
 
-    result = retrain(str(root), until=before, wait_s=wait, package=package)
+    with prefect_answers():
+        result = retrain(str(root), until=before, wait_s=wait, package=package)
     show({"changed": True} | result, as_json, lambda: report(root, result))
 
 

@@ -10,6 +10,7 @@ import typer
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
 from flows.cli.pipeline import day
 from flows.cli.promotion import print_decision
+from flows.engine import prefect_answers
 
 
 def update(
@@ -29,7 +30,8 @@ def update(
     root, before = enter(workspace), day(until)
     from flows.update import update as flow
 
-    result = flow(str(root), until=before, wait_s=wait, fall_back=fall_back, package=package)
+    with prefect_answers():
+        result = flow(str(root), until=before, wait_s=wait, fall_back=fall_back, package=package)
     show(result, as_json, lambda: report(result))
 
 

@@ -216,6 +216,22 @@ def test_a_journey_tells_interests_state_and_the_next_visit() -> None:
     assert found.segment is not None
     assert live.journey("u2").state in {"lapsing", "dormant", "churned"}  # silent for a month
     assert live.journey("nobody").state == "absent"
+    assert found.time == NOW
+
+
+def test_a_journey_of_the_past_sees_only_what_had_happened(live: Live) -> None:
+    for minutes in (50, 40, 30):
+        do(live, "newcomer", "i1", minutes)
+    before = live.journey("newcomer", NOW - dt.timedelta(minutes=35))
+    assert (before.events, before.last) == (2, NOW - dt.timedelta(minutes=40))
+    assert before.time == NOW - dt.timedelta(minutes=35)
+    at_once = live.journey("newcomer", NOW - dt.timedelta(minutes=30))
+    assert at_once.events == 3, "what happens at the very time has happened"
+    earlier = live.journey("newcomer", NOW - dt.timedelta(hours=2))
+    assert (earlier.events, earlier.last, earlier.state) == (0, None, "absent")
+    later = live.journey("newcomer", NOW + dt.timedelta(days=400))
+    assert later.state in {"lapsing", "dormant", "churned"}, "a silence is judged as of the time asked for"
+    assert live.journey("newcomer") == live.journey("newcomer", NOW)
 
 
 def test_an_unknown_item_without_any_event_is_no_item_to_explain(live: Live) -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Lowest first; a room imports only itself and what stands lower. Rooms on one line do not know each other.
 LAYERS = [
-    {"errors"},
+    {"errors", "once"},
     {"files", "params", "code"},
     {"workspace", "stage", "language"},
     {"events", "knowledge"},

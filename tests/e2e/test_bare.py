@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bento.client import Client
-from tests.e2e import story
+from tests.bare import bare
 
 pytestmark = pytest.mark.timeout(600)
 EVENT = {"user_id": "a-live-user", "action": "view", "timestamp": "2025-02-01T12:00:00Z"}
-
-
-@contextmanager
-def bare(root: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The service in a process group of its own until it answers at all; its URL and process."""
-    port = story.free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CHRONOTOPE_")}
-    command = [str(story.BIN / "chronotope"), "serve", "--bare", "-w", str(root), "--port", str(port), *options]
-    with (root / "bare.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 180
-        while True:
-            assert process.poll() is None, (root / "bare.log").read_text()[-3000:]
-            assert time.monotonic() < deadline
-            try:
-                first = httpx.get(f"{url}/readyz", timeout=10)
-                break
-            except httpx.TransportError:
-                time.sleep(0.2)
-        assert first.status_code == 200, "who listens is ready: loaded and warm"
-        yield url, process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def test_what_was_acknowledged_outlives_a_kill_and_the_end_is_clean(promoted: Path) -> None:

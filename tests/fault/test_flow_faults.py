@@ -9,15 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
-from components.errors import BusyError
+from components.errors import BusyError, ServiceError
 from components.workspace import hold, holder
+from tests import unwell
 from tests.e2e import story
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,3 +156,20 @@ def test_a_killed_flow_leaves_no_lock_and_the_next_one_tidies_up(tmp_path: Path)
     assert "that a killed run had left" in " ".join(after.stderr.split())
     assert [state for _, state in run_states(city)] == ["CRASHED", "COMPLETED"]
     assert (city / "promotions" / "000001.json").exists()
+
+
+@pytest.mark.parametrize("trouble", ["away", "silent", "failing"])
+def test_a_prefect_server_that_does_not_answer_is_one_message(sourceless: Path, trouble: str) -> None:
+    with ExitStack() as stack:
+        url = "http://127.0.0.1:9" if trouble == "away" else stack.enter_context(unwell.server(trouble))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "CHRONOTOPE_"))}
+        environment |= {"PREFECT_API_URL": f"{url}/api", "PREFECT_API_REQUEST_TIMEOUT": "2"}
+        done = subprocess.run(
+            [str(story.BIN / "chronotope"), "run", "--workspace", str(sourceless), "--json"],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+    told = story.last_json(done.stdout)
+    assert (done.returncode, told["kind"]) == (ServiceError.exit_code, "ServiceError"), done.stderr
+    assert "Prefect server" in told["error"]
+    assert "Traceback" not in done.stderr
+    assert holder(sourceless) is None

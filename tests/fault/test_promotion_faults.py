@@ -23,6 +23,7 @@ from components.registry.reconcile import reconcile
 from components.registry.tracking import runs, versions
 from components.registry.tracking.client import connect, experiment
 from components.workspace import Workspace
+from tests import unwell
 
 #: Processes of their own without starting Python anew for each; a plain fork would inherit locked thread pools.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -210,6 +211,72 @@ def test_a_promotion_stands_while_mlflow_is_away_and_is_not_doubled(
     assert promote.promote(root, params, decision) == entry
     assert len(promotions.history(root)) == 2
     assert versions.read(root, "small").aliases["champion"] == decision.digest
+
+
+@pytest.mark.parametrize("trouble", ["silent", "failing"])
+def test_a_promotion_stands_while_mlflow_is_slow_or_failing(
+    judged: tuple[Path, Decision], trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, decision = judged
+    params = Workspace(root).load_params()
+    with unwell.server(trouble) as url, monkeypatch.context() as patch:
+        patch.setenv("CHRONOTOPE_MLFLOW_TRACKING_URI", url)
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        with pytest.raises(ServiceError, match="MLflow to answer"):
+            promote.promote(root, params, decision)
+    assert [entry.sequence for entry in promotions.history(root)] == [1, 2]
+    assert any("follows entry 2" in finding for finding in reconcile(root))
+    assert versions.read(root, "small").aliases["champion"] == decision.digest
+
+
+@pytest.mark.parametrize("call", ["create_model_version", "set_registered_model_alias", "set_registered_model_tag"])
+def test_a_reply_of_mlflow_that_is_lost_after_its_commit_doubles_nothing(
+    judged: tuple[Path, Decision], call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    root, decision = judged
+    params = Workspace(root).load_params()
+    true, lost = getattr(MlflowClient, call), []
+
+    def committed_and_lost(self: Any, *arguments: Any, **named: Any) -> Any:
+        done = true(self, *arguments, **named)
+        if not lost:
+            lost.append(done)
+            raise MlflowException("the connection was reset")
+        return done
+
+    if call == "create_model_version":
+        with connect(root) as client:  # the gate has registered the challenger before
+            client.delete_model_version("small", versions.read(root, "small").versions[decision.digest])
+    monkeypatch.setattr(MlflowClient, call, committed_and_lost)
+    with pytest.raises(ServiceError):
+        promote.promote(root, params, decision)
+    assert lost, "the call is one that a promotion makes"
+    assert promote.promote(root, params, decision).sequence == 2
+    with connect(root) as client:
+        found = client.search_model_versions("name = 'small'")
+    assert len([one for one in found if one.tags.get(versions.DIGEST) == decision.digest]) == 1
+    assert len({one.tags[versions.DIGEST] for one in found}) == len(found), "no artifact has two versions"
+    assert versions.read(root, "small").aliases["champion"] == decision.digest
+    assert reconcile(root) == []
+
+
+def test_a_gate_that_was_overtaken_is_refused_and_asked_again(judged: tuple[Path, Decision]) -> None:
+    root, decision = judged
+    params, old = Workspace(root).load_params(), promotions.current(root)
+    assert old is not None
+    promotions.append(  # somebody else's promotion, while the gate was at work
+        root, expected=1, kind="adopt", model=old.model, digest=old.digest, content=old.content, reason="by hand"
+    )
+    with pytest.raises(StalePromotion, match=r"of 1 entries.*found 2 entries"):
+        promote.promote(root, params, decision)
+    assert [entry.sequence for entry in promotions.history(root)] == [1, 2]
+    again = trial.run_gate(root, params)
+    assert again.expected == 2
+    assert promotions.history(root)[-1].digest == old.digest
 
 
 def test_a_run_whose_process_died_is_closed(promoted: Path) -> None:

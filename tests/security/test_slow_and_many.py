@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bento.app import App
-from bento.slow import MOST_HEAD, Protocol
+from bento.slow import MOST_HEAD, MOST_REFUSED, Protocol
 from tests.live import params_with, toy_app
 from tests.running import running
 
@@ -139,6 +139,35 @@ def test_a_chunked_body_is_counted_as_it_comes(url: str) -> None:
         for _ in range(30):
             one.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
         assert one.recv(65_536).startswith(b"HTTP/1.1 413")
+
+
+def send_on(one: socket.socket, most: int) -> None:
+    for _ in range(most // 65_536):
+        one.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+
+
+@pytest.mark.parametrize("line", [b"content-type: application/json", b"content-type: text/plain"])
+def test_a_refused_body_without_end_is_cut_off(url: str, line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "header_s", 60.0)  # by its size, that is
+    with connect(url) as one:
+        one.sendall(b"POST /v1/predict HTTP/1.1\r\nhost: a\r\n" + line + b"\r\ntransfer-encoding: chunked\r\n\r\n")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            send_on(one, 20 * MOST_REFUSED)
+
+
+def test_a_refused_body_that_does_not_end_is_not_waited_for(url: str) -> None:
+    with connect(url) as one:
+        one.sendall(b"POST /v1/predict HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{")
+        assert read_all(one).startswith(b"HTTP/1.1 415")
+
+
+def test_after_a_refused_body_the_connection_serves_the_next_request(url: str) -> None:
+    with connect(url) as one:
+        body = b"x" * 200_000  # twice the limit
+        one.sendall(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+        assert one.recv(65_536).startswith(b"HTTP/1.1 413")
+        one.sendall(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
+        assert one.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
 def test_a_client_that_leaves_in_the_middle(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The findings of all rooms as a person reads them: tables, sentences, pictures, one HTML file that stands alone."""
+"""The findings of all rooms as a person reads them: tables, sentences, pictures, one HTML file, whole in itself."""
 
 from components.evolution.report.guard import guarded
 from components.evolution.report.page import render

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
 from components.predictor import Queries
+from components.ranking.compiled import compiled
 from components.ranking.rules.history import history_rows
 from components.ranking.rules.pool import Floats, Pool
 
@@ -42,17 +43,37 @@ def calibrated(pool: Pool, taste: Floats, weight: float, k: int) -> NDArray[np.i
     size = min(k, pool.code.shape[1])
     if weight >= 1.0:
         return np.broadcast_to(np.arange(size), (len(pool.code), size))
-    p = np.take_along_axis(taste, pool.category, axis=1)  # (B, C) share of each candidate's category
-    slots = np.maximum(np.minimum(pool.there.sum(axis=1, keepdims=True), k), 1)  # (B, 1) length of the list
-    before = (1 - SMOOTHING) * pool.turn / slots + SMOOTHING * p
-    after = before + (1 - SMOOTHING) / slots
-    with np.errstate(divide="ignore", invalid="ignore"):
-        closer = np.where(p > 0, p * np.log(after / before), 0.0)  # nats of divergence that the candidate takes away
-    value = weight * pool.relevance / slots + (1 - weight) * closer
-    known = taste.any(axis=1, keepdims=True)
-    value = np.where(pool.there, np.where(known, value, pool.relevance), -np.inf)
+    value = _values(pool.code, pool.category, pool.turn, pool.relevance, taste, weight, k)
     chosen = np.argsort(-value, axis=1, kind="stable")[:, :size]
     return np.sort(chosen, axis=1)
+
+
+@compiled
+def _values(
+    code: NDArray[np.int64], category: NDArray[np.int64], turn: NDArray[np.int64], relevance: Floats, taste: Floats,
+    weight: float, k: int,
+) -> Floats:  # fmt: skip
+    """(B, C) what each candidate brings to a list of k; -inf where there is none."""
+    out = np.full(code.shape, -np.inf)
+    for b in range(len(code)):
+        slots, known = 0, False  # the length of the list, and whether anything is known of the user's taste
+        for c in range(code.shape[1]):
+            slots += code[b, c] > 0
+        for g in range(taste.shape[1]):
+            known = known or taste[b, g] != 0
+        slots = max(min(slots, k), 1)
+        for c in range(code.shape[1]):
+            if code[b, c] <= 0:
+                continue
+            if not known:
+                out[b, c] = relevance[b, c]
+                continue
+            p, closer = taste[b, category[b, c]], 0.0
+            if p > 0:  # nats of divergence that the candidate takes away
+                before = (1 - SMOOTHING) * turn[b, c] / slots + SMOOTHING * p
+                closer = p * np.log((before + (1 - SMOOTHING) / slots) / before)
+            out[b, c] = weight * relevance[b, c] / slots + (1 - weight) * closer
+    return out
 
 
 def divergence(lists: NDArray[np.integer], taste: Floats, category: NDArray[np.integer]) -> Floats:

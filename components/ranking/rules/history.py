@@ -10,6 +10,9 @@ from components.predictor import Queries
 
 def history_rows(queries: Queries) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Query and row of every visible event, by query, oldest first."""
+    if len(queries) == 1:
+        row = np.arange(queries.start[0], queries.stop[0])
+        return np.zeros(len(row), np.int64), row
     length = (queries.stop - queries.start).astype(np.int64)
     query = np.repeat(np.arange(len(queries)), length)
     begin = np.cumsum(length) - length

@@ -83,6 +83,9 @@ def shape(
     """
     segment = segments(queries, now_s, policy.segments)
     lists = np.zeros((len(queries), k), np.int64)
+    if len(queries) == 1:
+        rule = policy.rules[SEGMENTS[int(segment[0])]]
+        return Shaped(_shaped(rule, queries, log_p, allowed, k, now_s, policy.candidates), segment)
     for code in np.unique(segment).tolist():
         at = np.flatnonzero(segment == code)
         may = allowed if allowed.ndim == 1 else allowed[at]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.once import made_once
 from components.ranking.best import best
+from components.ranking.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -28,35 +29,23 @@ class Pool:
     log_p: Floats
     category: NDArray[np.int64]
 
-    @cached_property
+    @made_once
     def there(self) -> NDArray[np.bool_]:
         """(B, C) whether there is a candidate."""
         return self.code > 0
 
-    @cached_property
+    @made_once
     def relevance(self) -> Floats:
         """(B, C) in [0, 1]: where the log-probability lies between the worst candidate's and the best's; 0 for none.
 
         One candidate, or several that are equal, have 1.
         """
-        best = self.log_p[:, :1]
-        worst = np.min(np.where(self.there, self.log_p, np.inf), axis=1, keepdims=True)
-        width = np.where(best > worst, best - worst, 1.0)
-        with np.errstate(invalid="ignore"):
-            return np.where(self.there, np.where(best > worst, (self.log_p - worst) / width, 1.0), 0.0)
+        return _relevance(self.code, self.log_p)
 
-    @cached_property
+    @made_once
     def turn(self) -> NDArray[np.int64]:
         """(B, C) how many better candidates have the same category: 0, 1, …"""
-        order = np.argsort(self.category, axis=1, kind="stable")
-        ordered = np.take_along_axis(self.category, order, axis=1)
-        place = np.broadcast_to(np.arange(ordered.shape[1]), ordered.shape)
-        opens = np.ones(ordered.shape, bool)
-        opens[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-        begin = np.maximum.accumulate(np.where(opens, place, 0), axis=1)
-        turn = np.empty(ordered.shape, np.int64)
-        np.put_along_axis(turn, order, place - begin, axis=1)
-        return turn
+        return _turns(self.category, int(self.category.max(initial=0)) + 1)
 
     def kept(self, keep: NDArray[np.bool_]) -> Pool:
         """The candidates where `keep` (B, C), still best first."""
@@ -73,10 +62,47 @@ class Pool:
 
     def listed(self, place: NDArray[np.integer], k: int) -> NDArray[np.int64]:
         """(B, k) codes of the candidates at `place` (B, n), in that order; places below 0 and empty ones come last."""
-        codes = np.where(place >= 0, np.take_along_axis(self.code, np.maximum(place, 0), axis=1), 0)[:, :k]
-        codes = np.take_along_axis(codes, np.argsort(codes == 0, axis=1, kind="stable"), axis=1)
-        short = k - codes.shape[1]
-        return np.pad(codes, ((0, 0), (0, short))) if short > 0 else codes
+        return _listed(self.code, np.ascontiguousarray(place[:, :k], np.int64), k)
+
+
+@compiled
+def _relevance(code: NDArray[np.int64], log_p: Floats) -> Floats:
+    """(B, C) see `Pool.relevance`."""
+    out = np.zeros(log_p.shape)
+    for b in range(len(code)):
+        worst = np.inf
+        for c in range(code.shape[1]):
+            if code[b, c] > 0:
+                worst = min(worst, log_p[b, c])
+        for c in range(code.shape[1]):
+            if code[b, c] > 0:
+                out[b, c] = (log_p[b, c] - worst) / (log_p[b, 0] - worst) if log_p[b, 0] > worst else 1.0
+    return out
+
+
+@compiled
+def _turns(category: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """(B, C) how often each category, below `size`, stands before it in its row."""
+    out = np.empty_like(category)
+    for b in range(len(category)):
+        met = np.zeros(size, np.int64)
+        for c in range(category.shape[1]):
+            out[b, c] = met[category[b, c]]
+            met[category[b, c]] += 1
+    return out
+
+
+@compiled
+def _listed(code: NDArray[np.int64], place: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """(B, k) codes at the places (B, n) that are none below 0, empty ones last."""
+    out = np.zeros((len(code), k), np.int64)
+    for b in range(len(code)):
+        n = 0
+        for at in place[b]:
+            if at >= 0 and code[b, at] > 0:
+                out[b, n] = code[b, at]
+                n += 1
+    return out
 
 
 def pool_of(log_p: NDArray[np.floating], allowed: NDArray[np.bool_], category: NDArray[np.integer], size: int) -> Pool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from components.params import Segment, SegmentParams
 from components.predictor import Queries
-from components.ranking.rules.history import history_rows
+from components.ranking.compiled import compiled
 
 #: Segments by code.
 SEGMENTS: tuple[Segment, ...] = get_args(Segment)
@@ -35,39 +35,40 @@ def segments(queries: Queries, now_s: NDArray[np.int64], params: SegmentParams) 
         RETURNING where the silence until now, or the pause that opened the session that still goes on, is longer than
         `returning_after` times the median of the earlier pauses; needs two of them, and a log with a clock.
     """
-    length = queries.stop - queries.start
-    found = np.where(length < params.new_below, NEW, ACTIVE).astype(np.int8)
-    if queries.store.encoding.settings["time_kind"] == "ordinal" or not length.any():
-        return found
-    store, size = queries.store, len(queries)
-    query, row = history_rows(queries)
-    time_s, session = np.asarray(store["time_s"])[row], np.asarray(store["session"])[row]
-    opens = np.zeros(len(row), bool)
-    opens[1:] = (query[1:] == query[:-1]) & (session[1:] != session[:-1])
-    at = np.flatnonzero(opens)
-    pause, of = time_s[at] - time_s[at - 1], query[at]
-    last_s = np.full(size, -1, np.int64)
-    last_s[query] = time_s  # of equal indices the last is kept: the newest
-    newest = np.zeros(size, np.int64)
-    newest[of] = pause
-    silence = np.where(last_s >= 0, np.maximum(now_s - last_s, 0), 0)
-    goes_on = silence <= int(store.encoding.settings["session_gap_s"])  # type: ignore[call-overload]
-    # The pause that opened the present session is what is compared, so it is no part of the rhythm.
-    is_newest = np.ones(len(of), bool)
-    is_newest[:-1] = of[1:] != of[:-1]
-    past = ~(is_newest & goes_on[of])
-    rhythm = _median(pause[past], of[past], size)
-    return np.where(
-        (found == ACTIVE) & (np.where(goes_on, newest, silence) > params.returning_after * rhythm), RETURNING, found
-    ).astype(np.int8)
+    ordinal = queries.store.encoding.settings["time_kind"] == "ordinal"
+    gap_s = 0 if ordinal else int(queries.store.encoding.settings["session_gap_s"])  # type: ignore[call-overload]
+    time_s, session = np.asarray(queries.store["time_s"]), np.asarray(queries.store["session"])
+    found = np.empty(len(queries), np.int8)
+    for b, (start, stop) in enumerate(zip(queries.start.tolist(), queries.stop.tolist(), strict=True)):
+        if stop - start < params.new_below:
+            found[b] = NEW
+        elif ordinal or _short(
+            time_s[start:stop].astype(np.int64), session[start:stop].astype(np.int64),
+            int(now_s[b]), gap_s, params.returning_after,
+        ):  # fmt: skip
+            found[b] = ACTIVE
+        else:
+            found[b] = RETURNING
+    return found
 
 
-def _median(pause: NDArray[np.int64], of: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-    """(B,) lower median of each query's pauses; infinite where there are too few."""
-    count = np.bincount(of, minlength=size)
-    ordered = pause[np.lexsort((pause, of))]
-    begin = np.cumsum(count) - count
-    enough = count >= _PAUSES
-    middle = np.full(size, np.inf)
-    middle[enough] = ordered[begin[enough] + (count[enough] - 1) // 2]
-    return middle
+@compiled
+def _short(
+    time_s: NDArray[np.int64], session: NDArray[np.int64], now_s: int, gap_s: int, returning_after: float
+) -> bool:
+    """Whether the pause that counts is no long one for a user with these events (n,), or their rhythm is not known."""
+    pause = np.empty(len(time_s), np.int64)
+    count = 0
+    for e in range(1, len(time_s)):
+        if session[e] != session[e - 1]:
+            pause[count] = time_s[e] - time_s[e - 1]
+            count += 1
+    if count == 0:
+        return True
+    silence = max(now_s - time_s[-1], 0)
+    newest = pause[count - 1]
+    if silence <= gap_s:  # what opened the session that goes on is compared, so it is no part of the rhythm
+        count, silence = count - 1, newest
+    if count < _PAUSES:
+        return True
+    return bool(silence <= returning_after * np.sort(pause[:count])[(count - 1) // 2])  # the lower median

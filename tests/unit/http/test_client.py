@@ -45,6 +45,8 @@ def test_every_method_against_the_service(url: str) -> None:
         assert client.explain("user00003", k=1, time=AT).items[0].sentences
         assert client.timeline("u/1", 5).events[0].item_id == "item00007"
         assert client.journey("u/1").events == 1
+        before = client.journey("u/1", AT.astimezone(dt.timezone(dt.timedelta(hours=2))) - dt.timedelta(seconds=1))
+        assert (before.events, before.time) == (0, AT - dt.timedelta(seconds=1))
         assert client.model().champion.name == "memory"
         assert client.live().model_extra
         assert client.forget("u/1").offset == 5

@@ -105,6 +105,9 @@ def test_timeline_journey_and_forgetting(client: TestClient) -> None:
     assert times == ["2025-03-01T14:00:00Z", "2025-03-01T13:00:00Z"]
     journey = client.get("/v1/users/newcomer/journey").json()
     assert (journey["events"], journey["last"]) == (5, "2025-03-01T14:00:00Z")
+    then = client.get("/v1/users/newcomer/journey?time=2025-03-01T14:30:00%2B02:00").json()
+    assert (then["events"], then["last"], then["time"]) == (3, "2025-03-01T12:00:00Z", "2025-03-01T12:30:00Z")
+    assert client.get("/v1/users/newcomer/journey?time=2025-03-01T09:59:59.5Z").json()["events"] == 0
     assert client.delete("/v1/users/newcomer").json() == {"offset": 6}
     assert client.get("/v1/users/newcomer/timeline").json()["events"] == []
     assert client.get("/v1/users/newcomer/journey").json()["events"] == 0
@@ -114,6 +117,23 @@ def test_timeline_journey_and_forgetting(client: TestClient) -> None:
                                    "&".join(f"a{n}=1" for n in range(50)), "n=%FF"])  # fmt: skip
 def test_a_query_that_is_none(client: TestClient, query: str) -> None:
     assert client.get(f"/v1/users/a/timeline?{query}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "now", "2025-03-01", "2025-03-01T12:00:00", "2025-03-01T12:00:00 02:00", "1740830400", "2025-03-01T12:00Z",
+     "2025-13-01T12:00:00Z", "2025-03-01T12:00:00%2B25:00", "9" * 5000, "2025-03-01T12:00:00Z&n=1",
+     "2025-03-01T12:00:00Z&time=", "0001-01-01T00:00:00%2B10:00", "2025-W09-6T12:00:00Z", "%FF"],
+)  # fmt: skip
+def test_a_time_that_is_none(client: TestClient, text: str) -> None:
+    found = client.get(f"/v1/users/a/journey?time={text}")
+    assert found.status_code == 422
+    assert found.json()["where"] in {"time", "query"}
+
+
+def test_the_ends_of_the_calendar_are_times(client: TestClient) -> None:
+    for text in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        assert client.get(f"/v1/users/user00003/journey?time={text}").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/users/%FF/timeline", "/v1/users/" + "u" * 257 + "/journey", "/v1/users/%FF"])

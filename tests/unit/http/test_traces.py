@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 
-from tests.live import toy_client
+from tests.live import toy_app, toy_client
+from tests.running import running
 from tests.serving import ROOT
 
 
@@ -66,6 +68,19 @@ def test_a_request_is_a_span_of_its_callers_trace(collector: str) -> None:
     assert told["chronotope.request_id"] == {"stringValue": "r-1"}
     assert second["traceId"] != first["traceId"]
     assert "a-private-person" not in json.dumps(said)
+
+
+def test_a_running_service_exports_where_it_is_configured_and_sends_nothing_otherwise(
+    collector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(toy_app()) as url:
+        assert httpx.get(f"{url}/v1/model").status_code == 200
+    assert len(Collector.taken) == 1
+    Collector.taken.clear()
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")  # its headers stay: they alone turn nothing on
+    with running(toy_app()) as url:
+        assert httpx.get(f"{url}/v1/model", headers={"traceparent": f"00-{7:032x}-{7:016x}-01"}).status_code == 200
+    assert Collector.taken == []
 
 
 def test_a_collector_that_is_away_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:

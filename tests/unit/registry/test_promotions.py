@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from components.errors import IntegrityError, PromotionError, StalePromotion
+from components.experiments.log import active, end, start
 from components.registry.promotions import Entry, append, current, fallback, history, prune
+from components.registry.reconcile import remove_orphans
 from components.registry.rollback import rollback
 from components.workspace import Workspace
 from tests.artifacts import pack
+from tests.experiments import plan
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -130,3 +133,19 @@ def test_pruning_spares_the_champion_the_one_before_and_what_is_in_use(tmp_path:
     left = {path.name for path in Workspace(tmp_path).artifacts.iterdir()}
     assert left == {digests[2], digests[3], digests[5]}
     assert rollback(tmp_path).digest == digests[2]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_nothing_that_tidies_takes_the_challenger_on_trial_away(tmp_path: Path, ended: bool) -> None:
+    digests = [pack(tmp_path, shift=float(n)).digest for n in range(3)]
+    put(tmp_path, digests[0])
+    of = plan("shadow").model_copy(update={"champion": digests[0], "challenger": digests[1]})
+    start(tmp_path, of, "a test")
+    under_way = active(tmp_path)
+    assert under_way is not None
+    if ended:
+        end(tmp_path, under_way, "stop", "the test is over")
+    gone = {digests[2]} | ({digests[1]} if ended else set())
+    assert {one.split()[3].rstrip(",") for one in remove_orphans(tmp_path)} == {digest[:12] for digest in gone}
+    assert prune(tmp_path, keep=0) == []
+    assert {path.name for path in Workspace(tmp_path).artifacts.iterdir()} == set(digests) - gone

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.params import PolicyParams, load_params
 from components.predictor import Queries, Scores
 from components.serving import watch
 from components.serving.carried import Carried
 from components.serving.settle import settle
+from tests.conftest import ROOT
 from tests.serving import toy_champion
 
 SCORES = Scores(np.zeros((1, 3), np.float32))
@@ -76,3 +78,18 @@ def test_who_asked_the_old_champion_is_read_by_the_new_one_if_it_reads_at_all(mo
     assert asked == []
     watch.meet(SimpleNamespace(predictor=Counting()), ["a", "b"])  # type: ignore[arg-type]
     assert asked == ["a", "b"]
+
+
+def test_a_champion_is_warmed_by_every_rule_of_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first question under a rule would otherwise wait until its loops are compiled."""
+    tried: set[str] = set()
+
+    def noted(champion: object, user: str | None, policy: PolicyParams | None = None) -> None:
+        if policy is not None and user is not None:
+            tried.add(policy.rules["active"].order)
+
+    policy = load_params(ROOT / "params.yaml").policy
+    monkeypatch.setattr(watch, "_ask", noted)
+    watch.warm(toy_champion(), policy)
+    assert tried == {rule.order for rule in policy.rules.values()}
+    assert len(tried) > 1

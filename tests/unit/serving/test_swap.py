@@ -41,7 +41,7 @@ def promotions(monkeypatch: pytest.MonkeyPatch) -> Promotions:
     found = Promotions(champion(EARLY, WHOLE))
     monkeypatch.setattr(module, "current", lambda root: found.models[-1].entry)
     monkeypatch.setattr(module, "load_champion", lambda entry, folder: found.models[entry.sequence - 1])
-    monkeypatch.setattr(module, "warm", lambda one: None)
+    monkeypatch.setattr(module, "warm", lambda one, policy: None)
     monkeypatch.setattr(Watch, "_newest", lambda self: found.models[-1].entry.sequence)
     return found
 
