@@ -87,12 +87,16 @@ def _nearness(near: Record, level: float) -> Sentence:
         (p, row, column) for row, cells in enumerate(between["p_family"]) for column, p in enumerate(cells)
     )
     where = (
-        f"Knox test, {count(near['events'])} events, shuffles of the days of each user, hour and weekday kept, {grid} "
-        f"taken into account, {p_words(p)}"
+        f"Knox test, {count(near['events'])} events, shuffles of the days of each user, hour and weekday kept; {grid} "
+        f"together {p_words(between['p_overall'])}, the surest one {p_words(p)}"
     )
     ratio = between["ratio"][row][column]
-    if p > level or ratio is None:
+    if between["p_overall"] > level:
         return Sentence("What two users do near in space they do not do near in time beyond chance.", where)
+    if p > level or ratio is None:
+        return Sentence(
+            "What two users do near in space they do near in time, at no one distance beyond chance.", where
+        )
     return Sentence(
         f"What two users do near in space they do near in time: within {near['distances_km'][row]:g} km and "
         f"{near['spans_h'][column]} h there are {ratio:.1f} times as many pairs of two users as by chance.",
