@@ -36,14 +36,18 @@ def take_in(
 
 
 def collect_live(root: Path) -> dict[str, Any] | None:
-    """Collect what came in live; None where there is no live state. Makes none."""
+    """Collect what came in live, and take who is forgotten out of silent lists too; None where there is no live state.
+    Makes none."""
+    from components.experiments.silent import erase_forgotten
     from components.serving.collect import collect, existing_state
 
     state = existing_state(root, load_params(Workspace(root).params))
     if state is None:
         return None
     try:
-        return dataclasses.asdict(collect(root, state))
+        found = dataclasses.asdict(collect(root, state))
+        erase_forgotten(root)
+        return found
     finally:
         state.close()
 

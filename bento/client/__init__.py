@@ -4,9 +4,10 @@
         client.events([{"user_id": "u1", "item_id": "i7", "action": "view", "timestamp": "2025-03-01T12:00:00Z"}])
         print(client.recommend("u1", k=5).items)
 
-A call that comes to nothing is tried again, later each time, where that changes nothing twice: every call of this
-service is one of those, since a record that comes again is a duplicate; forgetting a user is tried again only where the
-service was too busy to begin. Never here: anything of the models; it needs httpx and the schemas alone.
+A call that comes to nothing is tried again, later each time, where that changes nothing twice: a record that comes
+again is a duplicate; forgetting a user is tried again only where the service was too busy to begin. One thing is noted
+twice: a question whose answer was lost, in an experiment that logs what is shown, leaves two lists. Never here:
+anything of the models; it needs httpx and the schemas alone.
 """
 
 from bento.client.calls import Call

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from components.serving.pulse.pulse import CHAMPION
+
 if TYPE_CHECKING:
     from bento.worker import Worker
 
@@ -37,19 +39,29 @@ class Gauges(Collector):
         yield info
         for kind, n in self._state():
             yield GaugeMetricFamily(f"chronotope_state_{kind}", f"The live state: {kind}.", value=n)
+        yield self._drift()
         for name, told, value in (
             ("newest_event_age_seconds", "Time since the newest event was received.", worker.metrics.newest_age_s),
-            (
-                "prediction_drift",
-                "Stability index of the first items' categories since the swap.",
-                worker.metrics.drift,
-            ),
             ("log_behind", "Records of the live log that this worker has not counted.", worker.behind()),
             ("waiting", "Requests that wait for their turn.", worker.waiting),
             ("streams", "Pages that follow the stream.", worker.streams),
         ):
             if value is not None:
                 yield GaugeMetricFamily(f"chronotope_{name}", told, value=value)
+
+    def _drift(self) -> Metric:
+        """Of the models that answer now."""
+        worker = self._worker
+        found = GaugeMetricFamily(
+            "chronotope_prediction_drift",
+            "Stability index of the first items' categories since the model began to answer.",
+            labels=["side"],
+        )
+        tried = worker.arms is not None and worker.arms.challenger is not None
+        for side, index in worker.metrics.drift.items():
+            if side == CHAMPION or tried:
+                found.add_metric([side], index)
+        return found
 
     def _state(self) -> list[tuple[str, float]]:
         now = time.monotonic()

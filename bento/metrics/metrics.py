@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from bento.metrics.drift import Drift
+from components.serving.pulse.pulse import CHAMPION
 from components.serving.question import Answer
 from components.serving.state.protocol import Stored
 
@@ -48,7 +49,7 @@ class Metrics:
         self._swaps = Counter("chronotope_swaps", "Champions that took over.", registry=self.registry)
         self._children: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
         self._arms: dict[str, Counter] = {}
-        self._drift = Drift()
+        self._drift = {CHAMPION: Drift()}
         self._newest_us = 0
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -66,7 +67,8 @@ class Metrics:
         if counter is None:
             counter = self._arms[arm] = self._predictions.labels(arm)
         counter.inc()
-        self._drift.add(model, answer.items[0].category if answer.items else None)
+        side = arm.rpartition("/")[2]  # arms take turns: each side is held against its own first answers
+        self._drift.setdefault(side, Drift()).add(model, answer.items[0].category if answer.items else None)
 
     def swapped(self) -> None:
         """Note that another champion has taken over."""
@@ -87,9 +89,9 @@ class Metrics:
                 self._newest_us = max(self._newest_us, one.record.received_us)
 
     @property
-    def drift(self) -> float | None:
-        """Stability index of the newest predictions against the first of this model."""
-        return self._drift.index()
+    def drift(self) -> dict[str, float]:
+        """Champion or challenger → stability index of the newest predictions against the first of that model."""
+        return {side: index for side, one in self._drift.items() if (index := one.index()) is not None}
 
     @property
     def newest_age_s(self) -> float | None:

@@ -29,7 +29,7 @@ export async function open(user, live, just = null) {
   const panel = find('panel-user')
   if (fresh) panel.replaceChildren(h('p', { class: 'soft', role: 'status' }, `Asking about ${user} …`))
   panel.setAttribute('aria-busy', 'true')
-  const question = { user_id: user, k: SHOWN, ...moment(live) }
+  const question = { user_id: user, k: SHOWN, shown: false, ...moment(live) }
   const path = `v1/users/${encodeURIComponent(user)}`
   try {
     const [answer, past, journey] = await Promise.all([

@@ -55,6 +55,7 @@ def question(said: Asking, k: int, seen_kept: bool) -> Question:
         categories=filters.categories,
         radius_km=filters.radius_km,
         max_price=filters.max_price,
+        shown=said.shown,
     )
 
 
@@ -140,8 +141,7 @@ async def explain(call: Call, worker: Worker) -> Reply:
         raise Refusal(422, f"needed at most {params.explain_items} items", "items")
     if worker.explaining > _WAITING:
         raise Refusal(503, "too many wait for reasons: ask again in a few seconds", headers=((b"retry-after", b"2"),))
-    champion = worker.live.champion
-    put = question(said, said.k, champion.seen_kept)
+    put = question(said, said.k, worker.live.champion.seen_kept)
     steps = params.gradient_steps if said.gradients else None
     worker.explaining += 1
     try:
@@ -156,7 +156,7 @@ async def explain(call: Call, worker: Worker) -> Reply:
         "events_explained": found.events_explained,
         "reason": found.reason,
         "time": put.time,
-        "model": model_info(champion),
+        "model": model_info(found.model),
     }
     return Reply(dumped(answer))
 

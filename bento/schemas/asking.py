@@ -37,6 +37,9 @@ class Asking(Strict):
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     filters: Filters = Filters()
+    shown: Annotated[
+        bool, Field(description="Whether the list is for the user's eyes; if not, no experiment counts it.")
+    ] = True
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

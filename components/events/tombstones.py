@@ -46,6 +46,11 @@ class Tombstones:
         """Of all of them; empty when there are none."""
         return digest_of(self._rows.rows()) if self._users else ""
 
+    @property
+    def offsets(self) -> dict[str, int]:
+        """User → offset of the newest tombstone."""
+        return dict(self._rows.select("user_id", "offset").iter_rows())
+
     def plus(self, rows: pl.DataFrame) -> Tombstones:
         """These and more: (n, 3) rows of SCHEMA."""
         return Tombstones(pl.concat([self._rows, rows.select(list(SCHEMA))]))

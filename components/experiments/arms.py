@@ -32,12 +32,13 @@ from components.experiments.silent import Heard, Silent
 from components.experiments.switch import switch_off
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question
-from components.serving.state.protocol import State, Stored
+from components.serving.state.protocol import State
 from components.serving.watch import warm
 from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 Ask = Callable[[Champion], Answer]
+_NOW_S = 300.0  # a question about a time as far from the service's clock as this is not about what is shown now
 _STRIKES = 5  # failures one after the other, with which the challenger has lost this worker's trust
 
 
@@ -125,17 +126,46 @@ class Arms:
         question : of a known user; any other is the champion's, and no part of the experiment
         ask : asks a model
         """
-        trial, user_id = self._trial, question.user_id
-        if trial is None or user_id is None or trial.active.plan.champion != champion.entry.digest:
+        trial, user_id = self._of(champion, question), question.user_id
+        if trial is None or user_id is None:
             return ask(champion)
         plan, time_us = trial.active.plan, int(question.time.timestamp() * 1e6)
+        shown = question.shown and abs((question.time - self._clock()).total_seconds()) <= _NOW_S
         if trial.silent is not None:
-            shown = ask(champion)
-            trial.silent.offer(user_id, time_us, shown, lambda: ask(trial.challenger))
-            return shown
+            if not shown:
+                return ask(champion)
+            return self._beside(trial.challenger, trial.silent, champion, question, ask)
         arm = arm_of(plan, user_id)
         found, by = self._asked(trial, arm, champion, ask)
-        return self._shown(plan, arm, user_id, time_us, found, by) if self._trial is trial else found
+        if self._trial is not trial:
+            return found
+        if not shown:
+            return dataclasses.replace(found, arm=plan.label(arm))
+        return self._shown(plan, arm, user_id, time_us, found, by)
+
+    def model(self, champion: Champion, question: Question) -> Champion:
+        """Who is to answer a question: the model of the user's arm; nothing is noted."""
+        trial, user_id = self._of(champion, question), question.user_id
+        if trial is None or user_id is None or trial.silent is not None:
+            return champion
+        return trial.challenger if arm_of(trial.active.plan, user_id) == "challenger" else champion
+
+    def _of(self, champion: Champion, question: Question) -> _Trial | None:
+        """The experiment that a question is part of."""
+        trial = self._trial
+        if trial is None or question.user_id is None or trial.active.plan.champion != champion.entry.digest:
+            return None
+        return trial
+
+    def _beside(self, challenger: Champion, silent: Silent, champion: Champion, question: Question, ask: Ask) -> Answer:
+        """The champion's answer, and the challenger's some time."""
+        try:
+            asked = self._state.head()
+        except (ChronotopeError, OSError):  # without its place in the log a list could not be scored, nor forgotten
+            return ask(champion)
+        shown = ask(champion)
+        silent.offer(str(question.user_id), int(question.time.timestamp() * 1e6), asked, shown, lambda: ask(challenger))
+        return shown
 
     def _asked(self, trial: _Trial, arm: Arm, champion: Champion, ask: Ask) -> tuple[Answer, Champion]:
         if arm == "champion":
@@ -152,11 +182,10 @@ class Arms:
     def _failed(self, trial: _Trial, error: Exception) -> None:
         trial.strikes += 1
         self.counts["failed"] += 1
-        logger.warning("the challenger failed (%d): %s: %s", trial.strikes, type(error).__name__, error)
+        # Never its words: they may name users.
+        logger.warning("the challenger failed (%d): %s", trial.strikes, type(error).__name__)
         if trial.strikes >= _STRIKES and self._trial is trial:
-            self._rest(
-                trial.active, f"the challenger failed {_STRIKES} times in a row: {type(error).__name__}: {error}"
-            )
+            self._rest(trial.active, f"the challenger failed {_STRIKES} times in a row: {type(error).__name__}")
 
     def _shown(self, plan: Plan, arm: Arm, user_id: str, time_us: int, found: Answer, by: Champion) -> Answer:
         list_id = uuid.uuid4().hex
@@ -174,7 +203,7 @@ class Arms:
                 )  # fmt: skip
             except (ChronotopeError, OSError) as error:
                 self.counts["unlogged"] += 1
-                logger.error("a list was shown and not logged: %s", error)
+                logger.error("a list was shown and not logged: %s", type(error).__name__)
         return answer
 
     def check(self) -> bool:
@@ -204,7 +233,8 @@ class Arms:
         silent = None
         if plan.mode == "shadow":
             folder = Workspace(self._root).shadows / plan.name
-            silent = Silent(folder, plan.settings.waiting, plan.settings.k, lambda *told: self.heard(*told))
+            settings, heard = plan.settings, lambda *told: self.heard(*told)
+            silent = Silent(folder, settings.waiting, settings.k, self._state.head, heard)
         self._trial = _Trial(under_way, challenger, Evidence(plan), silent)
         logger.info("experiment %s: %s beside the champion, %s", plan.name, plan.challenger[:12], plan.mode)
         return True
@@ -226,25 +256,22 @@ class Arms:
         if trial is None:
             return False
         if trial.silent is not None:
-            self._honour(trial, trial.silent)
+            self._honour(trial.evidence, trial.silent)
             return False
         trial.evidence.follow(self._state)
         entry = switch_off(self._root, trial.active, results(trial.evidence, int(self._clock().timestamp() * 1e6)))
         self.check()
         return entry is not None
 
-    def _honour(self, trial: _Trial, silent: Silent) -> None:
+    def _honour(self, evidence: Evidence, silent: Silent) -> None:
         """Take users who were forgotten out of the silent lists."""
-        for stored in self._fresh(trial.evidence):
-            if stored.record.kind == "tombstone":
-                silent.forget(stored.record.user_id, stored.record.received_us)
-
-    def _fresh(self, evidence: Evidence) -> list[Stored]:
-        found: list[Stored] = []
-        while batch := self._state.after(evidence.offset, 10_000):
-            found += [stored for stored in batch if stored.record.kind == "tombstone"]
-            evidence.offset = batch[-1].offset
-        return found
+        offset, gone = evidence.offset, dict[str, int]()
+        while batch := self._state.after(offset, 10_000):
+            gone |= {one.record.user_id: one.offset for one in batch if one.record.kind == "tombstone"}
+            offset = batch[-1].offset
+        if gone:
+            silent.forget(gone)
+        evidence.offset = offset  # last: what failed is looked at again
 
     def start(self, poll_s: float) -> None:
         """Take part from now on: load what is under way, then look every `poll_s` seconds in a thread until `stop`."""

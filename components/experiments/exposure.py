@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from components.experiments.plan import Arm, Plan
+from components.serving.intake import MAX_POSITION
 from components.serving.question import Answer
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Record
@@ -27,6 +28,7 @@ HAPPENED = {
     "item_id": pl.String,
     "reward": pl.Float64,
     "time_us": pl.Int64,
+    "offset": pl.Int64,
 }
 _BATCH = 10_000  # records of the log at once
 
@@ -116,7 +118,7 @@ class Evidence:
     def _impression(self, record: Record) -> list[tuple[Any, ...]]:
         told = record.payload
         arm = self._arms.get(str(told.get("arm")))
-        if arm is None:
+        if arm is None or not 1 <= told["position"] <= MAX_POSITION:  # an older log may hold a place beyond
             return []
         list_id = str(told.get("list_id") or record.time_us)
         return [
@@ -131,7 +133,7 @@ class Evidence:
         worth = rewards.get(str(record.payload.get("action")), 0.0) if rewards else 1.0
         if item is None:
             return []
-        return [(record.user_id, record.id, str(item), worth, record.time_us)]
+        return [(record.user_id, record.id, str(item), worth, record.time_us, self.offset)]
 
     @property
     def shown(self) -> pl.DataFrame:
@@ -163,7 +165,7 @@ def joined(shown: pl.DataFrame, happened: pl.DataFrame, horizon_us: int) -> pl.D
     left = shown.select(
         "user_id", "list_id", "item_id", "position", "arm", pl.col("time_us").alias("shown_us")
     ).with_columns(slice=pl.col("shown_us") // horizon_us)
-    right = happened.filter(pl.col("reward") > 0).with_columns(slice=pl.col("time_us") // horizon_us)
+    right = happened.filter(pl.col("reward") > 0).drop("offset").with_columns(slice=pl.col("time_us") // horizon_us)
     right = pl.concat([right, right.with_columns(pl.col("slice") - 1)])
     gap = pl.col("time_us") - pl.col("shown_us")
     return (

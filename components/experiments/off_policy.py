@@ -42,6 +42,7 @@ class Logged:
     reward : (N,) what came of it
     chance : (N,) of what was shown, under the policy that served; in (0, 1]
     target : (N, A) of each wanted code, under the target; rows sum to 1
+    foreknown : share of the decisions after which events happened that the target was made from
     """
 
     user: NDArray[np.int64]
@@ -50,6 +51,7 @@ class Logged:
     reward: Floats
     chance: Floats
     target: Floats
+    foreknown: float = 0.0
 
     def __post_init__(self) -> None:
         if not len(self.user) or not np.all((self.chance > 0) & (self.chance <= 1)):
@@ -155,6 +157,11 @@ def _worth(logged: Logged) -> tuple[Floats, Floats]:
 
 def _doubts(logged: Logged, mean_weight: float, unsure: float, effective: float) -> list[str]:
     doubts = []
+    if logged.foreknown > 0:
+        doubts.append(
+            f"The target was made from events later than {logged.foreknown:.0%} of the lists: it may know what came of "
+            "them, and every estimate flatters it. Take a model that was trained before the lists were shown."
+        )
     if np.all(logged.chance == 1.0):
         doubts.append(
             "No overlap: everything was shown with certainty, so nothing is known of what was not shown. Begin an "

@@ -20,7 +20,7 @@ def outcomes(evidence: Evidence, now_us: int) -> tuple[pl.DataFrame, int]:
     Parameters
     ----------
     evidence : impressions and events
-    now_us : whoever was shown a first list at most `ripe_us` ago is not ripe yet
+    now_us : whoever was shown a first list at most `ripe_us` ago is not ripe yet; lists of later are not there
 
     Returns
     -------
@@ -31,7 +31,7 @@ def outcomes(evidence: Evidence, now_us: int) -> tuple[pl.DataFrame, int]:
         Users left out because an impression names another arm than the one that they were assigned to.
     """
     plan = evidence.plan
-    shown = evidence.shown
+    shown = evidence.shown.filter(pl.col("time_us") <= now_us)
     strange = _strange(plan, shown)
     shown = shown.filter(~pl.col("user_id").is_in(strange))
     first = pl.col("time_us").min().over("user_id")

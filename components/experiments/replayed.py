@@ -1,8 +1,9 @@
 """What a model that never served would have put first, asked again as of the moment of each list that was shown.
 
 The log is walked in its order: the model counts what came in before a list and nothing after it, and the user's history
-ends at the list. It chooses among the items of that list, so that every choice of its had its chance to be shown where
-the list was explored. Never here: what the choices are worth (`experiments.off_policy`).
+ends at the list. What the model was made from cannot be taken back out of it: where that is later than lists, it is
+told (`Logged.foreknown`). It chooses among the items of that list, so that every choice of its had its chance to be
+shown where the list was explored. Never here: what the choices are worth (`experiments.off_policy`).
 """
 
 from __future__ import annotations
@@ -88,7 +89,13 @@ def decisions(evidence: Evidence, state: State, arm: Arm, target: Champion, para
         reward=reward,
         chance=first["probability"].to_numpy(),
         target=np.ones((first.height, 1)),
+        foreknown=float(np.mean(first["time_us"].to_numpy() // 1_000_000 <= _newest_s(target))),
     )
+
+
+def _newest_s(target: Champion) -> int:
+    """Of all events that a model was made from, by the live log or a file: UTC seconds; before all time where none."""
+    return int(np.max(target.artifact.histories["time_s"], initial=np.iinfo(np.int64).min))
 
 
 def _wanted(

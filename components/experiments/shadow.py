@@ -1,7 +1,8 @@
 """Two models on what users did next: both lists were made before it, for the same question, so differences are paired.
 
-Each question is scored by the user's next rewarded event: where does its item stand in either list? Never here: how the
-lists were made (`experiments.silent`).
+Each question is scored by the user's next rewarded event: where does its item stand in either list? A silent challenger
+answers behind the champion: where that event had come in by then, it may have been counted, and the question is not
+scored. Never here: how the lists were made (`experiments.silent`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Silence:
     ----------
     plan : the experiment
     asked : questions that both models answered
-    scored : those that a rewarded event followed within the horizon
+    scored : those that a rewarded event followed within the horizon, received when both had answered
+    late : those whose event was received before the challenger had answered: not scored
     users : ripe users with such a question
     overlap : mean share of the lists' first k that both have
     compared : score → what it says; ndcg first
@@ -55,6 +57,7 @@ class Silence:
     plan: Plan
     asked: int
     scored: int
+    late: int
     users: int
     overlap: float
     compared: dict[str, Compared]
@@ -87,7 +90,8 @@ def silence(plan: Plan, kept: Iterable[Pair], happened: pl.DataFrame, now_us: in
     asked = asked.with_columns(first_us=first).filter(
         (pl.col("time_us") <= first + plan.window_us) & (first + plan.ripe_us < now_us)
     )
-    scored = _scored(plan, asked, happened)
+    followed = _followed(plan, asked, happened)
+    scored = _scored(followed.filter(pl.col("offset") > pl.col("answered")))
     users = (
         scored.group_by("user_id")
         .agg(pl.col("first_us").first(), *(pl.col(f"{score}_{arm}").mean() for score in SCORES for arm in ("a", "b")))
@@ -97,6 +101,7 @@ def silence(plan: Plan, kept: Iterable[Pair], happened: pl.DataFrame, now_us: in
         plan=plan,
         asked=asked.height,
         scored=scored.height,
+        late=followed.height - scored.height,
         users=users.height,
         overlap=float(np.mean(asked["overlap"].to_numpy())) if asked.height else float("nan"),
         compared={score: _compared(plan, score, users) for score in SCORES},
@@ -111,6 +116,7 @@ def _asked(plan: Plan, kept: list[Pair]) -> pl.DataFrame:
         {
             "user_id": pl.Series([one.user_id for one in kept], dtype=pl.String),
             "time_us": pl.Series([one.time_us for one in kept], dtype=pl.Int64),
+            "answered": pl.Series([one.answered for one in kept], dtype=pl.Int64),
             "champion": pl.Series([list(a) for a, _ in lists], dtype=pl.List(pl.String)),
             "challenger": pl.Series([list(b) for _, b in lists], dtype=pl.List(pl.String)),
             "overlap": pl.Series(
@@ -120,13 +126,13 @@ def _asked(plan: Plan, kept: list[Pair]) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _scored(plan: Plan, asked: pl.DataFrame, happened: pl.DataFrame) -> pl.DataFrame:
-    """Questions with the scores of both lists on the event that came next.
+def _followed(plan: Plan, asked: pl.DataFrame, happened: pl.DataFrame) -> pl.DataFrame:
+    """Questions with the event that came next.
 
     A history is cut at whole seconds, so an event of the question's own second may have been seen: it is not scored.
     """
-    events = happened.filter(pl.col("reward") > 0).select("user_id", "item_id", "time_us").sort("time_us")
-    found = (
+    events = happened.filter(pl.col("reward") > 0).select("user_id", "item_id", "time_us", "offset").sort("time_us")
+    return (
         asked.with_columns(next_us=(pl.col("time_us") // _S + 1) * _S)
         .sort("next_us")
         .join_asof(
@@ -135,6 +141,10 @@ def _scored(plan: Plan, asked: pl.DataFrame, happened: pl.DataFrame) -> pl.DataF
         )
         .filter(pl.col("item_id").is_not_null())
     )  # fmt: skip
+
+
+def _scored(found: pl.DataFrame) -> pl.DataFrame:
+    """Questions with the scores of both lists on their event."""
     columns: dict[str, np.ndarray] = {}
     for arm, name in (("a", "champion"), ("b", "challenger")):
         rank = np.array([_rank(items, item) for items, item in found.select(name, "item_id").iter_rows()], np.float64)

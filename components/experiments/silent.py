@@ -1,9 +1,10 @@
 """A challenger that nobody hears: it answers the same questions later, in a thread of its own, and its lists are kept.
 
 Questions wait in a bounded queue; where it is full they are left out and counted, so that a slow challenger never
-slows an answer. Lists are kept as small files, whole or not at all, each written once; a user who is forgotten is
-taken out of all of them. A kill loses the last unwritten ones, of both models alike. Never here: which model is better
-(`experiments.shadow`).
+slows an answer. Lists are kept as small files, whole or not at all, each written once, with the offsets of the live log
+between which they were made: these tell what a later tombstone takes, and which events the challenger may have counted
+already; clocks and the times of questions do not. A kill loses the last unwritten ones, of both models alike. Never
+here: which model is better (`experiments.shadow`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import logging
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from components.errors import ChronotopeError
+from components.events.tombstones import Tombstones
 from components.files import write_bytes
 from components.serving.question import Answer
-from components.workspace import hold_file
+from components.workspace import Workspace, hold_file
 
 logger = logging.getLogger(__name__)
 Heard = Callable[[str, Sequence[str]], object]
@@ -32,44 +34,59 @@ _IDLE_S = 2.0  # after so long without a question, what is held is written
 
 @dataclass(frozen=True)
 class Pair:
-    """What both models would show a user at one moment; ids, best first."""
+    """What both models would show a user at one moment.
+
+    Attributes
+    ----------
+    user_id, time_us : of the question
+    asked, answered : offsets of the live log before the champion and after the challenger answered
+    champion, challenger : ids, best first
+    """
 
     user_id: str
     time_us: int
+    asked: int
+    answered: int
     champion: tuple[str, ...]
     challenger: tuple[str, ...]
 
     def encode(self) -> bytes:
         """As a line of JSON."""
-        return orjson.dumps([self.user_id, self.time_us, self.champion, self.challenger])
+        return orjson.dumps([self.user_id, self.time_us, self.asked, self.answered, self.champion, self.challenger])
 
 
 def pairs(folder: Path) -> Iterator[Pair]:
     """Everything that was kept in a folder, in no order."""
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
-            user_id, time_us, champion, challenger = orjson.loads(line)
-            yield Pair(user_id, time_us, tuple(champion), tuple(challenger))
+            user_id, time_us, asked, answered, champion, challenger = orjson.loads(line)
+            yield Pair(user_id, time_us, asked, answered, tuple(champion), tuple(challenger))
 
 
-def erase(folder: Path, user_id: str, until_us: int) -> int:
-    """Take a user's pairs up to a moment out of the files; how many."""
+def erase_forgotten(root: Path) -> int:
+    """Take all who are forgotten, as far as that is collected, out of every experiment's files; pairs that went."""
+    gone = Tombstones.read(root).offsets
+    return sum(erase(folder, gone) for folder in sorted(Workspace(root).shadows.glob("*")))
+
+
+def erase(folder: Path, gone: Mapping[str, int]) -> int:
+    """Take out of the files what was asked before a user's tombstone (user → its offset); how many pairs."""
     if not folder.is_dir():
         return 0
-    gone = 0
+    went = 0
     with hold_file(folder / "lock", f"the lists of {folder.name}", "erase", timeout_s=30.0):
         for path in sorted(folder.glob("*.jsonl")):
             lines = path.read_bytes().splitlines()
-            kept = [line for line in lines if not _of(line, user_id, until_us)]
+            kept = [line for line in lines if not _before(line, gone)]
             if len(kept) < len(lines):
-                gone += len(lines) - len(kept)
+                went += len(lines) - len(kept)
                 write_bytes(path, b"".join(line + b"\n" for line in kept))
-    return gone
+    return went
 
 
-def _of(line: bytes, user_id: str, until_us: int) -> bool:
-    owner, time_us, *_ = orjson.loads(line)
-    return bool(owner == user_id and time_us <= until_us)
+def _before(line: bytes, gone: Mapping[str, int]) -> bool:
+    user_id, _, asked, *_ = orjson.loads(line)
+    return bool(asked < gone.get(user_id, 0))
 
 
 class Silent:
@@ -80,6 +97,7 @@ class Silent:
     folder : where pairs are kept
     waiting : questions that may wait
     k : items of each list that are kept
+    head : offset of the live log now
     heard : told of each list of the challenger's, and whose
 
     Attributes
@@ -87,29 +105,39 @@ class Silent:
     asked, left_out, failed : questions that were answered, did not fit, and broke the challenger
     """
 
-    def __init__(self, folder: Path, waiting: int, k: int, heard: Heard = lambda *_: None) -> None:
-        self._folder, self._k, self._heard = folder, k, heard
-        self._queue: queue.Queue[tuple[str, int, Answer, Callable[[], Answer]] | None] = queue.Queue(waiting)
+    def __init__(
+        self, folder: Path, waiting: int, k: int, head: Callable[[], int], heard: Heard = lambda *_: None
+    ) -> None:
+        self._folder, self._k, self._head, self._heard = folder, k, head, heard
+        self._queue: queue.Queue[tuple[str, int, int, Answer, Callable[[], Answer]] | None] = queue.Queue(waiting)
+        self._gone: dict[str, int] = {}
         self._held: list[Pair] = []
         self._lock = threading.Lock()
         self.asked = self.left_out = self.failed = 0
         self._thread = threading.Thread(target=self._run, name="silent-challenger", daemon=True)
         self._thread.start()
 
-    def offer(self, user_id: str, time_us: int, shown: Answer, ask: Callable[[], Answer]) -> bool:
-        """Let the challenger answer too, some time; whether it will. Never waits."""
+    def offer(self, user_id: str, time_us: int, asked: int, shown: Answer, ask: Callable[[], Answer]) -> bool:
+        """Let the challenger answer too, some time; whether it will. Never waits.
+
+        `asked` is the offset of the log before the champion answered.
+        """
         try:
-            self._queue.put_nowait((user_id, time_us, shown, ask))
+            self._queue.put_nowait((user_id, time_us, asked, shown, ask))
         except queue.Full:
             self.left_out += 1
             return False
         return True
 
-    def forget(self, user_id: str, until_us: int) -> int:
-        """Drop what is held and kept of a user up to a moment; how many pairs were in files."""
+    def forget(self, gone: Mapping[str, int]) -> int:
+        """Drop what waits, is held and is kept of users from before their tombstones; how many pairs were in files."""
         with self._lock:
-            self._held = [one for one in self._held if one.user_id != user_id or one.time_us > until_us]
-        return erase(self._folder, user_id, until_us)
+            self._gone |= gone
+            self._held = [one for one in self._held if self._stays(one.user_id, one.asked)]
+        return erase(self._folder, gone)
+
+    def _stays(self, user_id: str, asked: int) -> bool:
+        return asked >= self._gone.get(user_id, 0)
 
     def close(self) -> None:
         """Answer what waits, write what is held, and end the thread; a challenger that hangs is left behind."""
@@ -131,17 +159,19 @@ class Silent:
                 return
             self._answer(*job)
 
-    def _answer(self, user_id: str, time_us: int, shown: Answer, ask: Callable[[], Answer]) -> None:
+    def _answer(self, user_id: str, time_us: int, asked: int, shown: Answer, ask: Callable[[], Answer]) -> None:
         try:
-            found = ask()
+            found, answered = ask(), self._head()
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever a challenger throws ends here
             self.failed += 1
-            logger.warning("the silent challenger failed: %s: %s", type(error).__name__, error)
+            logger.warning("the silent challenger failed: %s", type(error).__name__)
             return
-        self._heard(user_id, self._ids(found))
         with self._lock:
-            self._held.append(Pair(user_id, time_us, self._ids(shown), self._ids(found)))
+            if not self._stays(user_id, asked):
+                return
+            self._held.append(Pair(user_id, time_us, asked, answered, self._ids(shown), self._ids(found)))
             full = len(self._held) >= _ROWS
+        self._heard(user_id, self._ids(found))
         self.asked += 1
         if full:
             self._write()
@@ -150,10 +180,10 @@ class Silent:
         return tuple(item.item_id for item in answer.items[: self._k])
 
     def _write(self) -> None:
-        with self._lock:
+        with self._lock:  # until it is on the disk: whoever is forgotten is in what is held, or in a file
             held, self._held = self._held, []
-        if held:
-            _keep(self._folder, held)
+            if held:
+                _keep(self._folder, held)
 
 
 def _keep(folder: Path, held: Sequence[Pair]) -> None:
@@ -163,4 +193,4 @@ def _keep(folder: Path, held: Sequence[Pair]) -> None:
             folder / f"{held[0].time_us}-{uuid.uuid4().hex[:12]}.jsonl", b"".join(p.encode() + b"\n" for p in held)
         )
     except (ChronotopeError, OSError) as error:
-        logger.error("%d silent answers are lost: %s", len(held), error)
+        logger.error("%d silent answers are lost: %s", len(held), type(error).__name__)

@@ -20,6 +20,10 @@ class Beside(Protocol):
         """A model that must be kept up with the log beside the champion."""
         ...
 
+    def model(self, champion: Champion, question: Question) -> Champion:
+        """Who is to answer a question; nothing is noted."""
+        ...
+
     def answer(self, champion: Champion, question: Question, ask: Callable[[Champion], Answer]) -> Answer:
         """Answer a question; `ask` asks a model."""
         ...

@@ -88,12 +88,14 @@ class Explanation:
     history_events : events that were visible
     events_explained : newest of them that were left out one by one
     reason : what the answer rests on, for people
+    model : whose answer it is
     """
 
     items: Sequence[Explained]
     history_events: int
     events_explained: int
     reason: str
+    model: Champion
 
 
 def explain(
@@ -136,7 +138,7 @@ def explain(
     codes = np.array([code_of[name] for name in item_ids], np.int64)
     found = reasons(champion.predictor, query, codes, max_events, gradient_steps) if len(codes) else []
     seen = int(query.stop[0] - query.start[0])
-    return Explanation([_explained(one, query.store) for one in found], seen, min(seen, max_events), reason)
+    return Explanation([_explained(one, query.store) for one in found], seen, min(seen, max_events), reason, champion)
 
 
 def _explained(one: Reasons, store: Store) -> Explained:

@@ -22,6 +22,8 @@ from components.params import EventParams
 from components.serving.state.record import Kind, Record
 
 _DIGEST = "#"  # begins the id of a record that brought none
+#: Of an impression: what the columns of the collected log hold (Int32).
+MAX_POSITION = 2**31 - 1
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 #: Stands in for the action where a kind has none, so that one check serves all kinds.
 _ANY = "·"
@@ -125,8 +127,8 @@ def _impression(raw: Mapping[str, Any], params: EventParams, now: dt.datetime) -
     if isinstance(found, Refusal):
         return found
     position, probability = raw.get("position"), raw.get("probability")
-    if not isinstance(position, int) or isinstance(position, bool) or not 1 <= position <= 2**31:
-        return Refusal("position_out_of_range", "needed a position of at least 1")
+    if not isinstance(position, int) or isinstance(position, bool) or not 1 <= position <= MAX_POSITION:
+        return Refusal("position_out_of_range", f"needed a position from 1 to {MAX_POSITION}")
     if not _is_number(probability) or not 0 <= float(probability) <= 1:  # type: ignore[arg-type]
         return Refusal("probability_out_of_range", "needed a probability in [0, 1]")
     names = {name: raw.get(name) for name in ("list_id", "arm", "policy")}

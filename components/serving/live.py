@@ -244,12 +244,15 @@ class Live:
         gradient_steps: int | None = None,
         policy: PolicyParams | None = None,
     ) -> Explanation:
-        """Why; see `serving.explain`. Items that came after the training are explained by what was counted of them."""
-        champion = self.champion
+        """Why; see `serving.explain`. Items that came after the training are explained by what was counted of them.
+
+        The model that answers the user explains, and nothing is shown to anybody: no experiment notes a list.
+        """
+        champion = self.champion if self.beside is None else self.beside.model(self.champion, question)
         followed = self.of(champion)
         known = self._history(followed, question)
         if item_ids is None:
-            item_ids = [one.item_id for one in self.answer(question, policy).items]
+            item_ids = [one.item_id for one in self._asked(champion, question, policy).items]
         seen = nothing(champion.encoding, "inline") if known is None else visible(known, question)
         offered = followed.fresh.offered(seen, question.time.timestamp())
         code_of = champion.encoding.vocabularies["item"].code_of

@@ -51,13 +51,16 @@ class Found:
 
 @dataclass
 class Tally:
-    """What two systems answered, question by question; rank is infinite where an item could not be known."""
+    """What two systems answered, question by question; rank is infinite where an item could not be known.
+
+    `known` says whether training had the item; None: it cannot be told.
+    """
 
     user: list[str] = field(default_factory=list)
-    known: list[bool] = field(default_factory=list)
+    known: list[bool | None] = field(default_factory=list)
     answers: dict[str, list[Found]] = field(default_factory=dict)
 
-    def add(self, user: str, known: bool, found: Mapping[str, Found]) -> None:
+    def add(self, user: str, known: bool | None, found: Mapping[str, Found]) -> None:
         """One question."""
         self.user.append(user)
         self.known.append(known)
@@ -79,7 +82,7 @@ class Tally:
         record: dict[str, Any] = {
             "questions": len(self.user),
             "users": len(set(self.user)),
-            "new_items": 1.0 - float(np.mean(self.known)),
+            "new_items": None if None in self.known else 1.0 - float(np.mean(self.known)),  # type: ignore[arg-type]
             "systems": {
                 name: {metric: bootstrap.mean(column).record() for metric, column in columns.items()}
                 for name, columns in values.items()

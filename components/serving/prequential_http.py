@@ -1,5 +1,5 @@
 """The same replay through the HTTP of a running service: ask, then send. The answer is a list, so what stands behind
-its end is a miss. Never here: how the service answers."""
+its end is a miss; which items its model knows is not told. Never here: how the service answers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,24 @@ from components.errors import DataError, ServiceError
 from components.serving.prequential import Event, Found, Tally
 
 _TIMEOUT_S = 30.0
+
+
+def served(url: str, key: str | None, client: httpx.Client | None = None) -> tuple[str, str | None]:
+    """Digest of the model that serves, and the day (ISO) before which the log ended that it was made from, if any.
+
+    Raises
+    ------
+    ServiceError
+        The service does not answer, or refuses.
+    """
+    with client or _client(url, key) as http:
+        found = _json(http.request, "GET", "/v1/model")["champion"]
+    return str(found["digest"]), found["lineage"].get("until")
+
+
+def _client(url: str, key: str | None) -> httpx.Client:
+    headers = {} if key is None else {"authorization": f"Bearer {key}"}
+    return httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S)
 
 
 def replay_http(
@@ -44,15 +62,14 @@ def replay_http(
     DataError
         The service refuses an event.
     """
-    headers = {} if key is None else {"authorization": f"Bearer {key}"}
     tally = Tally()
-    with client or httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S) as http:
+    with client or _client(url, key) as http:
         for sent, event in enumerate(events):
             wait(event["timestamp"])
             plain = {**event, "timestamp": event["timestamp"].isoformat()}
             if event.get("item_id") is not None:
                 asked = {"user_id": event["user_id"], "time": plain["timestamp"], "k": k}
-                tally.add(str(event["user_id"]), True, {"live": _found(_post(http, "/v1/predict", asked), event)})
+                tally.add(str(event["user_id"]), None, {"live": _found(_post(http, "/v1/predict", asked), event)})
             taken = _post(http, "/v1/events", {"events": [plain]})
             if taken["refused"]:
                 rule = str(taken["refused"][0]["rule"])
@@ -70,8 +87,12 @@ def _found(answer: dict[str, Any], event: Event) -> Found:
 
 
 def _post(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    return _json(http.request, "POST", path, json=body)
+
+
+def _json(request: Callable[..., httpx.Response], method: str, path: str, **rest: Any) -> dict[str, Any]:
     try:
-        response = http.post(path, json=body)
+        response = request(method, path, **rest)
         response.raise_for_status()
     except httpx.HTTPStatusError as error:
         raise ServiceError(

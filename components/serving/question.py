@@ -23,6 +23,7 @@ class Question:
     categories : only items of these; None = all
     radius_km : only items this near to the request's place; None = anywhere
     max_price : only items with a known price up to this; None = any
+    shown : whether the list is for the user's eyes; if not, no experiment counts it
     """
 
     user_id: str | None
@@ -36,6 +37,7 @@ class Question:
     categories: Sequence[str] | None
     radius_km: float | None
     max_price: float | None
+    shown: bool = True
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,10 @@ def _print(record: dict[str, Any], page: Path) -> None:
         for arm, one in record["arms"].items():
             console.print(f"  {arm}: {one['users']:,} users, {one['ripe']:,} ripe, {one['lists']:,} lists", style="dim")
     else:
-        console.print(f"  {record['asked']:,} questions, {record['scored']:,} with an event after them", style="dim")
+        late = f"; {record['late']:,} had one before the challenger had answered" if record["late"] else ""
+        console.print(
+            f"  {record['asked']:,} questions, {record['scored']:,} with an event after them{late}", style="dim"
+        )
     console.print(f"  {page}", style="dim", soft_wrap=True)
 
 

@@ -59,7 +59,7 @@ def replay(
     if source is not None:
         params = with_source(params, source, None if path is None else path.resolve())
     pace = _pace(speed)
-    events, known_until = _chosen(params, root, since, until, users, url is None)
+    events, known_until = _chosen(params, root, since, until, users, url)
     with _progress(events.height) as told:
         tally = (
             _in_process(root, params, events, pace, told) if url is None else _by_http(url, params, events, pace, told)
@@ -97,23 +97,29 @@ def _pace(speed: str) -> Callable[[dt.datetime], None]:
 
 
 def _chosen(
-    params: Params, root: Path, since: dt.datetime | None, until: dt.datetime | None, users: int | None, inside: bool
+    params: Params, root: Path, since: dt.datetime | None, until: dt.datetime | None, users: int | None, url: str | None
 ) -> tuple[pl.DataFrame, dt.datetime | None]:
-    """The events that are replayed, and until when the champion of the workspace knows the log."""
+    """The events that are replayed, and until when the model that answers knows the log; None: it cannot be told."""
     import numpy as np
     import polars as pl
 
     from components.events.load import load_frame
-    from components.registry.promotions import current
 
-    entry = current(root)
-    if entry is None:
-        raise PromotionError("a champion to replay", found=f"no promotion in {root}", do="Run `chronotope run` first.")
-    folder = Workspace(root).artifact(entry.digest) / "histories"
-    newest_s = int(np.load(folder / "column_time_s.npy", mmap_mode="r", allow_pickle=False).max())
-    known = dt.datetime.fromtimestamp(newest_s, dt.UTC)
-    begin = known + dt.timedelta(seconds=1) if since is None else since.replace(tzinfo=dt.UTC)
-    if inside and begin <= known:
+    known = _own(root) if url is None else _of_service(root, url)
+    if since is not None:
+        begin = since.replace(tzinfo=dt.UTC)
+    elif known is not None:
+        begin = known + dt.timedelta(seconds=1)
+    else:
+        raise ConfigError("a first moment", found="a service that does not tell what it knows", do="Give --from.")
+    if known is None:
+        errors.print("Warning: the service does not tell until when its model knows the log: it may know these events.")
+    elif url is not None and begin <= known:
+        errors.print(
+            f"Warning: the model that serves knows the log until {known:%Y-%m-%d %H:%M:%S}: what is replayed of before "
+            "was in its training, and its figures say nothing."
+        )
+    elif begin <= known:
         raise ConfigError(
             f"events later than what the champion knows ({known:%Y-%m-%d %H:%M:%S})",
             found=f"--from {begin:%Y-%m-%d %H:%M:%S}",
@@ -129,10 +135,39 @@ def _chosen(
     if events.is_empty():
         raise DataError(
             f"events from {begin:%Y-%m-%d %H:%M:%S} on",
-            found=f"none (the champion knows the log until {known:%Y-%m-%d %H:%M:%S})",
+            found=f"none (the model knows the log until {known or 'no moment that is told'})",
             do="Name a later log with --source and --path, or train on one that is cut by `events.until`.",
         )
     return events, known
+
+
+def _own(root: Path) -> dt.datetime:
+    """The newest moment that the champion of the workspace knows."""
+    from components.registry.promotions import current
+
+    entry = current(root)
+    if entry is None:
+        raise PromotionError("a champion to replay", found=f"no promotion in {root}", do="Run `chronotope run` first.")
+    return _newest(root, entry.digest)
+
+
+def _newest(root: Path, digest: str) -> dt.datetime:
+    import numpy as np
+
+    times = np.load(
+        Workspace(root).artifact(digest) / "histories" / "column_time_s.npy", mmap_mode="r", allow_pickle=False
+    )
+    return dt.datetime.fromtimestamp(int(times.max()), dt.UTC)
+
+
+def _of_service(root: Path, url: str) -> dt.datetime | None:
+    """The same of the model that a service serves: by its artifact where the workspace has it, else by its lineage."""
+    from components.serving.prequential_http import served
+
+    digest, until = served(url, os.environ.get(_KEY))
+    if Workspace(root).artifact(digest).is_dir():
+        return _newest(root, digest)
+    return None if until is None else dt.datetime.fromisoformat(until).replace(tzinfo=dt.UTC)
 
 
 def _in_process(
@@ -172,10 +207,9 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    console.print(
-        f"{report['questions']:,} events of {report['users']:,} users predicted before they were sent, "
-        f"{report['new_items']:.1%} of them with items that came after training"
-    )
+    new = report["new_items"]
+    told = "" if new is None else f", {new:.1%} of them with items that came after training"
+    console.print(f"{report['questions']:,} events of {report['users']:,} users predicted before they were sent{told}")
     systems, gain = report["systems"], report["gain"]
     shown = [name for name in ("live", "frozen") if name in systems]
     table = Table("", *shown, *(["gain"] if "frozen" in gain else []), box=None, header_style="dim", pad_edge=True)

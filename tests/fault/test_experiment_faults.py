@@ -45,9 +45,9 @@ def _race(root: Path, gate: Any, found: Any) -> None:
 
 
 def _keep_and_die(root: Path) -> None:
-    silent = Silent(root, waiting=1_000, k=3)
+    silent = Silent(root, waiting=1_000, k=3, head=lambda: 0)
     for n in range(450):
-        silent.offer(f"u{n}", n, answer("a"), lambda: answer("b"))
+        silent.offer(f"u{n}", n, 0, answer("a"), lambda: answer("b"))
     while silent.asked < 450:
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -44,6 +44,7 @@ def of_silence(found: Silence, ended: Entry | None) -> dict[str, Any]:
         "primary": "ndcg",
         "asked": found.asked,
         "scored": found.scored,
+        "late": found.late,
         "users": found.users,
         "overlap": _number(found.overlap),
         "metrics": {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from components.workspace import Workspace
 from tests.experiments import CHALLENGER, CHAMPION, HOUR_US, START_US, did, plan
 from tests.serving import toy_champion
 
+START = dt.datetime.fromtimestamp(START_US / 1e6, dt.UTC)
 LISTS = {CHAMPION: ["a", "b", "c"], CHALLENGER: ["c", "b", "a"]}
 
 
@@ -41,10 +41,10 @@ def challenger() -> Champion:
     return model(CHALLENGER)
 
 
-def question(user: str | None) -> Question:
+def question(user: str | None, time: dt.datetime | None = None, shown: bool = True) -> Question:
     return Question(
-        user_id=user, history=None, time=dt.datetime.fromtimestamp(START_US / 1e6, dt.UTC), utc_offset_min=None,
-        latitude=None, longitude=None, k=3, seen=True, categories=None, radius_km=None, max_price=None,
+        user_id=user, history=None, time=time or START, utc_offset_min=None, latitude=None, longitude=None, k=3,
+        seen=True, categories=None, radius_km=None, max_price=None, shown=shown,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def ask(one: Champion) -> Answer:
 
 def broken(one: Champion) -> Answer:
     if one.entry.digest == CHALLENGER:
-        raise RuntimeError("NaN")
+        raise RuntimeError("NaN of somebody@example.com")
     return ask(one)
 
 
@@ -67,7 +67,7 @@ def state() -> MemoryState:
 @pytest.fixture
 def arms(tmp_path: Path, state: MemoryState, challenger: Champion, monkeypatch: pytest.MonkeyPatch) -> Arms:
     monkeypatch.setattr(module, "load_challenger", lambda root, digest: challenger)
-    return Arms(tmp_path, state, prepare=lambda one: None)
+    return Arms(tmp_path, state, prepare=lambda one: None, clock=lambda: START)
 
 
 def begin(tmp_path: Path, arms: Arms, mode: str = "ab", **settings: object) -> Plan:
@@ -134,13 +134,14 @@ def test_where_the_challenger_fails_the_champion_answers_and_the_arm_is_kept(
 
 
 def test_a_challenger_that_fails_again_and_again_is_dropped_for_both_arms(
-    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = begin(tmp_path, arms)
     others = [user for user in USERS if arm_of(one, user) == "challenger"]
     for user in others[:5]:
         arms.answer(champion, question(user), broken)
-    assert "5 times in a row: RuntimeError: NaN" in str(arms.error)
+    assert str(arms.error).endswith("5 times in a row: RuntimeError")
+    assert "somebody" not in str(arms.status()) + caplog.text  # what a challenger says may name its users
     assert arms.challenger is None
     before = state.head()
     assert all(arms.answer(champion, question(user), broken).arm is None for user in USERS)
@@ -203,6 +204,31 @@ def test_exploration_is_logged_with_its_chances(
         assert 0 < stored.record.payload["probability"] < 1
 
 
+@pytest.mark.parametrize("days", [-300, 60_000])
+def test_a_question_about_another_time_is_no_exposure(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState, days: float
+) -> None:
+    one = begin(tmp_path, arms)
+    for user in USERS[:6]:
+        found = arms.answer(champion, question(user, START + dt.timedelta(days=days)), ask)
+        assert (found.arm, found.list_id) == (one.label(arm_of(one, user)), None)
+    assert state.head() == 0
+
+
+@pytest.mark.parametrize("mode", ["ab", "shadow"])
+def test_what_nobody_is_shown_is_no_exposure(
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState, mode: str
+) -> None:
+    one = begin(tmp_path, arms, mode)
+    for user in USERS[:6]:
+        found = arms.answer(champion, question(user, shown=False), ask)
+        assert found.list_id is None
+        assert [item.item_id for item in found.items] == LISTS[arms.model(champion, question(user)).entry.digest]
+    arms.stop()
+    assert state.head() == 0
+    assert not list(pairs(Workspace(tmp_path).shadows / one.name))
+
+
 def test_whoever_shows_may_log(tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState) -> None:
     one = begin(tmp_path, arms, expose=False)
     found = arms.answer(champion, question("u1"), ask)
@@ -225,7 +251,7 @@ def test_a_silent_challenger_changes_nothing_and_leaves_its_lists(
 
 
 def test_a_forgotten_user_leaves_the_silent_lists(
-    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, arms: Arms, champion: Champion, state: MemoryState
 ) -> None:
     one = begin(tmp_path, arms, "shadow")
     for user in USERS[:3]:
@@ -234,9 +260,7 @@ def test_a_forgotten_user_leaves_the_silent_lists(
     assert trial is not None
     assert trial.silent is not None
     trial.silent.close()
-    tomb = state.forget(USERS[0])
-    late = replace(tomb.record, received_us=START_US + 1)
-    monkeypatch.setattr(state, "after", lambda offset, n: [replace(tomb, record=late)] if offset < tomb.offset else [])
+    state.forget(USERS[0])
     arms.look()
     assert sorted(pair.user_id for pair in pairs(Workspace(tmp_path).shadows / one.name)) == sorted(USERS[1:3])
 
@@ -245,8 +269,8 @@ def test_a_bad_challenger_is_turned_off_by_itself_and_the_champion_goes_on(
     tmp_path: Path, state: MemoryState, challenger: Champion, champion: Champion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "load_challenger", lambda root, digest: challenger)
-    later = dt.datetime.fromtimestamp(START_US / 1e6, dt.UTC) + dt.timedelta(days=30)
-    arms = Arms(tmp_path, state, prepare=lambda one: None, clock=lambda: later)
+    clock = [START]
+    arms = Arms(tmp_path, state, prepare=lambda one: None, clock=lambda: clock[0])
     one = begin(tmp_path, arms, least_users=50, aim_users=400, guard=0.05)
     assert not arms.look()
     for n in range(600):
@@ -254,6 +278,7 @@ def test_a_bad_challenger_is_turned_off_by_itself_and_the_champion_goes_on(
         arms.answer(champion, question(user), ask)
         if arm_of(one, user) == "champion" and n % 2:
             state.append([did(user, "a", 1)])
+    clock[0] += dt.timedelta(days=30)
     assert arms.look()
     assert arms.challenger is None
     assert arms.answer(champion, question("u1"), ask).arm is None

@@ -72,23 +72,26 @@ class Service:
 
         entry = current(self.root)
         assert entry is not None
-        self.state = MemoryState()
+        self.state, self.now = MemoryState(), NOW
         self.plan: Plan = plan(**settings).model_copy(update={"champion": best, "challenger": poor})
         for path in Workspace(self.root).experiments.glob("*.json"):
             path.unlink()
         start(self.root, self.plan, "")
         champion = load_champion(entry, Workspace(self.root).artifact(best))
         self.live = Live(Alone(champion), self.state, self.params, lambda: NOW)
-        self.arms = Arms(self.root, self.state, self.live.prepare, lambda: NOW)
+        self.arms = Arms(self.root, self.state, self.live.prepare, lambda: self.now)
         self.live.beside = self.arms
         assert self.arms.check()
 
     def ask(self, user: str, k: int = 5, at: dt.datetime = NOW) -> Any:
-        question = Question(
+        self.now = at
+        return self.live.answer(self.question(user, k, at))
+
+    def question(self, user: str, k: int = 5, at: dt.datetime = NOW) -> Question:
+        return Question(
             user_id=user, history=None, time=at, utc_offset_min=None, latitude=None, longitude=None, k=k, seen=True,
             categories=None, radius_km=None, max_price=None,
         )  # fmt: skip
-        return self.live.answer(question)
 
     def do(self, user: str, item: str, after_s: float, at: dt.datetime = NOW) -> None:
         time = (at + dt.timedelta(seconds=after_s)).isoformat()
@@ -110,6 +113,19 @@ def test_both_arms_know_what_was_done_a_second_ago(template: tuple[Path, str, st
     evidence = Evidence(service.plan)
     evidence.follow(service.state)
     assert evidence.shown["list_id"].n_unique() == 4
+
+
+def test_reasons_are_those_of_the_users_own_model_and_show_nothing(template: tuple[Path, str, str, Params]) -> None:
+    service = Service(template, explore=1.0)
+    users = {arm_of(service.plan, f"user{n:05d}"): f"user{n:05d}" for n in range(30)}
+    for arm, digest in zip(("champion", "challenger"), template[1:3], strict=True):
+        found = service.live.explain(service.question(users[arm]), None, 5)
+        assert found.model.entry.digest == digest
+        model = service.arms.challenger if arm == "challenger" else service.live.champion
+        assert model is not None
+        own = service.live._asked(model, service.question(users[arm]), None)
+        assert [one.item_id for one in found.items] == [one.item_id for one in own.items]
+    assert service.state.head() == 0
 
 
 def test_a_challenger_is_verified_before_it_answers(template: tuple[Path, str, str, Params], tmp_path: Path) -> None:
@@ -152,5 +168,22 @@ def test_what_the_challenger_would_bring_is_told_from_explored_lists(
     assert not any("overlap" in doubt for doubt in best.doubts)
     assert best.snips.value > best.served.value  # without the draws, the first place would always be its best
     assert best.snips.low > poor.snips.high
+    assert not any("made from events later" in doubt for doubt in best.doubts)
     with pytest.raises(DataError, match="older than the horizon"):
         decisions(evidence, service.state, "champion", model, service.params, 0)
+
+
+def test_a_target_that_was_trained_after_the_lists_is_doubted(template: tuple[Path, str, str, Params]) -> None:
+    service = Service(template, explore=0.6, horizon_h=0.1)
+    model = load_challenger(service.root, template[1])
+    newest = dt.datetime.fromtimestamp(int(model.artifact.histories["time_s"].max()), dt.UTC)
+    users = [user for n in range(30) if arm_of(service.plan, user := f"user{n:05d}") == "champion"][:4]
+    for user, hours in zip(users, (-2, -1, 0, 1), strict=True):
+        service.ask(user, at=newest + dt.timedelta(hours=hours))
+    evidence = Evidence(service.plan)
+    evidence.follow(service.state)
+    later = int((newest + dt.timedelta(days=1)).timestamp() * 1e6)
+    logged = decisions(evidence, service.state, "champion", model, service.params, later)
+    assert logged.foreknown == 0.75
+    doubts = estimates(logged, 50.0, draws=20, confidence=0.95, seed=0).doubts
+    assert "later than 75% of the lists" in doubts[0]

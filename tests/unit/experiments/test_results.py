@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,10 @@ from components.experiments.exposure import Evidence, joined
 from components.experiments.outcomes import outcomes
 from components.experiments.plan import Plan
 from components.experiments.results import results
+from components.params import load_params
+from components.serving.intake import Refusal, check
+from components.serving.state.record import Record
+from tests.conftest import ROOT
 from tests.experiments import HOUR_US, START_US, did, log_of, plan, shown
 
 LATER_US = START_US + 1_000 * HOUR_US
@@ -148,3 +155,25 @@ def test_users_that_are_lost_in_one_arm_are_noticed() -> None:
 def test_nobody_yet() -> None:
     found = results(read(plan(), []), LATER_US)
     assert found.verdict().startswith("Too few users")
+
+
+def test_a_place_that_no_column_holds_is_refused_and_breaks_no_look() -> None:
+    one = plan()
+    raw = {"user_id": "u", "item_id": "a", "timestamp": "2025-06-01T10:00:00Z", "probability": 1.0}
+    now = dt.datetime(2025, 6, 1, 11, tzinfo=dt.UTC)
+    at = [check("impression", raw | {"position": place}, load_params(ROOT / "params.yaml").events, now)
+          for place in (2**31 - 1, 2**31)]  # fmt: skip
+    assert isinstance(at[0], Record)
+    assert isinstance(at[1], Refusal)
+    assert at[1].rule == "position_out_of_range"
+    old = shown(one, "u", ["a"], 10, "L")[0]  # as a log may hold it that was kept before the rule
+    beyond = replace(old, payload=old.payload | {"position": 2**31})
+    assert read(one, [beyond, *shown(one, "v", ["a"], 10, "M")]).shown["list_id"].to_list() == ["M"]
+
+
+def test_as_of_a_moment_only_what_was_shown_by_then_is_there() -> None:
+    one = plan()
+    evidence = read(one, [*shown(one, "u", ["a"], 10), *shown(one, "v", ["a"], 30)])
+    found = {at: sum(results(evidence, START_US + at * HOUR_US).users.values()) for at in (0, 10, 29, 30)}
+    assert found == {0: 0, 10: 1, 29: 1, 30: 2}
+    assert results(evidence, START_US).ratio.champion + results(evidence, START_US).ratio.challenger == 0

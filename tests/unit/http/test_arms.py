@@ -26,6 +26,9 @@ class Halves:
     def status(self) -> dict[str, Any]:
         return {"experiment": "trial", "mode": "ab", "challenger": "d", "error": None, "answers": {}, "silent": None}
 
+    def model(self, champion: Champion, question: Question) -> Champion:
+        return champion
+
     def answer(self, champion: Champion, question: Question, ask: Callable[[Champion], Answer]) -> Answer:
         side = "challenger" if int(str(question.user_id)[-1]) % 2 == 0 else "champion"
         found = ask(self.challenger if side == "challenger" else champion)

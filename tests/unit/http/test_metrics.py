@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bento.metrics.drift import Drift, stability_index
 from bento.metrics.metrics import Metrics
+from components.serving.question import Answer, RankedItem
 from tests.live import toy_client
 from tests.serving import ROOT, toy_champion
 
@@ -83,7 +84,7 @@ def test_requests_records_freshness_state_and_model(client: TestClient) -> None:
 def test_no_label_names_a_person(client: TestClient) -> None:
     use(client)
     labels = {(name, key) for name, samples in told(client).items() for one, _ in samples for key in one}
-    assert {key for _, key in labels} <= {"route", "status", "kind", "outcome", "le", "arm", "model", "digest"}
+    assert {key for _, key in labels} <= {"route", "status", "kind", "outcome", "le", "arm", "side", "model", "digest"}
     assert "somebody-private" not in client.get("/metrics").text
 
 
@@ -146,6 +147,15 @@ def test_drift_of_a_model_starts_again_with_the_next() -> None:
     assert drift.index() > 0.5  # type: ignore[operator]
     drift.add(2, None)
     assert drift.index() is None
+
+
+def test_arms_that_take_turns_have_each_a_drift_of_their_own() -> None:
+    metrics, item = Metrics(), RankedItem("a", 0.1, "a", "cafe")
+    answer = Answer([item], None, None, None, 0, "", None, [])
+    for n in range(2_200):
+        side = ("champion", "challenger")[n % 2]
+        metrics.predicted(answer, side, f"trial/{side}")
+    assert metrics.drift == {"champion": pytest.approx(0.0), "challenger": pytest.approx(0.0)}
 
 
 def test_workers_sum_what_they_counted(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,6 +21,7 @@ from components.predictor import Predictor, Queries
 from components.serving.champion import Champion
 from components.serving.prequential import Tally, events_of, replay
 from components.serving.prequential_http import replay_http
+from components.workspace import Workspace
 from tests.unit.serving.live import SPLIT, champion, live_of, log, params, tables
 
 WHOLE = params()
@@ -104,11 +107,34 @@ def test_over_http_it_asks_first_and_sends_then() -> None:
     wanted = [2.0 if item == "i1" else np.inf for item in some["item_id"]]
     assert [one.rank for one in tally.answers["live"]] == wanted
     assert [path for path, _ in heard[:2]] == ["/v1/predict", "/v1/events"]
+    assert tally.report(10, 0.95, 0)["new_items"] is None  # the service does not say what its model knows
     assert heard[0][1]["time"] == heard[1][1]["events"][0]["timestamp"]
 
     down = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(503, text="busy")), base_url="http://s")
     with pytest.raises(ServiceError, match="503"):
         replay_http(events_of(some), "http://s", None, 5, client=down)
+
+
+def test_what_a_service_knows_already_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.cli import replay as cli
+
+    def told(lineage: dict, digest: str = "f" * 64) -> None:
+        answer = {"champion": {"digest": digest, "lineage": lineage}}
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+        monkeypatch.setattr(
+            "components.serving.prequential_http._client",
+            lambda url, key: httpx.Client(transport=transport, base_url=url),
+        )
+
+    told({"until": "2025-06-01"})
+    assert cli._of_service(tmp_path, "http://s") == dt.datetime(2025, 6, 1, tzinfo=dt.UTC)
+    told({"live_offset": 3})
+    assert cli._of_service(tmp_path, "http://s") is None
+    folder = Workspace(tmp_path).artifact("e" * 64) / "histories"
+    folder.mkdir(parents=True)
+    np.save(folder / "column_time_s.npy", np.array([5, 86_400, 7]))
+    told({}, "e" * 64)
+    assert cli._of_service(tmp_path, "http://s") == dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
 
 
 def test_the_helper_of_this_test_packs_what_training_packed() -> None:
