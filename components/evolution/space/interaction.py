@@ -87,8 +87,8 @@ def interaction(
     """
     radii, spans = np.asarray(distances_km, np.float64), np.asarray(spans_s, np.int64)
     group = np.asarray(group)
-    day = None if day is None else np.asarray(day, np.int64)
-    order = np.argsort(group, kind="stable") if day is None else np.lexsort((day, day % _WEEK, group))
+    days = None if day is None else np.asarray(day, np.int64)
+    order = np.argsort(group, kind="stable") if days is None else np.lexsort((days, days % _WEEK, group))
     points = vectors(np.asarray(latitude, np.float64)[order], np.asarray(longitude, np.float64)[order])
     tree = cKDTree(points)
     reach = 2 * np.sin(radii / EARTH_KM / 2)  # the chord of a great-circle distance
@@ -109,7 +109,7 @@ def interaction(
     times = np.asarray(time_s, np.int64)[order]
     observed = _pairs(near, ring, times, spans, len(radii))
     null = np.empty((permutations, *observed.shape))
-    arrangements = _shuffled(times, group[order], None if day is None else day[order], permutations, rng)
+    arrangements = _shuffled(times, group[order], None if days is None else days[order], permutations, rng)
     for one, moved in enumerate(arrangements):
         null[one] = _pairs(near, ring, moved, spans, len(radii))
     mean, spread = null.mean(axis=0), null.std(axis=0)
