@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from starlette.types import Message, Receive, Scope, Send
@@ -20,7 +20,7 @@ from bento.guard import bodies, headers
 from bento.guard.door import Door
 from bento.guard.keys import Keys
 from bento.guard.log import RequestLog
-from bento.life import close_streams_on_signal
+from bento.life import ABORT, close_streams_on_signal
 from bento.routes.route import Route
 from bento.routes.table import find
 from bento.worker import Worker
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bento.trace import Traces
 
 _SOON = ((b"retry-after", b"1"),)
+_END: Message = {"type": "http.response.body", "body": b""}
 _FAILED = Refusal(500, "the service failed")
 
 
@@ -147,14 +148,27 @@ class App:
             await send(start)
             if not bare:
                 async with contextlib.aclosing(reply.blocks) as blocks:  # type: ignore[type-var]
-                    async for block in blocks:
-                        await send({"type": "http.response.body", "body": block, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+                    await self._stream(call, blocks, send)
+            else:
+                await send(_END)
             return
         if reply.status != 304:
             head.append((b"content-length", str(len(reply.body)).encode()))
         await send(start)
         await send({"type": "http.response.body", "body": b"" if bare else reply.body})
+
+    async def _stream(self, call: Call, blocks: AsyncIterator[bytes], send: Send) -> None:
+        """Block by block; who takes none for as long as an answer may take is let go with all that waits for them."""
+        try:
+            async for block in blocks:
+                async with asyncio.timeout(self._params.guard.request_s):
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
+            async with asyncio.timeout(self._params.guard.request_s):
+                await send(_END)
+        except TimeoutError:
+            abort = call.scope.get("extensions", {}).get(ABORT, {}).get("abort")
+            if abort is not None:  # closing alone would wait until the other side reads
+                abort()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Open the worker before the server is ready, and close it after its last answer."""

@@ -12,6 +12,9 @@ from typing import Any
 
 from bento.worker import Worker
 
+#: Among the extensions of a request's scope: ends its connection at once, whatever waits to be sent.
+ABORT = "chronotope.abort"
+
 
 def close_streams_on_signal(worker: Worker) -> None:
     """End what never ends by itself when the server is told to stop: it waits for its last answer before it closes."""

@@ -2,8 +2,8 @@
 that go on sending a body which was refused: closed after as long, or beyond 4 MiB, so that most read why.
 
 uvicorn closes a connection that is idle between two requests, but waits for ever for the rest of a head, and keeps what
-came of it; the rest of a refused body it reads and drops without end. Never here: bodies that are wanted, which the app
-reads itself (`bento.guard.bodies`).
+came of it; the rest of a refused body it reads and drops without end, and who reads no more keeps a connection that it
+never ends: the app may. Never here: bodies that are wanted, which the app reads itself (`bento.guard.bodies`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bento.life import ABORT
 
 MOST_HEAD = 65_536
 MOST_REFUSED = 4 * 1_048_576
@@ -48,6 +50,7 @@ class Protocol(HttpToolsProtocol):
         """A head begins."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
         self._whole, self._refused_bytes = False, 0
 
     def on_headers_complete(self) -> None:

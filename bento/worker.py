@@ -7,31 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bento.metrics.gauges import Gauges
 from bento.metrics.metrics import Metrics
 from bento.schemas.evolution import checked
-from components.errors import ChronotopeError
 from components.experiments.arms import Arms
 from components.params import Params
 from components.serving.collect import let_go
 from components.serving.evolved import Evolved
 from components.serving.live import Live, Taken
 from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
+from components.serving.rounds import every
 from components.serving.state.open import open_state
 from components.serving.state.protocol import State
 from components.serving.state.record import Kind
 from components.serving.watch import Watch
 
-logger = logging.getLogger(__name__)
+Found = TypeVar("Found")
 STATE = "CHRONOTOPE_STATE"
 _ON_THE_LOOP = 20  # records that are taken without handing them to a thread
 _INTAKE_THREADS = 4  # commits that wait for a disk or a server at once
@@ -89,7 +88,9 @@ class Worker:
         self.slow = ThreadPoolExecutor(1, thread_name_prefix="reasons")
         self.closing = asyncio.Event()
         self._intake = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
-        self._waits = params.live.durability == "fsync" or bool(os.environ.get(STATE))
+        self._answers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="answers")
+        self._remote = bool(os.environ.get(STATE))
+        self._waits = params.live.durability == "fsync" or self._remote
         self._gauges = Gauges(self)
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -108,6 +109,12 @@ class Worker:
         """Do what waits for a disk or a server in a thread, so that others are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._intake, work, *arguments)
 
+    async def asked(self, work: Callable[..., Found], *arguments: Any) -> Found:
+        """Answer: here, or in a thread where a server is asked, or a disk waited for (which logs what is shown)."""
+        if not self._remote and not (self._waits and self.arms is not None and self.arms.plan is not None):
+            return work(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._answers, partial(work, *arguments))
+
     def page(self) -> bytes:
         """What `/metrics` shows."""
         return self.metrics.page(self._gauges)
@@ -122,16 +129,11 @@ class Worker:
         self.live.start()
         if self.arms is not None:
             self.arms.start(self.params.serving.poll_s)
-        self._keeper = threading.Thread(target=self._expire, name="retention", daemon=True)
-        self._keeper.start()
+        self._keeper = every(_EXPIRE_S, self._stop, self._expire, "retention")
 
     def _expire(self) -> None:
-        while not self._stop.wait(_EXPIRE_S):
-            oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
-            try:
-                self._let_go(int(oldest.timestamp() * 1e6))
-            except (ChronotopeError, OSError) as error:
-                logger.error("old events cannot be let go just now: %s", type(error).__name__)
+        oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=self.params.live.retention_days)
+        self._let_go(int(oldest.timestamp() * 1e6))
 
     def stop(self) -> None:
         """Stop following and release the state; twice is once."""
@@ -143,6 +145,7 @@ class Worker:
         self.watch.stop()
         self.live.stop()
         self._intake.shutdown(wait=True)
+        self._answers.shutdown(wait=True)
         self.slow.shutdown(wait=False, cancel_futures=True)
         self.state.close()
 

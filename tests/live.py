@@ -65,4 +65,4 @@ def toy_app(
 
 def toy_client(*arguments: Any, address: str = "127.0.0.1", **named: Any) -> TestClient:
     """A client of a toy app, from an address."""
-    return TestClient(toy_app(*arguments, **named), client=(address, 50_000))
+    return TestClient(toy_app(*arguments, **named), base_url="http://localhost", client=(address, 50_000))

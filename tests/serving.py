@@ -51,6 +51,7 @@ class Holder:
     def __init__(self, champion: Champion) -> None:
         self.champion = champion
         self.previous: Champion | None = None
+        self.coming: Champion | None = None
         self.last_error: str | None = None
         self.prepare: Callable[[Champion], object] | None = None
 

@@ -1,6 +1,7 @@
 """Who may pass: the key, its scope and its rate, decided from the head of a request alone.
 
-Without keys this machine is answered and no other, unless the service was told to be open. Never here: the body.
+Without keys this machine is answered, by its own name, and no other, unless the service was told to be open: a browser
+sends what any site asks to any address, so that who is asked for counts as well. Never here: the body.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ _ASK = ((b"www-authenticate", b"Bearer"),)
 
 def _later(seconds: float) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"retry-after", str(max(math.ceil(seconds), 1)).encode()),)
+
+
+def _names_this_machine(host: str) -> bool:
+    """Whether a Host header names this machine: a page of another site that has its name lead here does not."""
+    if not host:
+        return True
+    name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    return name != "" and is_loopback(name.lower())
 
 
 class Door:
@@ -47,15 +56,14 @@ class Door:
         if not self._keys.configured:
             self._without_keys(call)
             return
-        address, presented = call.address(), call.header(b"authorization")
-        wait = self._failures.wait_s(address)
-        if wait > 0:
-            raise Refusal(429, "too many wrong keys came from this address", headers=_later(wait))
+        presented = call.header(b"authorization")
         if presented[: len(_BEARER)].lower() != _BEARER:
             raise Refusal(401, "needed a key: `Authorization: Bearer <key>`", headers=_ASK)
         key = self._keys.find(presented[len(_BEARER) :].strip())
-        if key is None:
-            self._failures.take(address)
+        if key is None:  # only wrong keys are slowed: who has a right one may share its address with anybody
+            wait = self._failures.take(call.address())
+            if wait > 0:
+                raise Refusal(429, "too many wrong keys came from this address", headers=_later(wait))
             raise Refusal(401, "needed a key that is known", headers=_ASK)
         wait = self._by_key.take(key.name)
         if wait > 0:
@@ -66,8 +74,10 @@ class Door:
 
     def _without_keys(self, call: Call) -> None:
         address = call.address()
-        if is_loopback(address):
+        if is_loopback(address) and (self._keys.open_to_all or _names_this_machine(call.header(b"host"))):
             return
+        if is_loopback(address):
+            raise Refusal(403, "without keys only localhost, 127.0.0.1 or [::1] is answered to, not another name")
         if not self._keys.open_to_all:
             raise Refusal(401, "without keys only this machine is answered: see CHRONOTOPE_KEYS", headers=_ASK)
         wait = self._by_address.take(address)

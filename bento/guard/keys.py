@@ -107,10 +107,11 @@ class Keys:
         assert self._path is not None
         try:
             about = self._path.stat()
-            keys = parse(self._path.read_text(), str(self._path))
-        except OSError as error:
+            keys = parse(self._path.read_text("utf-8"), str(self._path))
+        except (OSError, ValueError) as error:
+            found = str(error.strerror) if isinstance(error, OSError) else "bytes that are no UTF-8"
             raise ConfigError(
-                f"the file of keys that {ENVIRONMENT} names", found=str(error.strerror), do="Make it, or unset it."
+                f"the file of keys that {ENVIRONMENT} names", found=found, do="Make it, or unset it."
             ) from error
         self._stamp = (about.st_mtime_ns, about.st_size)
         return keys

@@ -14,6 +14,7 @@ export function applied(snapshot, delta) {
     next.map = { ...snapshot.map, ...map, cells, shapes }
   }
   if (newest) next.newest = [...snapshot.newest, ...newest].slice(-60)
+  if (rest.gone) next.newest = next.newest.filter((event) => !rest.gone.includes(event.user))
   return { next, fresh: newest || [], skipped: skipped || 0 }
 }
 

@@ -27,6 +27,7 @@ function told(name, data) {
     fresh = again ? data.newest.filter((event) => event.n > before) : data.newest
     ask('v1/live/places').then((answer) => map.places(answer.places)).catch(() => {})
   } else ({ next: live, fresh, skipped } = applied(live, data))
+  stream.forget(data.gone || [])
   stream.show(fresh, skipped, live)
   user.acted(fresh, () => live)
   draw()

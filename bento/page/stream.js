@@ -42,7 +42,7 @@ function row(event, names, moves) {
   if (event.rank > 0) marks.push(h('span', { class: 'mark good' }, `predicted, ${place(event.rank)}`))
   if (event.rank === 0) marks.push(h('span', { class: 'mark' }, 'not in the list'))
   if (event.new) marks.push(h('span', { class: 'mark new' }, 'new item'))
-  return h('li', { class: moves ? 'come' : null },
+  return h('li', { class: moves ? 'come' : null, 'data-by': event.user },
     h('time', { datetime: new Date(event.time_ms).toISOString() }, clock.format(event.time_ms)),
     h('span', { class: 'what' }, h('b', {}, named(event)), h('span', { class: 'soft' }, [plain(event.action), event.category].filter(Boolean).join(' · '))),
     h('span', { class: 'by' }, user, ...marks))
@@ -60,6 +60,13 @@ function add(events, skipped, names = add.names) {
   unsaid += events.length + skipped
 }
 
+/** Take away what is shown, or waits to be, of users who were forgotten. */
+export function forget(users) {
+  if (!users.length) return
+  waiting = waiting.filter((event) => !users.includes(event.user))
+  for (const line of [...list.children]) if (users.includes(line.dataset.by)) line.remove()
+}
+
 /** Show events that came. */
 export function show(events, skipped, live, now = performance.now()) {
   if (held.getAttribute('aria-pressed') === 'true') {
@@ -70,7 +77,7 @@ export function show(events, skipped, live, now = performance.now()) {
     return
   }
   add(events, skipped, live.names)
-  if (newest) say(note, live.names ? 'Choose a user to see what comes next' : 'Users are told by pseudonyms: the key lacks the scope read')
+  if (newest) say(note, live.names ? 'Choose a user to see what comes next' : 'Users are told by pseudonyms: this service has no keys')
   if (unsaid && now - sayAt > SAY_MS) {
     say(said, `${many(unsaid, 'event')}, the newest: ${plain(newest.action)}, ${named(newest)}`)
     ;[sayAt, unsaid] = [now, 0]

@@ -22,7 +22,7 @@ async def ready(_: Call, worker: Worker) -> Reply:
 
 async def metrics(_: Call, worker: Worker) -> Reply:
     """All counters."""
-    return Reply(worker.page(), kind=KIND)
+    return Reply(await worker.beside(worker.page), kind=KIND)
 
 
 ROUTES = (

@@ -30,13 +30,15 @@ async def live(call: Call, worker: Worker) -> Reply:
 
 async def stream(call: Call, worker: Worker) -> Stream:
     """The snapshot, and what changes."""
-    if worker.broadcast.listeners >= worker.params.guard.max_streams:
+    if worker.streams >= worker.params.guard.max_streams:
         raise Refusal(503, "as many follow the stream as may", headers=((b"retry-after", b"30"),))
     return Stream(_blocks(call, worker), _SSE, ((b"x-accel-buffering", b"no"),))
 
 
 async def _blocks(call: Call, worker: Worker) -> AsyncIterator[bytes]:
     """Messages as blocks, until the asker leaves, falls behind, or the service ends."""
+    if worker.streams >= worker.params.guard.max_streams:  # others who came at the same time had the last places
+        return
     messages = worker.broadcast.listen(_names(call))
     leaving = [asyncio.ensure_future(_gone(call)), asyncio.ensure_future(worker.closing.wait())]
     worker.streams += 1

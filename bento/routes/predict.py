@@ -1,6 +1,7 @@
 """`POST /v1/predict`, `/v1/recommend`, `/v1/explain`: questions, answered from fresh state.
 
-A prediction is worked out on the loop itself: it is shorter than handing it to a thread. Reasons take a hundred times
+A prediction is worked out on the loop itself, which is shorter than handing it to a thread, unless a server is asked or
+a disk waited for: whoever hangs there, others are answered. Reasons take a hundred times
 as long: they are worked out one at a time in a thread beside it, and refused where too many wait.
 """
 
@@ -106,7 +107,7 @@ def _by(worker: Worker, found: Answer, champion: Champion) -> tuple[Champion, st
 async def predict(call: Call, worker: Worker) -> Reply:
     """Everything: items, actions, time, places."""
     said = _asked(call, worker, PredictRequest, worker.params.serving.max_k)
-    found, answer = _answered(worker, said, worker.policy)
+    found, answer = await worker.asked(_answered, worker, said, worker.policy)
     places = None if found.places is None else [{"cell": cell, "probability": p} for cell, p in found.places]
     return Reply(dumped(answer | {"actions": found.actions, "next_event": found.next_event, "places": places}))
 
@@ -130,7 +131,7 @@ async def recommend(call: Call, worker: Worker) -> Reply:
     policy = worker.policy
     if said.order is not None or said.max_per_category is not None:
         policy = overridden(said.order, round(said.weight, 2), said.max_per_category, worker.policy_json)
-    return Reply(dumped(_answered(worker, said, policy)[1]))
+    return Reply(dumped((await worker.asked(_answered, worker, said, policy))[1]))
 
 
 async def explain(call: Call, worker: Worker) -> Reply:

@@ -32,6 +32,7 @@ from components.experiments.silent import Heard, Silent
 from components.experiments.switch import switch_off
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question
+from components.serving.rounds import FOR_GOOD, Tries, every, plainly
 from components.serving.state.protocol import State
 from components.serving.watch import warm
 from components.workspace import Workspace
@@ -72,7 +73,8 @@ class Arms:
     ----------
     heard : told of each list that a silent challenger makes, and whose
     error : why this worker does not take part in the experiment under way; None: it does, or there is none
-    counts : answers by (arm, model that answered), and "failed", "unlogged"
+    counts : answers by (arm, model that answered), and "failed", "unlogged", and "unlooked": looks that could not be
+        taken
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Arms:
         self._follow = Follow(root)
         self._trial: _Trial | None = None
         self._loaded: Champion | None = None
-        self._refused: int | None = None
+        self._tries = Tries()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.heard: Heard = lambda *_: None
@@ -215,10 +217,12 @@ class Arms:
             return False
         trial = self._trial
         if under_way is None:
-            self._refused = None
+            self._tries = Tries()
             self._rest(None, None)
             return trial is not None
-        if under_way.sequence in {self._refused, None if trial is None else trial.active.sequence}:
+        if trial is not None and trial.active.sequence == under_way.sequence:
+            return False
+        if not self._tries.due(under_way.sequence):
             return False
         self._rest(None, None)
         try:
@@ -226,8 +230,8 @@ class Arms:
             self._loaded = challenger = load_challenger(self._root, under_way.plan.challenger)
             self._prepare(challenger)
             warm(challenger)
-        except (ChronotopeError, OSError) as error:
-            self._rest(under_way, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a challenger throws, the champion goes on
+            self._rest(under_way, plainly(error), for_good=isinstance(error, FOR_GOOD))
             return False
         plan = under_way.plan
         silent = None
@@ -239,12 +243,12 @@ class Arms:
         logger.info("experiment %s: %s beside the champion, %s", plan.name, plan.challenger[:12], plan.mode)
         return True
 
-    def _rest(self, under_way: Active | None, error: str | None) -> None:
-        """Take no part (any more) in an experiment; with `under_way`, until its log goes on."""
+    def _rest(self, under_way: Active | None, error: str | None, for_good: bool = True) -> None:
+        """Take no part (any more) in an experiment; with `under_way`, until its log goes on, or another try is due."""
         trial, self._trial, self._loaded = self._trial, None, None
         self.error = error
         if under_way is not None:
-            self._refused = under_way.sequence
+            self._tries.failed(under_way.sequence, for_good)
         if error is not None:
             logger.error("no experiment on this worker: %s", error)
         if trial is not None and trial.silent is not None:
@@ -277,13 +281,11 @@ class Arms:
         """Take part from now on: load what is under way, then look every `poll_s` seconds in a thread until `stop`."""
         self.check()
 
-        def run() -> None:
-            while not self._stop.wait(poll_s):
-                self.check()
-                self._look_if_due()
+        def once() -> None:
+            self.check()
+            self._look_if_due()
 
-        self._thread = threading.Thread(target=run, name="experiments", daemon=True)
-        self._thread.start()
+        self._thread = every(poll_s, self._stop, once, "experiments")
 
     def _look_if_due(self) -> None:
         trial, now_us = self._trial, int(self._clock().timestamp() * 1e6)
@@ -292,8 +294,9 @@ class Arms:
         trial.looked_us = now_us
         try:
             self.look()
-        except (ChronotopeError, OSError) as error:
-            logger.error("the experiment cannot be looked at just now: %s", error)
+        except Exception:
+            self.counts["unlooked"] += 1
+            raise
 
     def stop(self) -> None:
         """End the thread and let the challenger go."""

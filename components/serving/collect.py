@@ -107,20 +107,15 @@ def is_collected(root: Path, state: State) -> bool:
     return state.head() == live.read_cursor(root).offset
 
 
-def let_go(root: Path, state: State, before_us: int, block: int = BLOCK) -> int:
-    """Drop what happened before a time from a live state, unless something of it was not collected yet.
+def let_go(root: Path, state: State, before_us: int) -> int:
+    """Drop what happened before a time from a live state, as far as it was collected.
 
     Returns
     -------
     int
-        Events that were dropped.
+        Records that were dropped.
     """
-    offset = live.read_cursor(root).offset
-    while batch := state.after(offset, block):
-        if any(one.record.time_us < before_us for one in batch if one.record.kind != "tombstone"):
-            return 0
-        offset = batch[-1].offset
-    return state.expire(before_us)
+    return state.expire(before_us, live.read_cursor(root).offset)
 
 
 def _write(root: Path, kind: str, batch: Sequence[Stored], cursor: Cursor, tombstones: Tombstones) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from components.errors import TrainingError
 from components.features.store import Store
 from components.params import Params
 from components.registry.artifact import later
@@ -54,6 +55,8 @@ class Followed:
     Attributes
     ----------
     offset : everything of the log up to here is counted
+    ready : it has been caught up once, and is kept so with the others
+    lost : it failed where others went on: it is followed no more, and nobody is to be answered by it
     fresh : counts of the items that the champion does not know
     """
 
@@ -65,6 +68,7 @@ class Followed:
         self._held: OrderedDict[str, History] = OrderedDict()
         self._gone: dict[str, int] = {}
         self._lock = threading.RLock()
+        self.ready = self.lost = False
         self.fresh = Fresh(params.live.fresh)
         self.fresh.begin(champion.artifact.histories, later(champion.artifact.histories))
 
@@ -80,21 +84,22 @@ class Followed:
         -------
         list of Stored
             The records that were taken, in the order of the log.
+
+        Raises
+        ------
+        TrainingError
+            The model fails at what came in: it is as it was before, and the next call tries again.
         """
         taken: list[Stored] = []
         while most is None or len(taken) < most:
             with self._lock:
                 found = self._state.after(self.offset, BATCH)
-                for tomb, records in groupby(found, key=lambda one: one.record.kind == "tombstone"):
+                for tomb, group in groupby(found, key=lambda one: one.record.kind == "tombstone"):
+                    records = list(group)
                     if tomb:
-                        for one in records:
-                            if one.offset > self.watermark:
-                                self._take_back(one)
+                        self._take_back(records)
                     else:
-                        events = [one for one in records if one.record.kind == "event" and self._lacks(one)]
-                        self._count(events, gently)
-                if found:
-                    self.offset = found[-1].offset
+                        self._count(records, gently)
             taken += found
             if len(found) < BATCH:
                 break
@@ -151,13 +156,15 @@ class Followed:
             self._held.popitem(last=False)
         return history
 
-    def _count(self, events: Sequence[Stored], gently: bool) -> None:
+    def _count(self, records: Sequence[Stored], gently: bool) -> None:
         """Count live events that come after what is counted, all users at once."""
         before: list[Part] = []
         after: list[Part] = []
+        grown: dict[str, History] = {}
         by_user: dict[str, list[Stored]] = {}
-        for one in events:
-            by_user.setdefault(one.record.user_id, []).append(one)
+        for one in records:
+            if one.record.kind == "event" and self._lacks(one):
+                by_user.setdefault(one.record.user_id, []).append(one)
         for user, new in by_user.items():
             with beside_others() if gently else nullcontext():
                 known = self._of(user)
@@ -167,9 +174,16 @@ class Followed:
                 before.append((known, forget))
                 after.append((now, count))
                 after += self._alone(user, new, now)
-                self._hold(user, now)
+                grown[user] = now
         self._tell(before, -1)
-        self._tell(after, 1)
+        try:
+            self._tell(after, 1)
+        except TrainingError:
+            self._tell(before, 1)
+            raise
+        for user, now in grown.items():  # only what is counted is held: what failed comes again
+            self._hold(user, now)
+        self.offset = records[-1].offset
 
     def _alone(self, user_id: str, new: Sequence[Stored], now: History) -> list[Part]:
         """Events that are older than the history that is kept."""
@@ -178,13 +192,16 @@ class Followed:
         blank = nothing(self.champion.encoding, user_id)
         return [(with_events(blank, [one], self._keep)[0], np.zeros(1, np.int64)) for one in late]
 
-    def _take_back(self, tomb: Stored) -> None:
-        """Forget a user: what was counted of them is counted no more."""
-        user = tomb.record.user_id
-        known = self._of(user)
-        self._gone[user] = tomb.offset
-        self._hold(user, nothing(self.champion.encoding, user))
-        self._tell([(known, np.arange(len(known)))], -1)
+    def _take_back(self, tombs: Sequence[Stored]) -> None:
+        """Forget users: what was counted of them is counted no more."""
+        for one in tombs:
+            user = one.record.user_id
+            if one.offset > self.watermark:
+                known = self._of(user)
+                self._tell([(known, np.arange(len(known)))], -1)
+                self._gone[user] = one.offset
+                self._hold(user, nothing(self.champion.encoding, user))
+            self.offset = one.offset
 
     def _tell(self, parts: Sequence[Part], sign: int) -> None:
         """Count (+1) rows of some histories, or take them back (-1) where that can be done."""
@@ -192,7 +209,15 @@ class Followed:
         predictor = self.champion.predictor
         learn = predictor.update if sign > 0 else getattr(predictor, "forget", None)
         if parts and learn is not None:
-            learn(*join(parts))
+            store, rows = join(parts)
+            try:
+                learn(store, rows)
+            except Exception as error:  # whatever a model throws, its caller learns that it was the model
+                raise TrainingError(
+                    f"a model that counts what comes in ({self.champion.entry.digest[:12]})",
+                    found=type(error).__name__,
+                    do="It is tried again with the next record; `chronotope rollback` serves the one before.",
+                ) from error
         for history, rows in parts:
             self.fresh.count(history, rows, sign)
 

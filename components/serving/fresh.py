@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import PADDING, UNKNOWN
-from components.features.store import Store
+from components.features.store import WINDOWS, Store
 from components.features.time import DAY_S
 from components.params.live import FreshParams
 from components.serving.histories import History
@@ -85,7 +85,7 @@ class Fresh:
         return len(self._slot)
 
     def begin(self, store: Store, rows: NDArray[np.int64]) -> None:
-        """Take events that the model was told of when it was packed: new items among them have no names any more."""
+        """Take events that came after the training window: new items among them have no names any more."""
         time_s = np.asarray(store["time_s"])[rows[np.asarray(store["item"])[rows] != PADDING]].astype(np.float64)
         if len(time_s):
             with self._lock:
@@ -93,11 +93,11 @@ class Fresh:
                 self._all += float(np.exp2((time_s - self._since_of()) / self._half_life_s).sum())
 
     def count(self, history: History, rows: NDArray[np.int64], sign: int) -> None:
-        """Add (+1) or take back (-1) events of a history, each with the one before it."""
-        item = history.store["item"]
+        """Add (+1) or take back (-1) events of a history, each with the one before it; none of the training window."""
+        item, window = history.store["item"], history.store["window"]
         with self._lock:
             for row in rows.tolist():
-                if item[row] == PADDING:
+                if item[row] == PADDING or (history.live[row] is None and window[row] <= WINDOWS["train"]):
                     continue
                 time_s = float(history.time_us[row]) / 1e6
                 self._since(time_s)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from components.errors import ChronotopeError
+from components.errors import TrainingError
 from components.evolution.lifecycle.rhythm import Rhythm
 from components.params import Params, PolicyParams
 from components.serving.answer import answer
@@ -26,10 +26,12 @@ from components.serving.blended import blended, explained, visible
 from components.serving.champion import Champion
 from components.serving.explain import Explanation, explain
 from components.serving.follow import Followed
+from components.serving.followers import Followers
 from components.serving.histories import History, nothing
 from components.serving.intake import Refusal, check
 from components.serving.journey import Journey, rhythm_of, standing
 from components.serving.question import Answer, Question
+from components.serving.rounds import every
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Kind, Record
 from components.serving.timeline import TimelineEvent, timeline
@@ -94,9 +96,8 @@ class Live:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._followed: list[Followed] = []
+        self._followers = Followers(watch, state, params)
         self.listeners: list[Listener] = []
-        self.beside: Beside | None = None
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
@@ -113,32 +114,21 @@ class Live:
         return self.of(self.champion).offset
 
     def prepare(self, champion: Champion, gently: bool = False) -> Followed:
-        """Catch a model up with the log, and keep it so from now on; the champion and those that serve beside it.
-
-        `gently`: others are answered meanwhile.
-        """
-        known = self._known(champion)
-        if known is None:
-            known = Followed(champion, self.state, self.params)
-        known.follow(gently=gently)
-        with self._lock:
-            serving = {id(one.artifact.predictor) for one in self._loaded()}
-            others = [one for one in self._followed if one is not known]
-            self._followed = [one for one in others if id(one.champion.artifact.predictor) in serving] + [known]
-        return known
-
-    def _loaded(self) -> list[Champion]:
-        """The champion, the one before it, and the challenger, as far as there are such."""
-        beside = None if self.beside is None else self.beside.challenger
-        return [one for one in (self._watch.champion, self._watch.previous, beside) if one is not None]
-
-    def _known(self, champion: Champion) -> Followed | None:
-        predictor = champion.artifact.predictor
-        return next((one for one in self._followed if one.champion.artifact.predictor is predictor), None)
+        """Catch a model up with the log before it serves; see `Followers.prepare`."""
+        return self._followers.prepare(champion, gently)
 
     def of(self, champion: Champion) -> Followed:
-        """What a model that serves has taken of the log."""
-        return self._known(champion) or self.prepare(champion)
+        """What a model that serves has taken of the log; see `Followers.of`."""
+        return self._followers.of(champion)
+
+    @property
+    def beside(self) -> Beside | None:
+        """Who decides which model answers."""
+        return self._followers.beside
+
+    @beside.setter
+    def beside(self, beside: Beside | None) -> None:
+        self._followers.beside = beside
 
     def take(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> Taken:
         """Check records, keep the sound ones, and count them.
@@ -165,23 +155,34 @@ class Live:
 
     def _keep(self, records: Sequence[Record]) -> int:
         duplicates = sum(receipt.duplicate for receipt in self.state.append(records))
-        self.follow()
+        self._count()
         return duplicates
 
+    def _count(self) -> None:
+        """Apply what the log has gained; where the champion fails at it, answers know of it by the log alone."""
+        try:
+            self.follow()
+        except TrainingError as error:
+            logger.error("kept, and not counted yet: %s", error)
+
     def follow(self) -> int:
-        """Apply what the log has gained; how many records."""
+        """Apply what the log has gained, the champion first; how many records.
+
+        Raises
+        ------
+        TrainingError
+            The champion fails at them; the next call tries again.
+        """
         with self._lock:
             serving = self.of(self.champion)
-            for other in self._followed:
-                if other is not serving:
-                    other.follow()
             known, found = serving.offset, serving.follow()
+            self._followers.follow(serving)
             if known > self._told:  # a champion that took over had taken records that nobody was told of
                 found = self._after(self._told, serving.offset)
             fresh = [one for one in found if one.offset > self._told]
             self._told = max(self._told, serving.offset)
             for tomb in (one for one in fresh if one.record.kind == "tombstone"):
-                for model in self._loaded():
+                for model in self._followers.loaded():
                     model.carried.forget(tomb.record.user_id)
         if fresh:
             for listener in self.listeners:
@@ -198,16 +199,7 @@ class Live:
 
     def start(self) -> None:
         """Follow the log in a thread until `stop`."""
-
-        def run() -> None:
-            while not self._stop.wait(self.params.live.follow_s):
-                try:
-                    self.follow()
-                except (ChronotopeError, OSError) as error:
-                    logger.error("the live log cannot be followed just now: %s", error)
-
-        self._thread = threading.Thread(target=run, name="live-follow", daemon=True)
-        self._thread.start()
+        self._thread = every(self.params.live.follow_s, self._stop, self.follow, "live-follow")
 
     def stop(self) -> None:
         """Stop following; answers go on."""
@@ -286,8 +278,8 @@ class Live:
 
     def forget(self, user_id: str) -> int:
         """Erase a user from the state, their events from memory; offset of the tombstone that later readers honour."""
-        self.follow()
+        self._count()
         self.of(self.champion).history(user_id)  # held, so that exactly what was counted is taken back
         tomb = self.state.forget(user_id)
-        self.follow()
+        self._count()
         return tomb.offset

@@ -1,6 +1,7 @@
 """Follow the promotion log: load the new champion beside the old one, warm it, swap, keep the old one at hand.
 
-A champion that cannot be verified or warmed never takes over; the one that serves goes on serving.
+A champion that cannot be verified or warmed never takes over; the one that serves goes on serving. Where its bytes or
+the log are wrong it is refused for good; else it is tried again, soon and then more seldom.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.errors import ChronotopeError, PromotionError
+from components.errors import PromotionError
 from components.params import PolicyParams
 from components.predictor import carries
 from components.registry.promotions import Entry, current
 from components.serving.answer import answer
 from components.serving.champion import Champion, load_champion
 from components.serving.question import Question
+from components.serving.rounds import FOR_GOOD, Tries, every, plainly
 from components.serving.settle import beside_others, settle
 from components.workspace import Workspace
 
@@ -59,6 +61,7 @@ class Alone:
     def __init__(self, champion: Champion) -> None:
         self.champion = champion
         self.previous: Champion | None = None
+        self.coming: Champion | None = None
         self.last_error: str | None = None
         self.prepare: Callable[[Champion], object] | None = None
 
@@ -76,6 +79,7 @@ class Watch:
     ----------
     champion : the model that serves now; requests take the reference once and keep it
     previous : the one before, still loaded, for a quick way back
+    coming : one that is being prepared, until it has taken over or was refused
     last_error : why the newest promotion could not be taken over, or None
     prepare : called with a champion before it takes over, in the thread that follows the log: what it must know first
     """
@@ -84,8 +88,9 @@ class Watch:
         self._root, self._poll_s, self._policy = root, poll_s, policy
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._refused: int | None = None
+        self._tries = Tries()
         self.previous: Champion | None = None
+        self.coming: Champion | None = None
         self.last_error: str | None = None
         self.prepare: Callable[[Champion], object] | None = None
         entry = current(root)
@@ -107,21 +112,24 @@ class Watch:
     def check(self) -> bool:
         """Take over a new entry of the log if there is one; whether it did."""
         newest = self._newest()
-        if newest in {self.champion.entry.sequence, self._refused}:
+        if newest == self.champion.entry.sequence or not self._tries.due(newest):
             return False
         try:
             entry = current(self._root)
             if entry is None:
                 raise PromotionError("the promotion log", found="nothing", do="Bring promotions/ back from git.")
-            fresh = self._load(entry)
+            self.coming = fresh = self._load(entry)
             if self.prepare is not None:
                 self.prepare(fresh)
             meet(fresh, self.champion.carried.users)
-        except (ChronotopeError, OSError) as error:
-            self._refused, self.last_error = newest, str(error)
-            logger.error("promotion %d cannot be served, %d goes on: %s", newest, self.champion.entry.sequence, error)
+            self.previous, self.champion, self.last_error = self.champion, fresh, None
+        except Exception as error:  # noqa: BLE001 - whatever a new model throws, the one that serves goes on
+            self._tries.failed(newest, for_good=isinstance(error, FOR_GOOD))
+            self.last_error, serves = plainly(error), self.champion.entry.sequence
+            logger.error("promotion %d cannot be served, %d goes on: %s", newest, serves, self.last_error)
             return False
-        self.previous, self.champion, self.last_error = self.champion, fresh, None
+        finally:
+            self.coming = None
         logger.info("promotion %d serves: %s %s", entry.sequence, entry.model, entry.digest[:12])
         return True
 
@@ -129,15 +137,13 @@ class Watch:
         """Follow the log until `stop`."""
 
         def follow() -> None:
-            while not self._stop.wait(self._poll_s):
-                if self.check():
-                    settle(first=False)
-                    if on_swap is not None:
-                        on_swap()
+            if self.check():
+                settle(first=False)
+                if on_swap is not None:
+                    on_swap()
 
         settle(first=True)
-        self._thread = threading.Thread(target=follow, name="promotion-watch", daemon=True)
-        self._thread.start()
+        self._thread = every(self._poll_s, self._stop, follow, "promotion-watch")
 
     def stop(self) -> None:
         """Stop following; the champion stays."""

@@ -31,9 +31,11 @@ def serve(
     """
     from bento.guard.keys import ENVIRONMENT, OPEN, from_environment
     from bento.guard.limits import is_loopback
+    from components.params import load_params
     from components.registry.promotions import current
 
     root = enter(workspace)
+    load_params(root / "params.yaml")  # what is wrong in it is told here, not by each process that serves
     if current(root) is None:
         raise PromotionError("a champion to serve", found=f"no promotion in {root}", do="Run `chronotope run` first.")
     keys = from_environment()

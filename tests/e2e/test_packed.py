@@ -48,7 +48,7 @@ def unpacked(root: Path) -> list[dict[str, Any]]:
     """What the service answers from the workspace itself."""
     params = load_params(root / "params.yaml")
     app = App(params, Keys(), lambda: open_worker(root, params))
-    with TestClient(app, client=("127.0.0.1", 50_000)) as client:
+    with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
         return [client.post("/v1/predict", json=one).json() for one in questions(root)]
 
 

@@ -104,6 +104,8 @@ class Broadcast:
         if "newest" in told:
             events: list[dict[str, object]] = told["newest"]  # type: ignore[assignment]
             told["newest"] = [one | {"user": self._pulse.pseudonym(str(one["user"]))} for one in events]
+        if "gone" in told:
+            told["gone"] = [self._pulse.pseudonym(user_id) for user_id in told["gone"]]  # type: ignore[attr-defined]
         return told
 
     async def _rest(self) -> None:

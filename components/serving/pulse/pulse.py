@@ -34,6 +34,7 @@ SHOWN_CATEGORIES = 12
 NEWEST = 40
 MOST_NEW_ITEMS = 10_000
 OTHER = "other"
+MOST_GONE, GONE_S = 100, 10.0  # users who were just forgotten, and for how long pages are told
 _RATE_SLOTS = 2  # full slots of five seconds that the rate is the mean of
 _SHORT = 80  # characters of a title that a list of events shows
 
@@ -65,6 +66,7 @@ class Pulse:
         self._hits = Hits()
         self._new_items: OrderedDict[str, None] = OrderedDict()
         self._newest: deque[dict[str, object]] = deque(maxlen=NEWEST)
+        self._gone: deque[tuple[float, str]] = deque(maxlen=MOST_GONE)  # when, and who was forgotten
 
     @property
     def count(self) -> int:
@@ -79,7 +81,7 @@ class Pulse:
                 if one.record.kind == "event":
                     self._event(one.record, now_s)
                 elif one.record.kind == "tombstone":
-                    self._forget(one.record.user_id)
+                    self._forget(one.record.user_id, now_s)
 
     def answered(self, user_id: str | None, item_ids: Sequence[str], seconds: float, arm: str = CHAMPION) -> None:
         """Take an answer: its list (best first), and how long it took."""
@@ -158,8 +160,9 @@ class Pulse:
         if len(self._new_items) > MOST_NEW_ITEMS:
             self._new_items.popitem(last=False)
 
-    def _forget(self, user_id: str) -> None:
+    def _forget(self, user_id: str, now_s: float) -> None:
         self._count += 1
+        self._gone.append((now_s, user_id))
         self._hits.forget(user_id)
         kept = [one for one in self._newest if one["user"] != user_id]
         self._newest.clear()
@@ -177,6 +180,7 @@ class Pulse:
         dict
             Counts are lists in the order of `windows`, times are milliseconds since 1970, durations milliseconds.
             `event_ms` is the newest event's own time and `behind_ms` how long after it that was received.
+            `gone` names users who were forgotten a moment ago: a page that shows something of them lets go of it.
             `map.cells` has for each cell rows of an action's place in `actions` and its counts; `map.shapes` is
             `cells.shape` of each; `map.left_out` says how many cells had no room. `hours` are of the local week.
         """
@@ -187,6 +191,9 @@ class Pulse:
             cells, resolution = self._cells.counts.copied(), self._cells.resolution
             events, hours, categories = self._events.copied(), self._hours.copied(), self._categories.copied()
             series = self._events.shortest()
+            while self._gone and now_s - self._gone[0][0] > GONE_S:
+                self._gone.popleft()
+            gone = [user_id for _, user_id in self._gone]
             newest, new_items = list(self._newest), list(self._new_items)[-5:]
             event_us, behind_s = self._event_us, self._behind_s
             n_new, actions = len(self._new_items), [*self._actions, OTHER]
@@ -211,6 +218,7 @@ class Pulse:
             "categories": dict(most),
             "names": names,
             "newest": newest if names else [one | {"user": self.pseudonym(str(one["user"]))} for one in newest],
+            "gone": gone if names else [self.pseudonym(user_id) for user_id in gone],
         }
         number = {name: place for place, name in enumerate(actions)}
         rows = {cell: [[number[action], *counts] for action, counts in each] for cell, each in by_cell(cells).items()}

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from components.serving.state import index, keys, shelf
-from components.serving.state.protocol import Receipt, Sizes, Stored
+from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
 from components.serving.state.recent import History, by_time
 from components.serving.state.record import Record
 from components.serving.state.shelf import Heads, Transaction
@@ -170,8 +170,8 @@ class FolderState:
         with own.told, own.env.begin() as txn:
             return index.grave(own, txn, keys.user_key(user_id))[1]
 
-    def expire(self, before_us: int) -> int:
-        """Drop records (and their ids) of before a time from histories and log, tombstones aside; how many.
+    def expire(self, before_us: int, until_offset: int = EVERYTHING) -> int:
+        """Drop records (and their ids) of before a time, up to an offset, tombstones aside; how many.
 
         Takes a transaction for some thousand at a time, so that appends go on between.
         """
@@ -181,7 +181,7 @@ class FolderState:
             with own.told, own.writing:
                 with own.env.begin(write=True) as txn:
                     heads = index.fold(own, txn, self._followed(txn))
-                    count, users, then = index.expire_some(own, txn, place, before_us)
+                    count, users, then = index.expire_some(own, txn, place, before_us, until_offset)
                     own.write(txn, heads._replace(epoch=heads.epoch + (count > 0), users=heads.users - users))
                 with own.view:
                     own.tail.trim(heads.folded)

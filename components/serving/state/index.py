@@ -75,7 +75,9 @@ def erase(own: Shelf, txn: Transaction, user: bytes) -> tuple[int, bool]:
     return newest, had_events
 
 
-def expire_some(own: Shelf, txn: Transaction, place: bytes, before_us: int) -> tuple[int, int, bytes | None]:
+def expire_some(
+    own: Shelf, txn: Transaction, place: bytes, before_us: int, until_offset: int
+) -> tuple[int, int, bytes | None]:
     """From a place of the index on: records dropped, users who lost their last event, where to go on."""
     cursor = txn.cursor(own.index)
     count = users = 0
@@ -84,7 +86,7 @@ def expire_some(own: Shelf, txn: Transaction, place: bytes, before_us: int) -> t
             return count, users, None
         user = bytes(cursor.key()[: keys.USER])
         for kind in sorted(KINDS - {"tombstone"}):
-            gone = _old(own, txn, user, kind, before_us, CHUNK - count)
+            gone = _old(own, txn, user, kind, (before_us, until_offset), CHUNK - count)
             for key in gone:
                 stored = keys.unseal(keys.unpack_offset(key[-8:]), txn.get(key[-8:], db=own.log) or b"")
                 txn.delete(keys.id_key(user, kind, stored.record.id), db=own.index)
@@ -99,14 +101,19 @@ def expire_some(own: Shelf, txn: Transaction, place: bytes, before_us: int) -> t
     return count, users, place
 
 
-def _old(own: Shelf, txn: Transaction, user: bytes, kind: str, before_us: int, most: int) -> list[bytes]:
-    """Keys of a user's records of a kind of before a time, the oldest first."""
+def _old(own: Shelf, txn: Transaction, user: bytes, kind: str, before: tuple[int, int], most: int) -> list[bytes]:
+    """Keys of a user's records of a kind of before a time and up to an offset, the oldest first."""
+    before_us, until_offset = before
     start = keys.moments(user, kind)
     cursor = txn.cursor(own.index)
     found: list[bytes] = []
     if cursor.set_range(start):
         for key in cursor.iternext(keys=True, values=False):
-            if len(found) == most or not key.startswith(start) or keys.moment_of(key)[0] >= before_us:
+            if len(found) == most or not key.startswith(start):
                 break
-            found.append(key)
+            time_us, offset = keys.moment_of(key)
+            if time_us >= before_us:
+                break
+            if offset <= until_offset:
+                found.append(key)
     return found

@@ -6,7 +6,7 @@ import threading
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
-from components.serving.state.protocol import Receipt, Sizes, Stored
+from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
 from components.serving.state.record import Record
 
 
@@ -80,10 +80,14 @@ class MemoryState:
         """Offset of the user's newest tombstone; 0 = none."""
         return self._tombs.get(user_id, 0)
 
-    def expire(self, before_us: int) -> int:
-        """Drop what happened before a time; tombstones stay."""
+    def expire(self, before_us: int, until_offset: int = EVERYTHING) -> int:
+        """Drop what happened before a time, up to an offset; tombstones stay."""
         with self._lock:
-            old = [at for at, one in self._log.items() if one.kind != "tombstone" and one.time_us < before_us]
+            old = [
+                at
+                for at, one in self._log.items()
+                if one.kind != "tombstone" and one.time_us < before_us and at <= until_offset
+            ]
             self._drop(old)
             return len(old)
 

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from components.serving.state.record import Record
 
+EVERYTHING = 1 << 53  # an offset beyond all: a double holds it, as Redis does
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -74,8 +76,8 @@ class State(Protocol):
         """Offset of the user's newest tombstone; 0 = none."""
         ...
 
-    def expire(self, before_us: int) -> int:
-        """Drop events (and their ids) of before a time from histories and log; how many."""
+    def expire(self, before_us: int, until_offset: int = EVERYTHING) -> int:
+        """Drop records (and their ids) of before a time and up to an offset from histories and log; how many."""
         ...
 
     def sizes(self) -> Sizes:

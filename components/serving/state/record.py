@@ -61,6 +61,11 @@ def decode(data: bytes) -> Record:
     return record_of(row)
 
 
+def _shape(row: Any) -> str:
+    """What something is, without what it says: that may be who a user is."""
+    return f"a {type(row).__name__}" + (f" of {len(row)}" if isinstance(row, list | dict | str) else "")
+
+
 def record_of(row: Any) -> Record:
     """The record of a row of JSON: kind, id, user, time, time of receipt, payload.
 
@@ -75,7 +80,7 @@ def record_of(row: Any) -> Record:
     except (ValueError, TypeError):
         fits = False
     if not fits:
-        raise IntegrityError("a record of the live log", found=repr(row)[:80], do="Restore the live state.")
+        raise IntegrityError("a record of the live log", found=_shape(row), do="Restore the live state.")
     record = object.__new__(Record)  # a frozen class's own __init__ takes four times as long; histories are hundreds
     fields = record.__dict__
     fields["kind"] = kind

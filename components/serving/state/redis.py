@@ -31,12 +31,13 @@ from redis.retry import Retry
 
 from components.errors import ConfigError, IntegrityError, ServiceError, StorageError
 from components.serving.state.folder import now_us
-from components.serving.state.protocol import Receipt, Sizes, Stored
+from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
 from components.serving.state.recent import History, Recent
 from components.serving.state.record import Record, record_of
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_S, _ANSWER_S = 2.0, 30.0
+_SOON_S = 2.0  # for what somebody's answer waits for: a user's newest events and how far the log has come
 _CHUNK = 1_000  # records of one script of `expire`
 _USERS = 200  # users of one
 _SCRIPTS = Path(__file__).with_name("lua")
@@ -61,8 +62,11 @@ class RedisState:
         self._lock = Lock()
         self._recent = Recent()
         try:
-            self._redis = redis.Redis.from_url(
-                url, socket_connect_timeout=_CONNECT_S, socket_timeout=_ANSWER_S, retry=Retry(NoBackoff(), 1)
+            self._redis, self._soon = (
+                redis.Redis.from_url(
+                    url, socket_connect_timeout=_CONNECT_S, socket_timeout=longest_s, retry=Retry(NoBackoff(), 1)
+                )
+                for longest_s in (_ANSWER_S, _SOON_S)
             )
         except ValueError as error:
             raise ConfigError("the address of a Redis server", found=self._shown, do="See docs/live.md.") from error
@@ -119,13 +123,13 @@ class RedisState:
             known = self._recent.get(user_id) or _NOTHING
             version = known.version if known.whole or len(known.events) >= n else "none"
             top, held = known.top, known.events
-        answer = self._run("last", user_id, n, version, f"{top:016}")
+        answer = self._run("last", user_id, n, version, f"{top:016}", soon=True)
         with self._lock:
             if len(answer) == 1 and known.version == version:
                 return known.events[-n:]
             events = self._joined(answer, top, held) if len(answer) > 1 else None
         if events is None:  # what is new here is old there, or another thread changed what was known: read all of it
-            answer = self._run("last", user_id, n, "none", "")
+            answer = self._run("last", user_id, n, "none", "", soon=True)
             events = self._joined(answer, 0, []) or []
         with self._lock:
             self._recent.put(user_id, History(events, len(events) < n, answer[0].decode()))
@@ -153,7 +157,7 @@ class RedisState:
 
     def head(self) -> int:
         """The greatest offset that was given; 0 = nothing came in yet."""
-        return int(self._ask("GET", self._prefix + "head") or 0)
+        return int(self._ask("GET", self._prefix + "head", soon=True) or 0)
 
     def forget(self, user_id: str) -> Stored:
         """Erase everything of a user, payloads in the log too, and leave a tombstone in the log: returned."""
@@ -165,11 +169,11 @@ class RedisState:
 
     def forgotten(self, user_id: str) -> int:
         """Offset of the user's newest tombstone; 0 = none."""
-        found = self._ask("HGET", self._prefix + "graves", user_id)
+        found = self._ask("HGET", self._prefix + "graves", user_id, soon=True)
         return int(found.split(b" ")[1]) if found else 0
 
-    def expire(self, before_us: int) -> int:
-        """Drop records (and their ids) of before a time from histories and log, tombstones aside; how many.
+    def expire(self, before_us: int, until_offset: int = EVERYTHING) -> int:
+        """Drop records (and their ids) of before a time, up to an offset, tombstones aside; how many.
 
         Takes a script for some hundred users at a time, so that other workers are served between.
         """
@@ -180,7 +184,7 @@ class RedisState:
                 cursor, users = self._ask("SSCAN", self._prefix + key, max(cursor, 0), "COUNT", _USERS)
                 cursor = int(cursor)
                 while users:
-                    count = int(self._run("expire", before_us, _CHUNK, *users))
+                    count = int(self._run("expire", before_us, until_offset, _CHUNK, *users))
                     dropped += count
                     if count < _CHUNK:
                         break
@@ -195,6 +199,7 @@ class RedisState:
     def close(self) -> None:
         """Release what is held; twice is once."""
         self._redis.close()
+        self._soon.close()
 
     def _check(self, durability: str) -> None:
         """See that the server keeps what it takes as long as it should."""
@@ -216,15 +221,15 @@ class RedisState:
     def _refuse(self, needed: str, found: str, what: str) -> NoReturn:
         raise ConfigError(needed, found=f"{found} at {self._shown}", do=f"Set {what} in redis.conf, or by CONFIG SET.")
 
-    def _run(self, script: str, *words: str | bytes | int) -> Any:
+    def _run(self, script: str, *words: str | bytes | int, soon: bool = False) -> Any:
         try:
-            return self._scripts[script](keys=[self._prefix], args=words)
+            return self._scripts[script](keys=[self._prefix], args=words, client=self._soon if soon else self._redis)
         except redis.RedisError as error:
             self._tell(error)
 
-    def _ask(self, *words: str | int) -> Any:
+    def _ask(self, *words: str | int, soon: bool = False) -> Any:
         try:
-            return self._redis.execute_command(*words)
+            return (self._soon if soon else self._redis).execute_command(*words)
         except redis.RedisError as error:
             self._tell(error)
 

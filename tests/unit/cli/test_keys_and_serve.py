@@ -72,3 +72,17 @@ def test_broken_keys_stop_the_service_before_it_starts(
     left = chronotope("serve", "-w", str(promoted))
     assert (left.code, started) == (2, [])
     assert "CHRONOTOPE_KEYS" in left.err
+
+
+def test_wrong_params_stop_the_service_before_it_starts(
+    chronotope: Callable[..., Any], promoted: Path, started: list[list[str]]
+) -> None:
+    params = promoted / "params.yaml"
+    text = params.read_text()
+    try:
+        params.write_text(text + "\nnonsense: 1\n")
+        left = chronotope("serve", "-w", str(promoted))
+    finally:
+        params.write_text(text)
+    assert (left.code, started) == (2, [])
+    assert "nonsense" in left.err

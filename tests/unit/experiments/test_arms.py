@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,44 @@ def begin(tmp_path: Path, arms: Arms, mode: str = "ab", **settings: object) -> P
     start(tmp_path, one, "")
     assert arms.check()
     return one
+
+
+def test_a_challenger_that_cannot_be_prepared_just_now_is_tried_again(
+    tmp_path: Path, state: MemoryState, challenger: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "load_challenger", lambda root, digest: challenger)
+    failures: list[Exception] = [StorageError("room", found="none", do="Free some."), ValueError("u1 did this")]
+
+    def away_at_first(one: Champion) -> None:
+        if failures:
+            raise failures.pop()
+
+    arms = Arms(tmp_path, state, prepare=away_at_first)
+    start(tmp_path, plan(), "")
+    assert not arms.check()
+    assert "ValueError" in str(arms.error)
+    assert "u1" not in str(arms.error)
+    assert [arms.check() for _ in range(3)] == [False, False, True]
+    assert arms.error is None
+
+
+def test_a_look_that_fails_is_counted_and_ends_no_thread(
+    tmp_path: Path, arms: Arms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(tmp_path, arms)
+
+    def wrong(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(arms, "look", wrong)
+    arms.start(0.001)
+    deadline = time.monotonic() + 10
+    while not arms.counts["unlooked"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert arms._thread is not None
+    assert arms._thread.is_alive()
+    assert arms.counts["unlooked"]
+    arms.stop()
 
 
 USERS = [f"u{n}" for n in range(40)]

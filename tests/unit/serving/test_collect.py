@@ -119,3 +119,12 @@ def test_what_was_not_collected_is_not_let_go(tmp_path: Path) -> None:
     state.append([record("event", "new", "u1", us(START) + 5, item_id="i1", action="view")])
     assert let_go(tmp_path, state, us(START) + 1) == 1
     assert [one.record.id for one in state.after(0, 9)] == ["new"]
+
+
+def test_what_comes_in_while_the_old_is_let_go_is_not_let_go(tmp_path: Path) -> None:
+    state = filled([record("event", "old", "u1", us(START), item_id="i1", action="view")])
+    collect(tmp_path, state)
+    state.append([record("event", "late", "u1", us(START) - 5, item_id="i1", action="view")])
+    assert let_go(tmp_path, state, us(START) + 1) == 1
+    assert [one.record.id for one in state.after(0, 9)] == ["late"]
+    assert collect(tmp_path, state).records["event"] == 1

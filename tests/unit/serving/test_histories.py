@@ -12,6 +12,8 @@ from components.events.contract import conform
 from components.features.pack import pack
 from components.features.store import Store
 from components.params import FillParams, NumberParams, Params
+from components.registry.artifact import later
+from components.serving.fresh import Fresh
 from components.serving.histories import touched
 from tests.unit.serving.live import NOW, SPLIT, START, champion, live_of, log, params, rest, sent
 
@@ -118,6 +120,19 @@ def test_what_the_artifact_already_knows_is_not_added_twice() -> None:
     np.testing.assert_array_equal(
         rest(live.of(retrained).history("u1").store)["time_s"], live.of(live.champion).history("u1").store["time_s"]
     )
+
+
+def test_forgetting_takes_no_more_from_the_share_of_new_items_than_was_counted() -> None:
+    frame = log()
+    live = live_of(champion(frame, WHOLE))
+    store = live.champion.artifact.histories
+    rows = later(store)
+    owner = np.repeat(store.users, np.diff(store.offsets))[rows]
+    user = next(one for one in store.users if one != owner[-1])  # sums are relative to the newest event
+    wanted = Fresh(WHOLE.live.fresh)
+    wanted.begin(store, rows[owner != user])
+    live.forget(user)
+    assert live.of(live.champion).fresh._all == pytest.approx(wanted._all)
 
 
 def test_named_sessions_of_the_artifact_part_only_where_they_did() -> None:

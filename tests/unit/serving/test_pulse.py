@@ -58,6 +58,19 @@ def stored(number: int, user: str = "ann", kind: Kind = "event", received_s: flo
     return Stored(number, Record(kind, str(number), user, int(1e6 * NOW), int(1e6 * received_s), payload))
 
 
+def test_who_is_forgotten_is_named_to_pages_as_they_were_shown_and_only_for_a_moment() -> None:
+    clock = Clock()
+    pulse = a_pulse(clock)
+    before = pulse.snapshot(names=True)
+    pulse.applied([stored(1, "ann@example.org", "tombstone")])
+    delta = broadcast.difference(before, pulse.snapshot(names=True))
+    assert delta["gone"] == ["ann@example.org"]
+    stranger = Broadcast(pulse)._for(delta, False)
+    assert stranger["gone"] == pulse.snapshot()["gone"] == [pulse.pseudonym("ann@example.org")]
+    clock.now += module.GONE_S + 1
+    assert pulse.snapshot(names=True)["gone"] == []
+
+
 def test_windows_count_what_came_in_their_time() -> None:
     clock = Clock()
     pulse = a_pulse(clock)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.errors import IntegrityError
+from components.errors import IntegrityError, ServiceError
 from components.serving import watch as module
 from components.serving.champion import Champion
 from components.serving.live import Live
@@ -69,6 +69,40 @@ def test_it_is_caught_up_while_the_old_one_still_answers(promotions: Promotions,
         np.testing.assert_allclose(table, counted[name], atol=1e-6, err_msg=name)
 
 
+def test_one_that_is_to_come_is_counted_once_whatever_is_prepared_beside_it(
+    promotions: Promotions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(tmp_path, 1.0)
+    live = Live(watch, MemoryState(), WHOLE, lambda: NOW)
+    late = sent(FRAME.filter(pl.col("timestamp") >= SPLIT))
+    live.take("event", late[:20])
+    first, counted = promotions.models[0], tables(live)
+
+    def meanwhile(one: Champion, users: object) -> None:
+        live.prepare(champion(EARLY, WHOLE))  # a challenger, in the thread of experiments
+        live.follow()
+
+    monkeypatch.setattr(module, "meet", meanwhile)
+    promotions.promote(champion(EARLY, WHOLE))
+    assert watch.check()
+    live.answer(ask("u1"))
+    for name, table in tables(live).items():
+        np.testing.assert_allclose(table, counted[name], atol=1e-6, err_msg=name)
+    assert live.champion is not first
+
+
+def test_the_one_before_the_last_is_let_go(promotions: Promotions, tmp_path: Path) -> None:
+    watch = Watch(tmp_path, 1.0)
+    live = Live(watch, MemoryState(), WHOLE, lambda: NOW)
+    for _ in range(2):
+        promotions.promote(champion(EARLY, WHOLE))
+        assert watch.check()
+    live.follow()
+    with pytest.raises(ServiceError, match="let go"):
+        live.of(promotions.models[0])
+    assert live.of(promotions.models[1]).ready
+
+
 def test_what_the_new_one_took_first_is_told_as_well(promotions: Promotions, tmp_path: Path) -> None:
     watch, state = Watch(tmp_path, 1.0), MemoryState()
     live = Live(watch, state, WHOLE, lambda: NOW)
@@ -115,6 +149,40 @@ def test_a_champion_that_cannot_be_caught_up_never_takes_over(promotions: Promot
     assert not watch.check()
     assert watch.champion.entry.sequence == 1
     assert "a record of the live log" in str(watch.last_error)
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceError("redis", found="none", do="Start it."), OSError(5, "I/O"), ValueError()]
+)
+def test_what_may_pass_is_tried_again(error: Exception, promotions: Promotions, tmp_path: Path) -> None:
+    watch = Watch(tmp_path, 1.0)
+    promotions.promote(champion(EARLY, WHOLE))
+    tried: list[int] = []
+
+    def away_at_first(one: Champion) -> None:
+        tried.append(one.entry.sequence)
+        if len(tried) < 3:
+            raise error
+
+    watch.prepare = away_at_first
+    assert [watch.check() for _ in range(4)] == [False, False, False, True]  # the third round rests
+    assert (tried, watch.last_error, watch.coming) == ([2, 2, 2], None, None)
+
+
+def test_bytes_that_are_wrong_are_not_tried_again(promotions: Promotions, tmp_path: Path) -> None:
+    watch = Watch(tmp_path, 1.0)
+    promotions.promote(champion(EARLY, WHOLE))
+    tried: list[int] = []
+
+    def broken(one: Champion) -> None:
+        tried.append(one.entry.sequence)
+        raise IntegrityError("an artifact", found="another", do="Bring it back.")
+
+    watch.prepare = broken
+    assert not any(watch.check() for _ in range(9))
+    promotions.promote(champion(EARLY, WHOLE))
+    assert not watch.check()
+    assert tried == [2, 3]
 
 
 def test_a_model_of_a_cut_log_lacks_what_happened_after_the_cut(promotions: Promotions, tmp_path: Path) -> None:

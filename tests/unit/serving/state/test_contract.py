@@ -171,6 +171,19 @@ def test_expired_records_and_their_ids_are_gone(kept: Store, monkeypatch: pytest
     ]
 
 
+def test_what_came_after_an_offset_does_not_expire(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "CHUNK", 3)
+    monkeypatch.setattr("components.serving.state.redis._CHUNK", 3)
+    state = kept.open()
+    state.append([record(f"old{i}", time_us=50 + i) for i in range(5)])
+    until = state.head()
+    state.append([record(f"late{i}", time_us=i) for i in range(5)])  # before them in time, after them in the log
+    assert state.expire(90, until) == 5
+    assert ids(state.last("ann", 99)) == ids(state.after(0, 99)) == [f"late{i}" for i in range(5)]
+    assert state.sizes().users == 1
+    assert state.expire(90) == 5
+
+
 def test_offsets_are_never_given_twice(kept: Store) -> None:
     state = kept.open()
     state.append([record("e1", time_us=1), record("e2", time_us=2)])
