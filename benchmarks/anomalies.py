@@ -117,7 +117,7 @@ def measured(events: pl.DataFrame, items: pl.DataFrame, chosen: set[str], seed: 
     """AUC, precision, recall and flags of each detector."""
     log = Log.of_frame(events, items, "Europe/Paris")
     found = behaviour(log, LEAST_EVENTS, RESOLUTION)
-    far = deviations(found.values, found.events)
+    far = deviations(found.values, found.events, found.least_spread)
     planted = np.array([log.users[row] in chosen for row in found.user])
     scores = {"ecod": ecod(far), "forest": forest(far, seed), "tails": tails(far), "turned": turned(far, found.names)}
     chances = {name: chance(score) for name, score in scores.items()}

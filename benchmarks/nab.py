@@ -104,7 +104,7 @@ def main() -> None:
         for name, what in usual.items()
         for control in CONTROLS
     ]
-    strong, noise = strength(parts), null_strength(panel, draws=20, level=0.95, seed=0)
+    strong, noise = strength(parts), null_strength(panel, level=0.95, seed=0)
     record: Record = {
         "machine": machine(),
         "hours": panel.steps,

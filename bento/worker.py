@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from bento.metrics.gauges import Gauges
 from bento.metrics.metrics import Metrics
+from bento.schemas.evolution import checked
 from components.experiments.arms import Arms
 from components.params import Params
 from components.serving.collect import let_go
+from components.serving.evolved import Evolved
 from components.serving.live import Live, Taken
 from components.serving.pulse import Broadcast, Pulse, Source, item_in, model_of
 from components.serving.rounds import every
@@ -51,6 +53,7 @@ class Worker:
     arms : the experiment under way, if there is one; None: there can be none
     metrics, pulse, broadcast : what is counted, and for whom
     waiting, explaining, streams : requests that wait for their turn, for reasons, that follow the stream
+    evolved : the newest report of how behaviour evolves; None: there can be none
     slow : the one thread that works out reasons
     closing : set when the service is about to end
     """
@@ -63,11 +66,13 @@ class Worker:
         state: State,
         arms: Arms | None = None,
         expire: Callable[[int], int] | None = None,
+        evolved: Evolved | None = None,
     ) -> None:
         self.params, self.policy = params, params.policy
         self.policy_json = params.policy.model_dump_json().encode()
         self.live, self.watch, self.state, self.arms = live, watch, state, arms
         live.beside = arms
+        self.evolved = evolved
         self._let_go = expire or state.expire
         self.metrics = Metrics()
         self.pulse = Pulse(
@@ -158,6 +163,8 @@ def open_worker(root: Path, params: Params) -> Worker:
     watch = Watch(root, params.serving.poll_s, params.policy)
     state = open_state(root, params.live, os.environ.get(STATE), params.workspace.name)
     live = Live(watch, state, params)
-    worker = Worker(params, live, watch, state, Arms(root, state, live.prepare), partial(let_go, root, state))
+    evolved = Evolved(root / "reports" / "evolution" / "summary.json", checked)
+    arms = Arms(root, state, live.prepare)
+    worker = Worker(params, live, watch, state, arms, partial(let_go, root, state), evolved)
     worker.start()
     return worker

@@ -1,7 +1,9 @@
 """The stage `evolve`: how interests, habits, places and life cycles of a log's users change, as tables and one page.
 
-Reads data/features; writes reports/evolution/ (findings.json, a CSV for every table, index.html), whole or not at all.
-The same inputs give the same bytes: no clock, no path. Nothing is trained for the service, and no single user is told.
+Reads data/features; writes reports/evolution/ (findings.json, a CSV for every table, index.html, and summary.json for
+the service), whole or not at all, and keeps it under reports/evolutions/, so that the next one says what changed. The
+same inputs after the same report give the same bytes: no clock, no path. Nothing is trained for the service, and no
+single user is told.
 """
 
 from __future__ import annotations
@@ -15,23 +17,33 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from components.errors import DataError, TrainingError
+from components.code import code_digest
+from components.errors import ChronotopeError, DataError, TrainingError
+from components.events.tombstones import Tombstones
 from components.evolution.anomalies.report import anomaly_report, likelihoods
 from components.evolution.habits.report import habit_report
 from components.evolution.interests.report import interest_report
 from components.evolution.lifecycle import Lifecycle, lifecycle
 from components.evolution.log import Log
+from components.evolution.patterns.report import pattern_report
 from components.evolution.report import guarded, render, tables
+from components.evolution.report.changed import changed
+from components.evolution.report.kept import SUMMARY, keep, place_of
+from components.evolution.report.summary import summary
 from components.evolution.space.report import space_report
+from components.evolution.traces.positions import positions_of, read_positions
+from components.evolution.traces.report import trace_report
 from components.evolution.trends.report import trend_report
 from components.features.store import Store
 from components.features.time import DAY_S, holidays_of
-from components.files import replace_folder, write_json, write_text
+from components.files import digest_of, read_json, replace_folder, sha256_file, sha256_tree, write_json, write_text
 from components.params import Params
 from components.stage import run_stage
 
 Record = dict[str, Any]
 Progress = Callable[[str], None]
+#: Code that findings rest on, below components/.
+_CODE = ("params", "files.py", "features", "evolution", "evolve.py")
 
 
 def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
@@ -61,6 +73,7 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
     tell("life cycle")
     life, why = _life(store, params)
     segment, names = _segments(log, life)
+    some, rows = log.sample(asked.most_events, seed)
 
     def part(name: str, make: Callable[[], Record]) -> Record:
         tell(name)
@@ -70,11 +83,13 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
             return {"missing": str(error)}
 
     found = {
-        "log": _described(log),
+        "log": _described(log) | {"sampled_users": some.n_users, "sampled_events": some.n_events},
         "lifecycle": why,
-        "interests": part("interests", lambda: interest_report(log, segment, names, asked.interests, seed)),
-        "habits": part("habits", lambda: habit_report(log, asked.habits, seed)),
-        "space": part("space", lambda: space_report(log, asked.space, seed)),
+        "interests": part("interests", lambda: interest_report(some, segment[rows], names, asked.interests, seed)),
+        "habits": part("habits", lambda: habit_report(some, asked.habits, seed)),
+        "space": part("space", lambda: space_report(log, asked.space, seed, some)),
+        **({"traces": part("traces", lambda: _traces(root, log, params))} if asked.traces.path is not None else {}),
+        "patterns": part("patterns", lambda: _patterns(some, params)),
         "anomalies": part(
             "anomalies", lambda: anomaly_report(log, asked.anomalies, _likelihoods(root, log, params), seed)
         ),
@@ -82,15 +97,51 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
     }
     found = guarded(found, asked)
     made = tables(found, life)
-    with replace_folder(root / "reports" / "evolution") as folder:
+    told = summary(found["log"], made, made_of(root, params))
+    home, past = root / "reports" / "evolution", root / "reports" / "evolutions"
+    told["number"], before = place_of(past, told["made_of"])
+    said = [] if before is None else changed(before, told, made, asked.trends.level)
+    told["changed"] = [{"text": one.text, "known": one.known} for one in said]
+    told["since"] = None if before is None else before["number"]
+    if said:
+        made |= {"changed": pl.DataFrame(told["changed"])}
+    with replace_folder(home) as folder:
         for name, table in made.items():
             write_text(folder / f"{name}.csv", table.write_csv(datetime_format="%Y-%m-%d"))
         write_json(folder / "findings.json", found)
-        write_text(folder / "index.html", render(found, life, made, asked))
+        write_json(folder / SUMMARY, told)
+        write_text(folder / "index.html", render(found, life, made, asked, said))
+    keep(home, past, told["number"], asked.keep)
     without = [name for name, record in found.items() if "missing" in record]
-    return f"reports/evolution/index.html and {len(made)} tables" + (
+    return f"reports/evolution/index.html and {len(made)} tables, report {told['number']} ({told['version']})" + (
         f"; the log does not tell of {', '.join(without)}" if without else ""
     )
+
+
+def made_of(root: Path, params: Params) -> str:
+    """Digest of everything that the findings rest on: features, what is asked, files it names, code."""
+    asked = params.evolve
+    named = [root / one for one in (asked.anomalies.likelihoods, asked.traces.path) if one is not None]
+    return digest_of(
+        {
+            "features": sha256_tree(root / "data" / "features"),
+            "asked": asked.model_dump(mode="json"),
+            "of_the_log": [params.events.time_kind, params.events.timezone, params.events.country],
+            "seed": params.workspace.seed,
+            "files": [sha256_file(one) if one.is_file() else sha256_tree(one) for one in named if one.exists()],
+            "forgotten": Tombstones.read(root).digest if asked.traces.path is not None else "",
+            "code": code_digest(_CODE),
+        }
+    )
+
+
+def standing(root: Path, params: Params) -> Record | None:
+    """The summary of the report that stands, where nothing it rests on has changed since; None: there is work."""
+    try:
+        told = read_json(root / "reports" / "evolution" / SUMMARY)
+        return dict(told) if told["made_of"] == made_of(root, params) else None
+    except (ChronotopeError, KeyError, TypeError):
+        return None
 
 
 def _life(store: Store, params: Params) -> tuple[Lifecycle | None, Record]:
@@ -121,13 +172,32 @@ def _likelihoods(root: Path, log: Log, params: Params) -> NDArray[np.float64] | 
     return likelihoods(pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, glob=False), log)
 
 
-def _trends(log: Log, params: Params) -> Record:
-    if params.events.time_kind == "ordinal":
-        raise DataError("times", found="an order alone", do="Give the events times.")
+def _patterns(log: Log, params: Params) -> Record:
+    if params.events.time_kind != "real":
+        raise DataError("times of day", found=f"times that are {params.events.time_kind}", do="Give the events times.")
+    asked = params.evolve
+    return pattern_report(log, asked.patterns, asked.space, _free(log, params), params.workspace.seed)
+
+
+def _free(log: Log, params: Params) -> NDArray[np.int64]:
+    """Public holidays of the years of a log, days since 1970."""
     years = [int(log.local_s[edge].astype("datetime64[s]").astype("datetime64[Y]").astype(int)) + 1970
              for edge in (log.local_s.argmin(), log.local_s.argmax())]  # fmt: skip
     country = params.events.country
-    free = np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+    return np.zeros(0, np.int64) if country is None else holidays_of(country, *years)
+
+
+def _traces(root: Path, log: Log, params: Params) -> Record:
+    asked = params.evolve
+    rows = Tombstones.read(root).kept(read_positions(root / str(asked.traces.path)))
+    zone, seed = params.events.timezone, params.workspace.seed
+    return trace_report(positions_of(rows), log, zone, asked.traces, asked.space, seed)
+
+
+def _trends(log: Log, params: Params) -> Record:
+    if params.events.time_kind == "ordinal":
+        raise DataError("times", found="an order alone", do="Give the events times.")
+    free = _free(log, params)
     return trend_report(log, params.evolve.trends, free, params.events.time_kind == "real", params.workspace.seed)
 
 

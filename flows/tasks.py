@@ -136,3 +136,24 @@ def package(root: str) -> str:
     if done.returncode != 0:
         raise ChronotopeError("a Bento of the champion", found=done.stderr.strip()[-400:], do="Mend it and run again.")
     return done.stdout.strip().splitlines()[-1]
+
+
+@task(name="evolve", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)
+def evolve(root: str, again: bool = False) -> dict[str, Any]:
+    """Tell how behaviour evolves, unless the report that stands rests on the same; what changed, for people."""
+    from components.evolve import evolve as analyse
+    from components.evolve import standing
+
+    workspace = Path(root)
+    params = load_params(workspace / "params.yaml")
+    told = None if again else standing(workspace, params)
+    made = told is None
+    if told is None:
+        analyse(workspace, params)
+        told = read_json(workspace / "reports" / "evolution" / "summary.json")
+    lines = [f"- {one['text']}" for one in told["changed"]] or ["- Nothing to compare with."]
+    head = f"**Report {told['number']}** ({told['version']}), {told['log']['first']} to {told['log']['last']}"
+    create_markdown_artifact(key="evolution", markdown=f"{head}\n\n" + "\n".join(lines), description="What changed.")
+    page = workspace / "reports" / "evolution" / "index.html"
+    create_link_artifact(key="evolution-page", link=page.as_uri(), link_text="How behaviour evolves")
+    return {"made": made} | {name: told[name] for name in ("number", "version", "since", "changed")}

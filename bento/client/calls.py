@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from bento.schemas.answers import ModelState, PredictResponse, RecommendResponse
+from bento.schemas.evolution import EvolutionResponse
 from bento.schemas.live import LiveResponse
 from bento.schemas.reasons import ExplainResponse
 from bento.schemas.records import TakenResponse
@@ -88,3 +89,8 @@ def model() -> Call[ModelState]:
 def live() -> Call[LiveResponse]:
     """What is happening now."""
     return Call("GET", "/v1/live", LiveResponse)
+
+
+def evolution() -> Call[EvolutionResponse]:
+    """How behaviour evolves, as the newest report tells it."""
+    return Call("GET", "/v1/evolution", EvolutionResponse)

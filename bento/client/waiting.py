@@ -13,6 +13,7 @@ from bento.client import calls
 from bento.client.calls import Answer, Call, Record
 from bento.client.tries import Tries, lost
 from bento.schemas.answers import ModelState, PredictResponse, RecommendResponse
+from bento.schemas.evolution import EvolutionResponse
 from bento.schemas.live import LiveResponse
 from bento.schemas.reasons import ExplainResponse
 from bento.schemas.records import TakenResponse
@@ -116,3 +117,7 @@ class Client:
     def live(self) -> LiveResponse:
         """What is happening now."""
         return self.ask(calls.live())
+
+    def evolution(self) -> EvolutionResponse:
+        """How behaviour evolves, as the newest report tells it."""
+        return self.ask(calls.evolution())

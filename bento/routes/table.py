@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from bento.exchange import Call, Refusal, Reply, dumped
 from bento.openapi import document
-from bento.routes import events, health, live, model, page, places, predict, users
+from bento.routes import events, evolution, health, live, model, page, places, predict, users
 from bento.routes.route import Route
 from bento.worker import Worker
 
@@ -28,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *users.ROUTES,
     *model.ROUTES,
     *live.ROUTES,
+    *evolution.ROUTES,
     *places.ROUTES,
     *health.ROUTES,
     *page.ROUTES,

@@ -72,6 +72,11 @@ class Log:
         return (self.local_s // HOUR_S + 3 * 24) % HOURS_OF_WEEK  # 1970-01-01 was a Thursday
 
     @cached_property
+    def _cells(self) -> dict[int, tuple[NDArray[np.uint64], NDArray[np.int32]]]:
+        """What `cells` has found, by resolution: many ask for the same."""
+        return {}
+
+    @cached_property
     def day(self) -> NDArray[np.int64]:
         """(N,) local days since 1970-01-01."""
         return self.local_s // DAY_S
@@ -83,9 +88,12 @@ class Log:
 
     def cells(self, resolution: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """H3 cells (C,) that hold an event, ascending, and the index (N,) of each event's; -1 = no place."""
-        found, index = cells_of(to_e7(self.latitude), to_e7(self.longitude), resolution)
-        nowhere = len(found) > 0 and found[0] == 0
-        return found[int(nowhere) :], index.astype(np.int64) - int(nowhere)
+        if resolution not in self._cells:
+            found, index = cells_of(to_e7(self.latitude), to_e7(self.longitude), resolution)
+            nowhere = len(found) > 0 and found[0] == 0
+            self._cells[resolution] = found[int(nowhere) :], index.astype(np.int32) - np.int32(nowhere)
+        cells, place = self._cells[resolution]
+        return cells, place.astype(np.int64)
 
     def only(self, rows: NDArray[np.bool_]) -> Log:
         """The events where `rows` (N,); users and codes stay as they are, also those without events."""
@@ -93,6 +101,21 @@ class Log:
         columns = ("time_s", "local_s", "item", "category", "action", "latitude", "longitude")
         kept = {name: getattr(self, name)[rows] for name in columns}
         return replace(self, offsets=np.concatenate([[0], np.cumsum(count)]), **kept)
+
+    def sample(self, most_events: int, seed: int) -> tuple[Log, NDArray[np.int64]]:
+        """The whole histories of users drawn at random, as many as hold about `most_events` events; and their rows.
+
+        Users are what figures are drawn by, so the intervals of a sample say what it leaves unsure. A log that is no
+        larger is returned as it is.
+        """
+        if self.n_events <= most_events:
+            return self, np.arange(self.n_users)
+        order = np.random.default_rng(seed).permutation(self.n_users)
+        held = np.cumsum(np.diff(self.offsets)[order])
+        kept = np.sort(order[: max(int(np.searchsorted(held, most_events, side="right")), 1)])
+        log = self.only(np.isin(self.user, kept))
+        count = np.diff(log.offsets)[kept]
+        return replace(log, users=self.users[kept], offsets=np.concatenate([[0], np.cumsum(count)])), kept
 
     @classmethod
     def of_store(cls, store: Store) -> Self:
@@ -154,7 +177,7 @@ class Log:
         )["category"]
         time_s = frame["timestamp"].dt.epoch("s").to_numpy().astype(np.int64)
         offset = _column(frame, "utc_offset_min", NO_OFFSET).astype(np.int16)
-        users, row = np.unique(frame["user_id"].to_numpy().astype(str), return_inverse=True)
+        users, row = _ranked(frame["user_id"])
         item, names = _codes(frame["item_id"])
         category, categories = _codes(kinds)
         told = (
@@ -162,7 +185,7 @@ class Log:
         )
         action, actions = _codes(told)
         return cls(
-            users=users.astype(object),
+            users=users,
             offsets=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(users)))]).astype(np.int64),
             time_s=time_s,
             local_s=time_s + utc_offset(time_s, offset, zone).astype(np.int64) * MINUTE_S,
@@ -181,6 +204,13 @@ def _column(frame: pl.DataFrame, name: str, absent: float) -> NDArray[np.float64
     if name not in frame.columns:
         return np.full(len(frame), absent)
     return frame[name].cast(pl.Float64).fill_null(absent).to_numpy()
+
+
+def _ranked(column: pl.Series) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Distinct strings, sorted, and the place (N,) of each among them."""
+    names = column.unique().sort()
+    code = column.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy()
+    return np.array(names.to_list(), dtype=object), code
 
 
 def _codes(column: pl.Series) -> tuple[NDArray[np.int32], NDArray[np.object_]]:

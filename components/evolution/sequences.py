@@ -6,6 +6,7 @@ Never here: what a label means or any measure of a window.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,11 @@ class Sequences:
     def n_units(self) -> int:
         return len(self.offsets) - 1
 
+    @cached_property
+    def _prepared(self) -> dict[bool, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Labels by user, and blocks, by kind of block: they are shuffled a thousand times."""
+        return {}
+
     @property
     def unit(self) -> NDArray[np.int64]:
         """(N,) unit of each event."""
@@ -55,9 +61,10 @@ class Sequences:
         by_day : whole local days change places, so that what belongs together within a day stays together; else events
         rng : np.random.Generator
         """
-        starts, owners = self.blocks(by_day)
+        if by_day not in self._prepared:
+            self._prepared[by_day] = (self.label[self.by_user], *self.blocks(by_day))
         found = np.empty_like(self.label)
-        found[self.by_user] = in_new_order(self.label[self.by_user], starts, owners, rng)
+        found[self.by_user] = in_new_order(*self._prepared[by_day], rng)
         return found
 
     def blocks(self, by_day: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -33,6 +33,8 @@ class SpaceParams(Section):
     regions: int = Field(ge=2)
     lag_h: int = Field(ge=1)
     flow_h: int = Field(ge=1)
+    busiest: int = Field(ge=10)  # cells that are asked how they follow each other
+    lags_days: tuple[int, ...] = Field(min_length=1)
     least_users: int = Field(ge=1)
     core_places: int = Field(ge=1)
     home: HoursParams
@@ -155,10 +157,39 @@ class AnomalyParams(Section):
     named: bool  # whether the users that stand out are named in a table
 
 
+class PatternParams(Section):
+    """What is asked of recurring patterns."""
+
+    resolution: int = Field(ge=0, le=15)  # of cells that are places
+    places: int = Field(ge=1)  # with most users, of each kind
+    least_users: int = Field(ge=1)
+    ratio: float = Field(ge=1)  # visits to what the null has
+    weeks: float = Fraction  # share of the weeks in which it happens
+    level: float = Fraction
+    permutations: int = Field(ge=99)
+    most: int = Field(ge=1)  # that are told
+
+
+class TraceParams(Section):
+    """What is asked of raw traces of positions."""
+
+    path: str | None  # file or folder of the workspace; null: there are none
+    radius_m: float = Field(gt=0)  # of a stay
+    least_min: float = Field(gt=0)  # that a stay lasts
+    silence_min: float = Field(gt=0)  # that ends one
+    pause_h: float = Field(gt=0)  # that ends a trajectory
+    compared: int = Field(ge=10)  # trajectories, at most, that are compared
+    least_users: int = Field(ge=1)
+
+
 class EvolveParams(Section):
     """How behaviour evolves; described and forecast, never used to rank."""
 
+    keep: int = Field(ge=2)  # reports that are kept
+    most_events: int = Field(ge=1000)  # of users drawn at random, for what is asked of single users; all where fewer
     space: SpaceParams
+    patterns: PatternParams
+    traces: TraceParams
     interests: InterestParams
     habits: HabitParams
     lifecycle: LifecycleParams

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from components.files import read_json
 from components.params import load_params
 from components.workspace import hold
 from flows.cli.edge import JsonOption, WorkspaceOption, console, enter, show
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 
 
 def evolve(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) -> None:
-    """Tell how interests, habits, places and life cycles change: `reports/evolution/index.html` and its tables.
+    """Tell how interests, habits, places and life cycles change, and what did since the last report:
+    `reports/evolution/index.html` and its tables.
 
     Example: `chronotope evolve --workspace shop`
     """
@@ -25,5 +27,11 @@ def evolve(workspace: WorkspaceOption = Path(), as_json: JsonOption = False) -> 
     with hold(root, "evolve"):
         told = analyse(root, load_params(root / "params.yaml"), lambda part: log.info("evolve: %s", part))
     folder = root / "reports" / "evolution"
+    brief = read_json(folder / "summary.json")
     record = {"page": str(folder / "index.html"), "tables": sorted(path.name for path in folder.glob("*.csv"))}
-    show(record, as_json, lambda: console.print(escape(told)))
+    record |= {name: brief[name] for name in ("number", "version", "since", "changed")}
+    show(
+        record,
+        as_json,
+        lambda: console.print(escape("\n".join([told, *(f"- {one['text']}" for one in brief["changed"])]))),
+    )

@@ -27,7 +27,7 @@ _IGNORED = "".join(
     f"{one}\n"
     for one in (
         ".chronotope/", "data/raw/", "data/live/", "data/quarantine/", "reports/data_docs/", "reports/experiments/",
-        "exports/", "code.json",
+        "reports/evolution/", "reports/evolutions/", "exports/", "code.json",
     )
 )  # fmt: skip
 

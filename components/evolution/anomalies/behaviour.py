@@ -105,12 +105,6 @@ def _pauses(log: Log) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return np.diff(log.time_s), np.diff(log.user) == 0
 
 
-def _mean(log: Log, total: Floats) -> Floats:
-    """(U,) of sums over a user's events."""
-    count = np.diff(log.offsets)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def _pace(log: Log) -> dict[str, Floats]:
     days, events = np.unique(log.user * 100_000 + log.day, return_counts=True)
     owner = days // 100_000

@@ -71,12 +71,13 @@ def anomaly_report(log: Log, params: AnomalyParams, likelihood: Floats | None, s
 
 
 def _figures(found: Behaviour) -> list[Record]:
-    """Quantiles of every figure over users."""
-    told = np.nanquantile(found.values, [0.1, 0.5, 0.9], axis=0)
+    """Quantiles of every figure over the users that have it."""
+    told, users = np.nanquantile(found.values, [0.1, 0.5, 0.9], axis=0), (~np.isnan(found.values)).sum(0)
     return [
-        {"figure": name, "meaning": FIGURES[name], "p10": told[0, place], "p50": told[1, place], "p90": told[2, place]}
+        {"figure": name, "meaning": FIGURES[name], "users": int(users[place]),
+         "p10": told[0, place], "p50": told[1, place], "p90": told[2, place]}
         for place, name in enumerate(found.names)
-    ]
+    ]  # fmt: skip
 
 
 def _named(log: Log, found: Behaviour, far: Floats, p: Floats, flags: NDArray[np.bool_]) -> list[Record]:

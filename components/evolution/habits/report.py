@@ -18,7 +18,7 @@ from components.evolution.habits.shifts import shifts
 from components.evolution.log import HOURS_OF_WEEK, Log
 from components.evolution.record import plain
 from components.evolution.sequences import sequences
-from components.evolution.significance import Estimate, mean_by_user
+from components.evolution.significance import Estimate, adjusted, mean_by_user
 from components.features.time import DAY_S, HOUR_S
 from components.params import HabitParams
 
@@ -39,6 +39,9 @@ def habit_report(log: Log, params: HabitParams, seed: int) -> Record:
         known = enough & ~np.isnan(value)
         return mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
 
+    def beyond_chance(p: NDArray[np.float64]) -> int:
+        return int((adjusted(p[enough]) <= params.level).sum())  # of those who are told: nobody else is tested
+
     daily, weekly = rhythm(hours, DAY_S), rhythm(hours, 7 * DAY_S)
     found = {
         "users": int(enough.sum()),
@@ -46,8 +49,8 @@ def habit_report(log: Log, params: HabitParams, seed: int) -> Record:
         "regularity": mean(regularity(hours)),
         "daily_strength": mean(daily.strength),
         "weekly_strength": mean(weekly.strength),
-        "daily_rhythm": int((daily.q[enough] <= params.level).sum()),
-        "weekly_rhythm": int((weekly.q[enough] <= params.level).sum()),
+        "daily_rhythm": beyond_chance(daily.p),
+        "weekly_rhythm": beyond_chance(weekly.p),
         "predictability": {"users": int((limits.events > 0).sum())}
         | {name: mean(getattr(limits, name)) for name in names},
         "shifts": _shifts(log, params, seed),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from components.evolution.interests.diversity import diversity
 from components.evolution.log import HOURS_OF_WEEK
 from components.evolution.sequences import Sequences, Windows
-from components.evolution.significance import adjusted
 from components.features.time import DAY_S, HOUR_S
 
 Floats = NDArray[np.float64]
@@ -27,13 +26,12 @@ class Rhythm:
     ----------
     strength : (U,) |mean of e^(2πi t / period)|, 0 = events at any phase alike, 1 = all at one
     phase_h : (U,) hours after the period's begin (midnight; Monday) around which events lie
-    p, q : (U,) of no rhythm, and adjusted over the units
+    p : (U,) of no rhythm
     """
 
     strength: Floats
     phase_h: Floats
     p: Floats
-    q: Floats
 
 
 def rhythm(found: Sequences, period_s: int) -> Rhythm:
@@ -73,7 +71,7 @@ def rhythm(found: Sequences, period_s: int) -> Rhythm:
     ratio = np.divide(np.abs(total) ** 2, power, out=np.zeros(found.n_units), where=power > 1e-12)
     p = np.where(there, np.exp(-ratio), np.nan)
     phase = np.where(there, np.angle(total) % (2 * np.pi) / (2 * np.pi) * period_s / HOUR_S, np.nan)
-    return Rhythm(strength, phase, p, adjusted(p))
+    return Rhythm(strength, phase, p)
 
 
 def regularity(found: Sequences) -> Floats:

@@ -48,15 +48,16 @@ class Forecast:
     Attributes
     ----------
     chosen : name of the way that was best on the tuning months
+    half_life, prior : of that way, months and events; 0 keeps the last active month alone, NaN is everybody's mix
     scores : every way, in the order asked
     units : (U,) whether a unit was scored
-    mix : (U, K) forecast of the month after the last one, by the chosen way; rows sum to 1
     """
 
     chosen: str
+    half_life: float
+    prior: float
     scores: list[Score]
     units: NDArray[np.bool_]
-    mix: Floats
 
 
 def forecast(
@@ -123,7 +124,12 @@ def forecast(
         for name, loss in picked.items()
     ]
     chosen = min(scores, key=lambda one: one.tuned)
-    return Forecast(chosen.name, scores, by_unit > 0, months.next_mix(ways[chosen.name], chosen.prior))
+    return Forecast(chosen.name, ways[chosen.name], chosen.prior, scores, by_unit > 0)
+
+
+def next_mix(found: Sequences, windows: Windows, told: Forecast, units: NDArray[np.integer]) -> Floats:
+    """(R, K) mixes of the month after the last one of the (R,) units asked for, by the chosen way; rows sum to 1."""
+    return _Months.of(found, windows).next_mix(told.half_life, told.prior, np.asarray(units))
 
 
 def _mean(values: Floats, weight: NDArray[np.integer]) -> Floats:
@@ -175,15 +181,17 @@ class _Months:
             state, known = self._after(state, known, rows, half_life)
         return loss
 
-    def next_mix(self, half_life: float, prior: float) -> Floats:
-        """(U, K) forecast of the window after the last."""
+    def next_mix(self, half_life: float, prior: float, units: NDArray[np.integer]) -> Floats:
+        """(R, K) forecast of the window after the last, of these units."""
         state, known = np.zeros(len(self.pair_unit)), np.zeros(self.n_units)
         for window in range(len(self.before) - 1):
             rows = slice(*np.searchsorted(self.window, [window, window + 1]))
             state, known = self._after(state, known, rows, half_life)
-        mix = np.tile(prior * self.before[-1], (self.n_units, 1))
-        mix[self.pair_unit, self.pair_label] += state
-        return np.asarray(mix / (known + prior)[:, None])
+        mix = np.tile(prior * self.before[-1], (len(units), 1))
+        low, high = np.searchsorted(self.pair_unit, units), np.searchsorted(self.pair_unit, units, side="right")
+        for row, mine in zip(mix, map(slice, low, high), strict=True):
+            row[self.pair_label[mine]] += state[mine]
+        return np.asarray(mix / (known[units] + prior)[:, None])
 
     def _after(self, state: Floats, known: Floats, rows: slice, half_life: float) -> tuple[Floats, Floats]:
         """Weighted counts of pairs and units after one more window; 0 keeps the last active one, NaN learns nothing."""

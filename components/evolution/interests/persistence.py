@@ -1,7 +1,7 @@
 """How long interests last: whether what a user cared for in one window is cared for again some windows later.
 
-Beside it stands what anybody's taste would give: the chance that the same label comes back when the later events are
-drawn from the mix of all users. Never here: why an interest ends.
+Beside it stands what anybody's taste would give: the chance that the same label is among as many events of the other
+users. Never here: why an interest ends.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from components.evolution.sequences import Sequences, Windows
 from components.evolution.significance import Estimate, mean_by_user
@@ -24,13 +25,14 @@ class Persistence:
     Attributes
     ----------
     lag : 1, 2, …
-    pairs : windows with events of a unit at both ends
+    users, pairs : units, and windows of theirs, with events at both ends, and no fewer of the others in the later one
     kept : share of the events of the earlier window whose label occurs in the later one again
-    anyone : the same if the later events came from the mix of all units in that window
+    anyone : the same if the later events were drawn from those of the other units in that window
     own : kept less anyone, paired
     """
 
     lag: int
+    users: int
     pairs: int
     kept: Estimate
     anyone: Estimate
@@ -51,7 +53,9 @@ def persistence(
 
     References
     ----------
-    Of the form of a retention curve, weighted by events; the reference is the occupancy 1 - (1 - p)^n.
+    Of the form of a retention curve, weighted by events; the reference is the rarefaction of Hurlbert (1971), The
+    nonconcept of species diversity: of the others' N events, c of them of the label, n hold it with a chance of
+    1 - C(N - c, n) / C(N, n), which has no bias where all tastes are alike.
     """
     units, width = windows.low.shape
     row = np.arange(len(found.label))
@@ -63,23 +67,35 @@ def persistence(
     place, kind = cell // found.n_labels, cell % found.n_labels
     owner, when = place // max(width, 1), place % max(width, 1)
     events = (windows.high - windows.low).astype(np.int64)
-    mix = np.zeros((max(width, 1), found.n_labels))
-    np.add.at(mix, (when, kind), count)
-    mix /= np.maximum(mix.sum(axis=1, keepdims=True), 1)
+    of_label = np.zeros((max(width, 1), found.n_labels), np.int64)
+    np.add.at(of_label, (when, kind), count)
+    of_window = of_label.sum(axis=1)
     answers = []
     for lag in range(1, min(lags, width - 1) + 1):
         source = np.flatnonzero(when + lag < width)
-        source = source[events[owner[source], when[source] + lag] > 0]
+        n = events[owner[source], when[source] + lag]
+        others = of_window[when[source] + lag] - n
+        compared = (n > 0) & (others >= n)
+        source, n, others = source[compared], n[compared], others[compared]
         later = cell[source] + lag * found.n_labels
-        again = cell[np.minimum(np.searchsorted(cell, later), len(cell) - 1)] == later
-        n, p = events[owner[source], when[source] + lag], mix[when[source] + lag, kind[source]]
+        at = np.minimum(np.searchsorted(cell, later), len(cell) - 1)
+        again = cell[at] == later
+        theirs = of_label[when[source] + lag, kind[source]] - np.where(again, count[at], 0)
         weight = count[source].astype(np.float64)
-        chance = 1 - (1 - p) ** n
+        chance = _held(n, theirs, others)
         by_unit = [
             np.bincount(owner[source], weights=weight * value, minlength=units)
             for value in (again, chance, again - chance, np.ones(len(source)))
         ]
         kept, anyone, own = (mean_by_user(one, by_unit[3], draws, confidence, seed) for one in by_unit[:3])
-        pairs = len(np.unique(place[source]))
-        answers.append(Persistence(lag, pairs, kept, anyone, own))
+        pairs, users_ = len(np.unique(place[source])), len(np.unique(owner[source]))
+        answers.append(Persistence(lag, users_, pairs, kept, anyone, own))
     return answers
+
+
+def _held(n: NDArray[np.int64], kind: NDArray[np.int64], total: NDArray[np.int64]) -> Floats:
+    """Chance that n of `total` events hold one of the `kind` ones; n ≤ total."""
+    possible = total - kind >= n
+    rest = np.where(possible, total - kind, n)
+    none = gammaln(rest + 1) - gammaln(rest - n + 1) - gammaln(total + 1) + gammaln(total - n + 1)
+    return np.asarray(1 - np.where(possible, np.exp(none), 0.0))

@@ -24,7 +24,8 @@ class Popularity:
     Attributes
     ----------
     start_s : where it begins
-    events, items : how many, of how many items
+    users, events, items : how many users, how many events of theirs, of how many items
+    users_before : users whose events say what was popular
     head : share at the head: the most popular items of before that made up `head_share` of the events then
     new : share at items that nobody had before
     percentile : mean popularity percentile of the known items, 0..1; events drawn by popularity itself have more than ½
@@ -32,6 +33,8 @@ class Popularity:
     """
 
     start_s: int
+    users: int
+    users_before: int
     events: int
     items: int
     head: Estimate
@@ -58,7 +61,7 @@ def popularity(
     """
     window = np.searchsorted(windows.starts_s, found.local_s, side="right") - 1
     answers = []
-    before = np.zeros(found.n_labels, np.int64)
+    before, came = np.zeros(found.n_labels, np.int64), np.zeros(found.n_units, bool)
     for number in range(len(windows.starts_s)):
         rows = np.flatnonzero(window == number)
         now = np.bincount(found.label[rows], minlength=found.n_labels)
@@ -77,6 +80,8 @@ def popularity(
             answers.append(
                 Popularity(
                     start_s=int(windows.starts_s[number]),
+                    users=int((count > 0).sum()),
+                    users_before=int(came.sum()),
                     events=int(count.sum()),
                     items=int((now > 0).sum()),
                     head=estimate(head[found.label[rows]].astype(np.float64), everything),
@@ -86,6 +91,7 @@ def popularity(
                 )
             )
         before += now
+        came[found.unit[rows]] = True
     return answers
 
 

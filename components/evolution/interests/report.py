@@ -15,17 +15,19 @@ from components.errors import DataError
 from components.evolution.drift import drift
 from components.evolution.interests.diversity import diversity
 from components.evolution.interests.forecast import forecast
+from components.evolution.interests.mix import mixes
 from components.evolution.interests.persistence import persistence
 from components.evolution.interests.popularity import popularity
 from components.evolution.interests.widening import widening
 from components.evolution.log import Log
 from components.evolution.record import plain
 from components.evolution.sequences import Sequences, Windows, months, sequences, sliding
-from components.evolution.significance import mean_by_user
+from components.evolution.significance import Estimate, mean_by_user
 from components.features.time import DAY_S
 from components.params import InterestParams
 
 Record = dict[str, Any]
+_MOST_MIXES = 50_000_000  # users × labels whose shares are held at once
 
 
 def interest_report(
@@ -35,27 +37,44 @@ def interest_report(
 
     Parameters
     ----------
-    log : Log with categories
+    log : Log with categories; where it has none, and items are not too many, interests are in items
     segment : (U,) segment of each user, 0..S-1
     names : (S,) of the segments
     params : InterestParams
     seed : of every draw
 
     A log with too few months to score a forecast has none, and says why.
+
+    Raises
+    ------
+    DataError
+        There are no categories, and too many items to take their place.
     """
-    users = sequences(log, log.category, len(log.categories), None)
+    kind, label, names_of = _kind(log)
+    users = sequences(log, label, len(names_of), None)
     items = sequences(log, log.item, len(log.items), None)
     interval = params.draws, params.confidence, seed
     monthly = months(users)
     found = {
+        "of": kind,
         "users": _changes(users, params, seed),
-        "segments": _segments(log, segment, names, params, seed),
+        "segments": _segments(sequences(log, label, len(names_of), segment), segment, names, params, seed),
+        "mix": mixes(log, label, names_of, segment, names, params.window_days, params.least_users, params.confidence),
         "breadth": _breadth(users, params, seed),
         "persistence": persistence(users, monthly, params.lags, *interval),
         "forecast": _forecast(users, monthly, params, seed),
         "popularity": popularity(items, months(items), params.head_share, *interval),
     }
     return dict(plain(found))
+
+
+def _kind(log: Log) -> tuple[str, NDArray[np.integer], NDArray[np.object_]]:
+    """What interests are in: its name, the label (N,) of each event, and the names of the labels."""
+    if (log.category >= 0).any():
+        return "category", log.category, log.categories
+    if log.n_users * len(log.items) > _MOST_MIXES:
+        raise DataError("categories of the items", found="none", do="Bring a category with each item.")
+    return "item", log.item, log.items
 
 
 def _forecast(found: Sequences, windows: Windows, params: InterestParams, seed: int) -> Record:
@@ -76,10 +95,9 @@ def _forecast(found: Sequences, windows: Windows, params: InterestParams, seed: 
 
 
 def _segments(
-    log: Log, segment: NDArray[np.integer], names: Sequence[str], params: InterestParams, seed: int
+    found: Sequences, segment: NDArray[np.integer], names: Sequence[str], params: InterestParams, seed: int
 ) -> list[Record]:
     """Slope and drift of every segment of enough users, by the shuffles of its users."""
-    found = sequences(log, log.category, len(log.categories), segment)
     windows = sliding(found, params.window_days * DAY_S, params.step_days * DAY_S)
     wide = widening(found, windows, params.least_events, True, params.permutations, seed)
     apart = drift(found, True, params.permutations, seed)
@@ -128,7 +146,7 @@ def _breadth(found: Sequences, params: InterestParams, seed: int) -> list[Record
         for name in ("effective", "gini", "novelty"):
             value = getattr(measured, name)[:, window]
             known = enough[:, window] & ~np.isnan(value)
-            estimate = mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
-            row[name] = estimate
+            told = mean_by_user(np.where(known, value, 0), known, params.draws, params.confidence, seed)
+            row[name] = told if known.sum() >= params.least_users else Estimate(np.nan, np.nan, np.nan)
         answers.append(row)
     return answers

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
+from components.evolution.suppression import suppress
 from components.params import EvolveParams
 
 Record = dict[str, Any]
@@ -21,6 +24,12 @@ def few(users: int | None, least: int) -> bool:
     return users is not None and 0 < users < least
 
 
+def few_of(share: float, users: int, least: int) -> bool:
+    """Whether a share tells of too few, who are of it or who are not."""
+    those = round(share * users)
+    return few(those, least) or few(users - those, least)
+
+
 def guarded(found: Record, params: EvolveParams) -> Record:
     """The findings of `space`, `interests`, `habits` and `trends`, each a record or {"missing": why}, fit to be shown.
 
@@ -29,7 +38,14 @@ def guarded(found: Record, params: EvolveParams) -> Record:
     found : by room; other rooms stay as they are
     params : whose `least_users` and `min_users` rule; habits and cohorts follow `lifecycle.min_users`
     """
-    rules = {"space": _space, "interests": _interests, "habits": _habits, "trends": _trends, "anomalies": _anomalies}
+    rules = {
+        "space": _space,
+        "interests": _interests,
+        "habits": _habits,
+        "trends": _trends,
+        "anomalies": _anomalies,
+        "patterns": _patterns,
+    }
     return {
         room: rules[room](record, params) if room in rules and "missing" not in record else record
         for room, record in found.items()
@@ -41,9 +57,14 @@ def _space(found: Record, params: EvolveParams) -> Record:
     if mobility["users"] < least:
         return _missing(mobility["users"], least)
     shares = {
-        name: None if few(round(mobility[name] * mobility["users"]), least) else mobility[name]
+        name: None if few_of(mobility[name], mobility["users"], least) else mobility[name]
         for name in ("with_home", "with_work")
     }
+    beyond = mobility["beyond_core"]
+    if beyond < least or few_of(mobility["explorers"]["value"], beyond, least):
+        shares["explorers"] = dict.fromkeys(("value", "low", "high"))
+    if few_of(beyond / mobility["users"], mobility["users"], least):
+        shares["beyond_core"] = None
     return found | {"mobility": mobility | shares}
 
 
@@ -58,6 +79,8 @@ def _interests(found: Record, params: EvolveParams) -> Record:
     return found | {
         "users": _blanked(users, _CHANGES, least),
         "breadth": [row for row in found["breadth"] if row["users"] >= least],
+        "persistence": [row for row in found["persistence"] if row["users"] >= least],
+        "popularity": [row for row in found["popularity"] if min(row["users"], row["users_before"]) >= least],
         "forecast": forecast,
     }
 
@@ -79,8 +102,12 @@ def _habits(found: Record, params: EvolveParams) -> Record:
 
 
 def _trends(found: Record, params: EvolveParams) -> Record:
-    least = params.trends.least_users
-    return _missing(found["users"], least) if found["users"] < least else found
+    least, growth = params.trends.least_users, found["growth"]
+    if found["users"] < least:
+        return _missing(found["users"], least)
+    if "missing" in growth or min(growth["users_before"], growth["users_after"]) >= least:
+        return found
+    return found | {"growth": _missing(min(growth["users_before"], growth["users_after"]), least)}
 
 
 def _anomalies(found: Record, params: EvolveParams) -> Record:
@@ -92,14 +119,28 @@ def _anomalies(found: Record, params: EvolveParams) -> Record:
         "strange": None if hidden else found["strange"],
         "events": None if hidden else found["events"],
         "share": None if hidden else found["share"],
-        "reasons": [one | {"users": None if few(one["users"], least) else one["users"]} for one in found["reasons"]],
+        "figures": [one for one in found["figures"] if one["users"] >= least],
+        "reasons": _reasons(found["reasons"], least),
     }
+
+
+def _reasons(rows: list[Record], least: int) -> list[Record]:
+    """Every strange user has one reason, and their number is told: a small reason takes another one with it."""
+    if not rows:
+        return rows
+    users = pl.DataFrame({"users": [one["users"] for one in rows], "of": 0})
+    told = suppress(users, "users", [], least, ["of"])["users"]
+    return [one | {"users": users} for one, users in zip(rows, told, strict=True)]
+
+
+def _patterns(found: Record, params: EvolveParams) -> Record:
+    least = params.patterns.least_users
+    return _missing(found["users"], least) if found["users"] < least else found
 
 
 def _retained(one: Record, size: int, least: int) -> Record | None:
     """A share of a cohort, unless it tells of a few who stayed, or of a few who left."""
-    stayed = round(one["value"] * size)
-    return None if few(stayed, least) or few(size - stayed, least) else one
+    return None if few_of(one["value"], size, least) else one
 
 
 def _blanked(record: Record, names: tuple[str, ...], least: int) -> Record:

@@ -5,7 +5,7 @@ Never here: how a figure is found or said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,7 +15,7 @@ import polars as pl
 from markupsafe import Markup
 
 from components.evolution.lifecycle import Lifecycle
-from components.evolution.report import pictures, sentences, trend_pictures
+from components.evolution.report import pattern_pictures, pictures, sentences, trend_pictures
 from components.evolution.report.sentences import Sentence
 from components.evolution.report.words import count
 from components.params import EvolveParams
@@ -23,7 +23,13 @@ from components.params import EvolveParams
 Record = dict[str, Any]
 
 
-def render(found: Record, life: Lifecycle | None, tables: Mapping[str, pl.DataFrame], params: EvolveParams) -> str:
+def render(
+    found: Record,
+    life: Lifecycle | None,
+    tables: Mapping[str, pl.DataFrame],
+    params: EvolveParams,
+    changed: Sequence[Sentence] = (),
+) -> str:
     """One HTML file that is read offline, in light and dark, on paper and on a phone.
 
     Parameters
@@ -32,15 +38,21 @@ def render(found: Record, life: Lifecycle | None, tables: Mapping[str, pl.DataFr
     life : the life cycle's tables, None where there is none
     tables : what lies beside the page as CSV, by name
     params : what was asked
+    changed : since the report before; none where there is none
     """
     rooms = [
+        *([{"name": "changed", "title": "Since the last report", "missing": None, "sentences": changed, "notes": []}]
+          if changed else []),
         _room("trends", "Trends", found, lambda: sentences.trend_sentences(found["trends"], params)),
         _room("lifecycle", "Life cycle", found, lambda: _told(life, params)),
         _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
         _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
         _room("anomalies", "Strange users", found, lambda: sentences.anomaly_sentences(found["anomalies"], params)),
+        *([_room("traces", "Traces", found, lambda: sentences.trace_sentences(found["traces"], params))]
+          if "traces" in found else []),
+        _room("patterns", "What recurs", found, lambda: sentences.pattern_sentences(found["patterns"], params)),
         _room("space", "Space", found, lambda: sentences.space_sentences(found["space"], params)),
-    ]
+    ]  # fmt: skip
     drawn = _pictures(tables)
     for room in rooms:
         room["pictures"] = [one for one in drawn if one["csv"].startswith(room["name"])]
@@ -71,6 +83,10 @@ def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup
         "habits_cohorts": (
             "Users still active, %, by the month they were first seen and months later",
             pictures.retention,
+        ),
+        "patterns_hours": (
+            "What recurs, by hour of the week, Monday to Sunday; the fuller the colour, the more",
+            pattern_pictures.strips,
         ),
         "space_cells": ("Hot and cold cells by their history", pictures.cells),
     }

@@ -13,6 +13,7 @@ import h3
 import polars as pl
 
 from components.evolution.lifecycle import Lifecycle
+from components.evolution.report.traces import trace_rows
 from components.evolution.report.trends import trend_rows
 
 Record = dict[str, Any]
@@ -36,9 +37,11 @@ def tables(found: Record, life: Lifecycle | None) -> dict[str, pl.DataFrame]:
         ("interests", _interests),
         ("habits", _habits),
         ("trends", trend_rows),
+        ("patterns", _patterns),
         ("anomalies", _anomalies),
+        ("traces", trace_rows),
     ):
-        if "missing" not in found[room]:
+        if "missing" not in found.get(room, {"missing": ""}):
             rows |= make(found[room])
     made = {name: pl.DataFrame(part, infer_schema_length=None) for name, part in rows.items() if part}
     if life is not None:
@@ -68,6 +71,9 @@ def _space(found: Record) -> dict[str, Rows]:
         ],
         "space_interaction": _interaction(found["interaction"]),
         "space_leads": found["leads"]["pairs"],
+        "space_beside": found["kinds"]["pairs"],
+        "space_followed": found["kinds"]["space_time"],
+        "space_lagged": found["kinds"]["lagged"],
         "space_information": [{"between": name, **one} for name, one in found["information"].items()],
         "space_flows": found["flows"]["largest"],
         "space_areas": found["areas"]["largest"],
@@ -89,6 +95,7 @@ def _interests(found: Record) -> dict[str, Rows]:
     return {
         "interests_changes": [{"measure": name, "value": value} for name, value in found["users"].items()],
         "interests_segments": found["segments"],
+        "interests_mix": [_flat(row) for row in found["mix"]],
         "interests_breadth": [_dated(row) for row in found["breadth"]],
         "interests_persistence": [_flat(row) for row in found["persistence"]],
         "interests_forecast": [_flat(row) for row in found["forecast"].get("ways", [])],
@@ -112,6 +119,13 @@ def _habits(found: Record) -> dict[str, Rows]:
             for cohort in found["cohorts"]
             for age, one in enumerate(cohort["retention"])
         ],
+    }
+
+
+def _patterns(found: Record) -> dict[str, Rows]:
+    return {
+        "patterns": found["patterns"],
+        "patterns_hours": [row | {"weekday": DAYS[row["weekday"]]} for row in found["hours"]],
     }
 
 

@@ -1,12 +1,13 @@
 """Whether events that are near in space are near in time as well: Knox's count and the space–time K function.
 
 The null shuffles the times over the events, or within groups of them (users), so edges, busy places and busy hours
-are the same under it. Never here: which events are asked of, or a sample of them.
+are the same under it; or whole days within groups, so that what is done where at which hour and weekday is as well.
+Never here: which events are asked of, or a sample of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,10 @@ from components.evolution.compiled import bounds_of, compiled, shuffle_groups
 from components.evolution.significance import p_value
 from components.evolution.space.sphere import vectors
 from components.features.place import EARTH_KM
+from components.features.time import DAY_S
 
 Floats = NDArray[np.float64]
-_MOST_PAIRS = 20_000_000
+_MOST_PAIRS, _WEEK = 20_000_000, 7
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def interaction(
     seed: int,
     *,
     between: bool = False,
+    day: NDArray[np.integer] | None = None,
 ) -> Interaction:
     """Knox test and space–time K over a grid of distances and spans.
 
@@ -68,6 +71,9 @@ def interaction(
     permutations, seed : of the null
     between : count pairs of different groups alone. With users as groups: what one user does, such as to move once, is
         no interaction between people
+    day : (N,) local days since 1970; a group's days then change places whole, with those of the same weekday, and times
+        stay those of the clock: all who go downtown by day and home at night interact with nobody. None: single events
+        do, at any time
 
     Raises
     ------
@@ -80,7 +86,9 @@ def interaction(
     analysis of space-time clustering. The adjusted p-values: Westfall, Young (1993), Resampling-based multiple testing.
     """
     radii, spans = np.asarray(distances_km, np.float64), np.asarray(spans_s, np.int64)
-    order = np.argsort(group, kind="stable")
+    group = np.asarray(group)
+    days = None if day is None else np.asarray(day, np.int64)
+    order = np.argsort(group, kind="stable") if days is None else np.lexsort((days, days % _WEEK, group))
     points = vectors(np.asarray(latitude, np.float64)[order], np.asarray(longitude, np.float64)[order])
     tree = cKDTree(points)
     reach = 2 * np.sin(radii / EARTH_KM / 2)  # the chord of a great-circle distance
@@ -93,16 +101,16 @@ def interaction(
         )
     near = tree.query_pairs(reach[-1] * (1 + 1e-12), output_type="ndarray")
     if between:
-        owner = np.asarray(group)[order]
+        owner = group[order]
         near = near[owner[near[:, 0]] != owner[near[:, 1]]]
     apart = np.linalg.norm(points[near[:, 0]] - points[near[:, 1]], axis=1)
     ring = np.minimum(np.searchsorted(reach * (1 + 1e-12), apart), len(radii) - 1).astype(np.int64)
     rng = np.random.default_rng(seed)
-    moved, bounds = np.asarray(time_s, np.int64)[order], bounds_of(np.asarray(group)[order])
-    observed = _pairs(near, ring, moved, spans, len(radii))
+    times = np.asarray(time_s, np.int64)[order]
+    observed = _pairs(near, ring, times, spans, len(radii))
     null = np.empty((permutations, *observed.shape))
-    for one in range(permutations):
-        shuffle_groups(moved, bounds, rng)
+    arrangements = _shuffled(times, group[order], None if days is None else days[order], permutations, rng)
+    for one, moved in enumerate(arrangements):
         null[one] = _pairs(near, ring, moved, spans, len(radii))
     mean, spread = null.mean(axis=0), null.std(axis=0)
     room = np.where(spread > 0, spread, np.inf)
@@ -116,6 +124,29 @@ def interaction(
         p_family=p_value(excess, most[:, None, None], "greater"),
         p_overall=float(p_value(excess.sum(), chance.sum(axis=(1, 2)), "greater")),
     )
+
+
+def _shuffled(
+    time_s: NDArray[np.int64],
+    group: NDArray[np.integer],
+    day: NDArray[np.int64] | None,
+    permutations: int,
+    rng: np.random.Generator,
+) -> Iterator[NDArray[np.int64]]:
+    """Times (N,) of events in order of group, weekday and day: single ones, or whole days, in other places."""
+    if day is None:
+        moved, bounds = time_s.copy(), bounds_of(group)
+        for _ in range(permutations):
+            shuffle_groups(moved, bounds, rng)
+            yield moved
+        return
+    key = (group.astype(np.int64) * _WEEK + day % _WEEK) * (int(day.max(initial=0)) + 1) + day
+    starts = bounds_of(key)
+    number = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    put, bounds = day[starts[:-1]].copy(), bounds_of(key[starts[:-1]] // (int(day.max(initial=0)) + 1))
+    for _ in range(permutations):
+        shuffle_groups(put, bounds, rng)
+        yield time_s + (put[number] - day) * DAY_S
 
 
 @compiled

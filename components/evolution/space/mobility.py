@@ -26,7 +26,8 @@ class Mobility:
     events, places : (U,) how many, and in how many cells
     radius_km : (U,) radius of gyration, √ mean squared great-circle distance to the centre; NaN without events
     core_radius_km : (U,) the same over the events in the k most visited cells
-    explorer : (U,) core_radius_km < radius_km / 2: the most visited places do not span where the user goes
+    explorer : (U,) core_radius_km < radius_km / 2: the most visited places do not span where the user goes; never of a
+        user with k places or fewer
     """
 
     events: NDArray[np.int64]

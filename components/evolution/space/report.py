@@ -21,19 +21,28 @@ from components.evolution.space.flows import flows
 from components.evolution.space.hotspots import getis_ord, local_moran
 from components.evolution.space.information import mutual_information
 from components.evolution.space.interaction import interaction
+from components.evolution.space.kinds import kinds_report
 from components.evolution.space.lags import leads, without_common, without_profile
 from components.evolution.space.mobility import mobility
 from components.evolution.space.places import dense_areas
 from components.evolution.space.surface import hours_of_week, surface
-from components.features.place import cell_name
+from components.features.place import EARTH_KM, cell_name, point_keys, to_e7
 from components.features.time import DAY_S, HOUR_S
 from components.params import HoursParams, SpaceParams
 
 Record = dict[str, Any]
+_MOST_POINTS = 20_000  # of dense areas; of more, a grid is looked at
 
 
-def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
+def space_report(log: Log, params: SpaceParams, seed: int, sample: Log | None = None) -> Record:
     """Every figure of this room for one log.
+
+    Parameters
+    ----------
+    log : Log
+    params : SpaceParams
+    seed : of every draw
+    sample : histories that mobility and shared information are asked of; None: all
 
     Raises
     ------
@@ -44,9 +53,10 @@ def space_report(log: Log, params: SpaceParams, seed: int) -> Record:
         "surface": _surface(log, params, seed),
         "interaction": _interaction(log, params, seed),
         "leads": _leads(log, params),
-        "information": _information(log, params, seed),
+        "kinds": kinds_report(log, params, seed),
+        "information": _information(log if sample is None else sample, params, seed),
         "flows": _flows(log, params),
-        "mobility": _mobility(log, params, seed),
+        "mobility": _mobility(log if sample is None else sample, params, seed),
         "areas": _areas(log, params),
     }
     return dict(plain(found))
@@ -92,26 +102,28 @@ def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
     spans = [hours * HOUR_S for hours in params.spans_h]
     answer: Record = {"events": len(row), "distances_km": list(params.distances_km), "spans_h": list(params.spans_h)}
     for name, group in (("all", np.zeros(len(row), np.int64)), ("between_users", log.user[row])):
+        between = name == "between_users"
         found = interaction(
             log.latitude[row], log.longitude[row], log.time_s[row], group, params.distances_km, spans,
-            min(params.permutations, 999), seed, between=name == "between_users",
+            min(params.permutations, 999), seed, between=between, day=log.day[row] if between else None,
         )  # fmt: skip
         answer[name] = found
     return answer
 
 
 def _leads(log: Log, params: SpaceParams) -> Record:
-    found = surface(log, params.region_resolution, HOUR_S, 0, utc=True)
-    shown = _users_of(log, found.cells, params.region_resolution) >= params.least_users
-    total = np.where(shown, found.counts.sum(axis=0), -1)
+    cells, index = log.cells(params.region_resolution)
+    shown = _users_of(log, cells, params.region_resolution) >= params.least_users
+    total = np.where(shown, np.bincount(index[index >= 0], minlength=len(cells)), -1)
     busiest = np.sort(np.argsort(-total, kind="stable")[: min(params.regions, int(shown.sum()))])
+    found = surface(log, params.region_resolution, HOUR_S, 0, utc=True, only=cells[busiest])
     if len(busiest) < 2 or len(found.counts) < 20 * params.lag_h:
         return {"regions": len(busiest), "pairs": []}
-    hour = hours_of_week(log, found, params.region_resolution, busiest)
-    series = without_profile(np.log1p(found.counts[:, busiest]), hour)
+    hour = hours_of_week(log, found, params.region_resolution, np.arange(len(busiest)))
+    series = without_profile(np.log1p(found.counts), hour)
     answer = leads(without_common(series), params.lag_h)
     pairs = np.argwhere(answer.q <= params.level)
-    names = [cell_name(int(cell)) for cell in found.cells[busiest]]
+    names = [cell_name(int(cell)) for cell in found.cells]
     return {
         "regions": len(busiest),
         "pairs": [
@@ -128,22 +140,25 @@ def _leads(log: Log, params: SpaceParams) -> Record:
 
 
 def _information(log: Log, params: SpaceParams, seed: int) -> Record:
-    """What hour, place and kind tell of each other; a user's like events of one day are one piece of evidence."""
+    """What hour, place and kind tell of each other beyond who it is; a user's like events of a day are one evidence.
+
+    Not over all users at once: habits of forty users, drawn without regard to each other, are no forty times sixty
+    events, and would tell of each other.
+    """
     _, cell = log.cells(params.resolution)
     hour = log.local_s // HOUR_S % 24
     _, day = np.unique(log.user * (int(log.day.max()) + 1) + log.day, return_inverse=True)
-    nobody = np.zeros(log.n_events, np.int64)
-    sides: dict[str, tuple[NDArray, NDArray, NDArray]] = {
-        "hour_place": (hour, cell, nobody),
-        "hour_place_given_user": (hour, cell, log.user),
-        "hour_category": (hour, log.category, nobody),
-        "place_category": (cell, log.category, nobody),
+    sides: dict[str, tuple[NDArray, NDArray]] = {
+        "hour_place_given_user": (hour, cell),
+        "hour_category_given_user": (hour, log.category),
+        "place_category_given_user": (cell, log.category),
     }
     answer = {}
-    for name, (x, y, given) in sides.items():
+    for name, (x, y) in sides.items():
         known = (x >= 0) & (y >= 0)
-        visit = np.unique(np.stack([day[known], x[known], y[known]]), axis=1, return_inverse=True)[1].ravel()
-        answer[name] = mutual_information(x[known], y[known], given[known], 99, seed, block=visit)
+        key = (day[known] * (int(x.max()) + 1) + x[known]) * (int(y.max()) + 1) + y[known]
+        visit = np.unique(key, return_inverse=True)[1].ravel()
+        answer[name] = mutual_information(x[known], y[known], log.user[known], 99, seed, block=visit)
     return answer
 
 
@@ -177,12 +192,14 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
     rules = params.anchor_events, params.anchor_share
     home = anchors(log, params.place_resolution, _hours(params.home), *rules, None)
     work = anchors(log, params.place_resolution, _hours(params.work), *rules, home)
-    share = mean_by_user(found.explorer[seen], np.ones(int(seen.sum())), params.draws, params.confidence, seed)
+    able = found.places > params.core_places  # nobody else can be an explorer
+    share = mean_by_user(found.explorer[able], np.ones(int(able.sum())), params.draws, params.confidence, seed)
     quantiles = np.quantile(found.radius_km[seen], [0.1, 0.5, 0.9])
     return {
         "users": int(seen.sum()),
         "radius_km": dict(zip(("p10", "p50", "p90"), quantiles, strict=True)),
         "places": float(np.median(found.places[seen])),
+        "beyond_core": int(able.sum()),
         "explorers": share,
         "rho": explored.rho,
         "gamma": explored.gamma,
@@ -195,17 +212,19 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
 
 
 def _areas(log: Log, params: SpaceParams) -> Record:
+    """Dense areas of the places; of a grid of a tenth of the radius where nearly every event has a place of its own."""
     located = ~np.isnan(log.latitude)
-    points, index, weight = np.unique(
-        np.stack([log.latitude[located], log.longitude[located]], axis=1),
-        axis=0,
-        return_inverse=True,
-        return_counts=True,
-    )
+    lat, lon = log.latitude[located], log.longitude[located]
+    points, index, weight = _distinct(lat, lon)
+    if len(points) > _MOST_POINTS:
+        step = np.degrees(params.area_radius_km / 10 / EARTH_KM)
+        wide = step / max(float(np.cos(np.radians(np.abs(lat).mean()))), 0.01)
+        points, index, weight = _distinct(np.round(lat / step) * step, np.round(lon / wide) * wide)
     events = weight.astype(np.float64)
     found = dense_areas(points[:, 0], points[:, 1], events, params.area_radius_km, params.area_events)
-    pairs = np.unique(np.stack([found.label[index.ravel()], log.user[located]]), axis=1)
-    users = np.bincount(pairs[0][pairs[0] >= 0], minlength=len(found.weight))
+    label = found.label[index].astype(np.int64)
+    pairs = np.unique(label[label >= 0] * log.n_users + log.user[located][label >= 0])
+    users = np.bincount(pairs // log.n_users, minlength=len(found.weight))
     return {
         "areas": len(found.weight),
         "share": float(found.weight.sum() / weight.sum()),
@@ -221,13 +240,22 @@ def _areas(log: Log, params: SpaceParams) -> Record:
     }
 
 
+def _distinct(
+    lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct points (P, 2) to 1e-7 degrees, the point of each place (n,), and how many places each has."""
+    keys = point_keys(to_e7(lat_deg), to_e7(lon_deg))
+    _, first, index, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return np.stack([lat_deg[first], lon_deg[first]], axis=1), index.astype(np.int64).ravel(), count
+
+
 def _users_of(log: Log, cells: NDArray[np.uint64], resolution: int) -> NDArray[np.int64]:
     """(C,) users with an event in each cell."""
     names, index = log.cells(resolution)
     there = index >= 0
     place = np.searchsorted(cells, names)[index[there]]
-    pairs = np.unique(np.stack([place, log.user[there]]), axis=1)
-    return np.bincount(pairs[0], minlength=len(cells))
+    pairs = np.unique(place * log.n_users + log.user[there])
+    return np.bincount(pairs // log.n_users, minlength=len(cells))
 
 
 def _hours(of: HoursParams) -> Hours:

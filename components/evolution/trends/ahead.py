@@ -5,6 +5,7 @@ Never here: what happened (`happened`), or words.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,7 @@ def ahead(series: Shown, asked: TrendStepParams, params: TrendParams) -> Record:
     DataError
         The log is too short for so many origins.
     """
-    panel = series.panel
-    plan = _plan(panel, asked, params)
+    panel, plan = _plan(series.panel, asked, params)
     found = outlook(panel, {name: method_of(name) for name in asked.methods}, plan)
     judged = found.judged
     summed = np.stack([
@@ -54,37 +54,53 @@ def ahead(series: Shown, asked: TrendStepParams, params: TrendParams) -> Record:
     return {
         "horizon": plan.horizon,
         "origins": plan.origins,
+        "apart": plan.apart or plan.horizon,
         "levels": list(levels),
         "begins": [begin_of(panel, panel.steps + step).isoformat() for step in range(plan.horizon)],
         "point": point,
-        "quantiles": intervals.quantiles(point, np.zeros(panel.n)),
+        "quantiles": holding(point, intervals.quantiles(point, np.zeros(panel.n)), levels),
         "selected": _selected(found),
         "rule": found.rule,
         "scores": {name: _scores(judged, name, levels) for name in judged.point},
     }
 
 
-def _plan(panel: Panel, asked: TrendStepParams, params: TrendParams) -> Plan:
-    """As asked, with more origins where few series leave too few errors for the outermost level."""
+def holding(point: Floats, quantiles: Floats, levels: Floats) -> Floats:
+    """(S, H, Q) quantiles that hold the point (S, H) between them, also where all past errors were to one side."""
+    middle = point[:, :, None]
+    held = np.where(levels <= 0.5, np.minimum(quantiles, middle), np.maximum(quantiles, middle))
+    return np.where(levels == 0.5, quantiles, held)
+
+
+def _plan(panel: Panel, asked: TrendStepParams, params: TrendParams) -> tuple[Panel, Plan]:
+    """As asked, with more origins where few series leave too few errors for the outermost level.
+
+    A log too short for that has its origins closer than a horizon, whole cycles apart; then it has its longest cycle
+    left out.
+    """
     tail = min(params.levels[0], 1 - params.levels[-1])
     # One origin more than the level needs, so that what is judged can be left out of what calibrates.
-    origins = max(params.origins, int(np.ceil((1 / tail - 1) / panel.n)) + 1)
-    plan = Plan(
-        horizon=asked.horizon,
-        origins=origins,
-        least=params.shortlist[0],
-        most=params.shortlist[1],
-        levels=params.levels,
+    origins = max(params.origins, int(np.ceil((1 / tail - 1) / panel.n - 1e-9)) + 1)
+    for kept in range(len(panel.seasons), -1, -1):
+        seasons = panel.seasons[:kept] or (1,)
+        cycle = max((one for one in seasons if one <= asked.horizon * 7), default=1)
+        before = _CYCLES * max(cycle, asked.horizon) + 1
+        for apart in (asked.horizon, *range(asked.horizon - asked.horizon % seasons[0], 0, -seasons[0])):
+            plan = Plan(
+                horizon=asked.horizon,
+                origins=origins,
+                least=params.shortlist[0],
+                most=params.shortlist[1],
+                levels=params.levels,
+                apart=None if apart == asked.horizon else apart,
+            )
+            if panel.steps >= plan.first + before:
+                return replace(panel, seasons=seasons), plan
+    raise DataError(
+        f"{plan.first + before} whole {panel.step}s to forecast {asked.horizon} from {origins + 1} origins",
+        found=f"{panel.steps}",
+        do="Ask a shorter horizon or fewer origins.",
     )
-    cycle = max((one for one in panel.seasons if one <= asked.horizon * 7), default=1)
-    needed = plan.first + max(_CYCLES * cycle, _CYCLES * asked.horizon) + 1
-    if panel.steps < needed:
-        raise DataError(
-            f"{needed} whole {panel.step}s to forecast {asked.horizon} from {origins + 1} origins",
-            found=f"{panel.steps}",
-            do="Ask a shorter horizon or fewer origins.",
-        )
-    return plan
 
 
 def _selected(found: Outlook) -> list[Record]:

@@ -1,6 +1,7 @@
 """Rolling origins: what each method would have said before, asked with nothing but what was known then.
 
-Origins lie a horizon apart, the newest a horizon before the end of the panel, so that no two forecasts share a step.
+Origins lie a horizon apart, so that no two forecasts share a step, or closer where the log is short; the newest lies a
+horizon before the end of the panel.
 Never here: choosing (`selection`); what is chosen on one origin is judged on later ones.
 
 Reference: Tashman (2000), Out-of-sample tests of forecasting accuracy.
@@ -67,8 +68,8 @@ class Backtest:
         return replace(self, point={**self.point, name: point}, filled={**self.filled, name: 0.0})
 
 
-def origins(horizon: int, count: int, skip: int = 0) -> tuple[int, ...]:
-    """Steps back of `count` origins that lie a horizon apart, oldest first, `skip` newer ones left out.
+def origins(horizon: int, count: int, skip: int = 0, apart: int | None = None) -> tuple[int, ...]:
+    """Steps back of `count` origins, oldest first, `skip` newer ones left out; a horizon apart, or `apart` steps.
 
     Examples
     --------
@@ -76,8 +77,10 @@ def origins(horizon: int, count: int, skip: int = 0) -> tuple[int, ...]:
     (21, 14, 7)
     >>> origins(7, 1, skip=3)
     (28,)
+    >>> origins(7, 3, apart=2)
+    (11, 9, 7)
     """
-    return tuple(horizon * one for one in range(count + skip, skip, -1))
+    return tuple(horizon + (apart or horizon) * one for one in range(count + skip - 1, skip - 1, -1))
 
 
 def backtest(panel: Panel, methods: Mapping[str, Method], horizon: int, steps_back: tuple[int, ...]) -> Backtest:

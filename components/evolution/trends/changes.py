@@ -45,6 +45,9 @@ def change_points(series: Floats, least: int) -> list[Change]:
 
     Notes
     -----
+    Steps are told only where they tell the series better than a straight line does, at the same price of a parameter:
+    what grows slowly changes at no day.
+
     The noise is taken to be AR(1), and both its size and its memory are measured by differences, on which a change of
     level is one outlier (cut off): they have a variance of 2 σ² (1 − ρ) and a correlation of −(1 − ρ) / 2 with the one
     before. The long-run variance is σ² (1 + ρ) / (1 − ρ).
@@ -66,6 +69,10 @@ def change_points(series: Floats, least: int) -> list[Change]:
     found = ruptures.KernelCPD(kernel="linear", min_size=least).fit(series).predict(pen=penalty)
     ends = [int(one) for one in found]
     level = _levels(series, ends)
+    line = np.polynomial.Polynomial.fit(np.arange(n), series, 1)(np.arange(n))
+    steps_cost = float(((series - level) ** 2).sum()) + penalty * (len(ends) - 1)
+    if float(((series - line) ** 2).sum()) + penalty <= steps_cost:
+        return []
     return [
         Change(end, float(level[end - 1]), float(level[end]), float((level[end] - level[end - 1]) / np.sqrt(variance)))
         for end in ends[:-1]

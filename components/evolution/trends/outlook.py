@@ -1,8 +1,9 @@
 """What comes next, and how sure it is: candidates chosen on one origin, judged on later ones, combined, with intervals.
 
 The origins in time order: the oldest selects a shortlist and each series' own weights; those after it choose the rule
-of combination, are the backtest that is reported, and calibrate the intervals; then the shortlist is asked from the
-end of the panel. Never here: a test, which is whatever comes after the panel.
+of combination, are the backtest that is reported, each with the rule that the others choose, and calibrate the
+intervals; then the shortlist is asked from the end of the panel. Never here: a test, which is whatever comes after the
+panel.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from components.evolution.trends.conformal import Conformal, calibrate
 from components.evolution.trends.ensemble import RULES, Rule
 from components.evolution.trends.methods import METHODS, Method, completed
 from components.evolution.trends.panel import Floats, Panel
-from components.evolution.trends.selection import Selection, answers, best_rule, select
+from components.evolution.trends.selection import Selection, combined, select
 from components.params.section import Section
 
 BASELINE, ENSEMBLE = "seasonal_naive", "ensemble"
@@ -34,6 +35,7 @@ class Plan(Section):
     origins : K that judge and calibrate; one more, before them, selects
     least, most : methods of the shortlist
     levels : (Q,) quantiles, ascending, symmetric around .5
+    apart : steps between origins that judge; None: a horizon, so that no two forecasts share a step
     """
 
     horizon: int = Field(ge=1)
@@ -41,11 +43,18 @@ class Plan(Section):
     least: int = Field(ge=1)
     most: int = Field(ge=1)
     levels: tuple[float, ...] = Field(min_length=1)
+    apart: int | None = Field(default=None, ge=1)
+
+    @property
+    def judging(self) -> tuple[int, ...]:
+        """Steps back of the origins that judge, oldest first."""
+        return origins(self.horizon, self.origins, apart=self.apart)
 
     @property
     def first(self) -> int:
-        """Steps back of the origin that selects: a network that stands as a candidate may see nothing after it."""
-        return self.horizon * (self.origins + 1)
+        """Steps back of the origin that selects, a horizon before the others: a network that stands as a candidate may
+        see nothing after it."""
+        return self.horizon + self.judging[0]
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Outlook:
     selection : the shortlist
     rule : of combination, and `rules`: the mean MASE of each at the later origins
     selected_by : of every candidate at the selecting origin
-    judged : backtest of shortlist, baseline and ensemble at the later origins
+    judged : backtest of shortlist, baseline and ensemble at the later origins; no origin chose the rule it is judged by
     intervals : method → its conformal quantiles
     """
 
@@ -96,15 +105,15 @@ def outlook(
             f'at least two candidates, none named "{ENSEMBLE}"', found=", ".join(candidates) or "none", do="Name more."
         )
     horizon = plan.horizon
-    selected_by = backtest(panel, candidates, horizon, origins(horizon, 1, skip=plan.origins))
+    selected_by = backtest(panel, candidates, horizon, (plan.first,))
     selection = select(selected_by, plan.least, plan.most)
     named = {name: candidates[name] for name in selection.names}
     named.setdefault(BASELINE, METHODS[BASELINE])
-    judged = backtest(panel, named, horizon, origins(horizon, plan.origins))
-    rule, rules = best_rule(selection, judged, RULES)
-    judged = judged.with_point(ENSEMBLE, answers(selection, judged, rule))
+    judged = backtest(panel, named, horizon, plan.judging)
+    ensemble = combined(selection, judged, RULES)
+    judged = judged.with_point(ENSEMBLE, ensemble.point)
     point = {name: completed(panel, {**named, **(renewed or {})}[name](panel, horizon)).point for name in named}
-    point[ENSEMBLE] = selection.answer(rule, [point[name] for name in selection.names])
+    point[ENSEMBLE] = selection.answer(ensemble.rule, [point[name] for name in selection.names])
     levels = np.asarray(plan.levels)
     intervals = {name: calibrate(judged.residual(name), judged.scale[-1], levels) for name in judged.point}
-    return Outlook(point, selection, rule, rules, selected_by, judged, intervals)
+    return Outlook(point, selection, ensemble.rule, ensemble.rules, selected_by, judged, intervals)

@@ -16,13 +16,13 @@ from components.evolution.log import Log
 from components.evolution.record import plain
 from components.evolution.trends import happened
 from components.evolution.trends.ahead import ahead
+from components.evolution.trends.hidden import hidden_counts
 from components.evolution.trends.panel import SEASONS, Step
-from components.evolution.trends.series import TOTAL, Shown, Split, shown, split
+from components.evolution.trends.series import TOTAL, Shown, Split, crossed, name_of, shown, split
 from components.evolution.trends.unusual import expected
 from components.params import TrendParams
 
 Record = dict[str, Any]
-_NOISE = 40  # series of white noise that a season's strength is compared with
 _GROWTH_DAYS = 28
 _TOLD = 5  # spans whose causes are told
 
@@ -48,8 +48,14 @@ def trend_report(log: Log, params: TrendParams, holidays: NDArray[np.int64], by_
     if days.panel.steps < 14:
         raise DataError("two whole weeks of log", found=f"{days.panel.steps} whole days", do="Ingest more days.")
     hours = shown(log, [splits[name] for name in days.parts], "hour", counted_users=False) if by_hour else None
+    series = {step: _of_step(log, splits, params, step, days) for step in SEASONS if step in params.steps}
+    if not by_hour:
+        series.pop("hour", None)
+    tables = {step: _counted(one, step, params) for step, one in series.items() if not isinstance(one, str)}
+    tables["day"] = days
+    hidden = hidden_counts(tables, params.least_users)
     usual = expected(days.panel, params.around, past_only=False)
-    told = happened.counts(days, usual, params.least_users)
+    told = happened.counts(days, usual, hidden["day"])
     unusual = happened.unusual_days(hours, days, told, params)
     spans = [one for one in unusual["days"] if one["by"] == TOTAL][:_TOLD]
     found: Record = {
@@ -59,25 +65,21 @@ def trend_report(log: Log, params: TrendParams, holidays: NDArray[np.int64], by_
         "holidays": happened.on_holidays(days, usual, holidays, params.permutations, seed),
         "unusual": unusual,
         "causes": happened.made_of(days, usual, told, spans),
-        "changes": happened.changes(days, params.level_days),
+        "changes": happened.changes(days, params.level_days, params.least_users),
         "cycles": [],
-        "counts": [_rows("day", told)],
+        "counts": [
+            _rows(step, told if step == "day" else happened.counts(one, None, hidden[step]))
+            for step, one in sorted(tables.items(), key=lambda table: table[0] != "day")
+        ],
         "steps": {},
     }
-    for step in SEASONS:
-        asked = params.steps.get(step)
-        if asked is None or (step == "hour" and not by_hour):
+    for step, one in series.items():
+        if isinstance(one, str):
+            found["steps"][step] = {"missing": one}
             continue
-        series = days if step == "day" else _of_step(log, splits, params, step)
-        if isinstance(series, str):
-            found["steps"][step] = {"missing": series}
-            continue
-        latest = series.latest(asked.latest)
-        found["cycles"] += happened.cycles(latest, _NOISE, params.level, seed)
-        found["steps"][step] = _ahead(latest, asked, params)
-        if step != "day":
-            kept = latest if step == "week" else latest.latest(7 * asked.horizon)
-            found["counts"].append(_rows(step, happened.counts(kept, None, params.least_users)))
+        latest = one.latest(params.steps[step].latest)
+        found["cycles"] += happened.cycles(latest, params.level, seed)
+        found["steps"][step] = _ahead(latest, params.steps[step], params)
     return dict(plain(found))
 
 
@@ -89,10 +91,18 @@ def _splits(log: Log, params: TrendParams) -> dict[str, Split]:
 
 
 def _named(params: TrendParams, step: Step) -> list[str]:
-    return [" × ".join(by) for by in params.steps[step].by]
+    return [name_of(by) for by in params.steps[step].by]
 
 
-def _of_step(log: Log, splits: dict[str, Split], params: TrendParams, step: Step) -> Shown | str:
+def _counted(series: Shown, step: Step, params: TrendParams) -> Shown:
+    """The steps whose counts are told."""
+    latest = series.latest(params.steps[step].latest)
+    return latest.latest(7 * params.steps[step].horizon) if step == "hour" else latest
+
+
+def _of_step(log: Log, splits: dict[str, Split], params: TrendParams, step: Step, days: Shown) -> Shown | str:
+    if step == "day":
+        return days
     try:
         return shown(log, [splits[name] for name in _named(params, step) if name in splits], step)
     except DataError as error:
@@ -107,6 +117,7 @@ def _ahead(series: Shown, asked: Any, params: TrendParams) -> Record:
 
 
 def _rows(step: str, told: pl.DataFrame) -> Record:
-    """Counts as columns, which JSON holds in less room than rows."""
-    frame = told.with_columns(pl.col("begin").dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    """Counts as columns, which JSON holds in less room than rows; of crossed splits none is told."""
+    plain_splits = [by for by in told["by"].unique() if not crossed(by)]
+    frame = told.filter(pl.col("by").is_in(plain_splits)).with_columns(pl.col("begin").dt.strftime("%Y-%m-%dT%H:%M:%S"))
     return {"step": step} | {name: frame[name].to_list() for name in frame.columns}

@@ -76,21 +76,39 @@ def select(judged: Backtest, least: int, most: int) -> Selection:
     return Selection(tuple(chosen), own.argmin(0), (inverse / inverse.sum(0)).T)
 
 
-def best_rule(selection: Selection, judged: Backtest, rules: Sequence[Rule]) -> tuple[Rule, dict[str, float]]:
-    """The rule with the least mean MASE at later origins, and the figure of each.
+@dataclass(frozen=True)
+class Combined:
+    """A shortlist's points at every origin of a backtest, and the rule that combines them from now on.
+
+    Attributes
+    ----------
+    point : (K, N, H) at each origin by the rule that was best at those that share no step with it
+    rule : best at all of them
+    rules : mean MASE of each
+    """
+
+    point: Floats
+    rule: Rule
+    rules: dict[str, float]
+
+
+def combined(selection: Selection, judged: Backtest, rules: Sequence[Rule]) -> Combined:
+    """Choose among rules of combination by the mean MASE at later origins, and answer each origin without itself.
 
     Parameters
     ----------
     judged : of the shortlist, at origins after the one that selected
+    rules : the first is taken where nothing speaks for another one, as for an origin that has no others
     """
-    errors: dict[str, float] = {}
-    for rule in rules:
-        error = np.abs(judged.actual - answers(selection, judged, rule)).mean(2) / judged.scale
-        errors[rule] = float(np.nanmean(error))
-    return min(rules, key=lambda rule: errors[rule]), errors
-
-
-def answers(selection: Selection, judged: Backtest, rule: Rule) -> Floats:
-    """(K, N, H) the combined points of a shortlist at every origin of a backtest."""
     each = [judged.point[name] for name in selection.names]
-    return np.stack([selection.answer(rule, [point[k] for point in each]) for k in range(len(judged.steps_back))])
+    origins = range(len(judged.steps_back))
+    said = {rule: np.stack([selection.answer(rule, [point[k] for point in each]) for k in origins]) for rule in rules}
+    error = {rule: np.abs(judged.actual - said[rule]).mean(2) / judged.scale for rule in rules}  # (K, N)
+
+    def best(among: Sequence[int]) -> Rule:
+        return min(rules, key=lambda rule: float(np.nanmean(error[rule][among]))) if among else rules[0]
+
+    back, horizon = judged.steps_back, judged.actual.shape[2]
+    apart = [[other for other in origins if abs(back[other] - back[k]) >= horizon] for k in origins]
+    point = np.stack([said[best(others)][k] for k, others in enumerate(apart)])
+    return Combined(point, best(list(origins)), {rule: float(np.nanmean(error[rule])) for rule in rules})

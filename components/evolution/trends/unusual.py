@@ -28,6 +28,8 @@ _FLANK = float(norm.cdf(1.0))
 #: Days for each degree of freedom of a spread that is read off the middle and the upper flank: the relative variance of
 #: that spread is 2.2 / days (asymptotic variance of normal quantiles), and of one with ν degrees of freedom 1 / (2 ν).
 _DAYS_A_FREEDOM = 4.4
+_DAYS_A_MAD = 2.7  # likewise of a median absolute deviation
+_BULK = 0.9
 
 
 @dataclass(frozen=True)
@@ -116,17 +118,17 @@ def _shifted(values: Floats, by: int) -> Floats:
     return found
 
 
-def deviations(residual: Floats, season: int) -> Floats:
+def deviations(residual: Floats, season: int, least: float = 0.0) -> Floats:
     """(N, T) residuals in robust standard deviations of their slot of a cycle; NaN stays, 0 where a slot never moves.
 
-    A slot's spread is not taken below a tenth of the series': a slot that is nearly always 0 would make of one event a
-    wonder.
+    A slot's spread is not taken below a tenth of the series', nor below `least`: a slot that is nearly always 0 would
+    make of one event a wonder.
     """
     found = np.full(residual.shape, np.nan)
     whole = _mad(residual)
     for slot in range(season):
         part = residual[:, slot::season]
-        spread = np.maximum(_mad(part), 0.1 * whole)
+        spread = np.maximum(_mad(part), np.maximum(0.1 * whole, least))
         centred = part - _median(part)
         found[:, slot::season] = np.where(spread > 0, centred / np.where(spread > 0, spread, 1.0), centred * 0)
     return found
@@ -158,6 +160,8 @@ def day_p_values(deviation: Floats, day: int) -> Floats:
     day : steps of a day
     """
     size = np.abs(deviation).reshape(len(deviation), -1, day)
+    if day == 1:
+        return _single(size[:, :, 0])
     known = np.asarray(~np.isnan(size).all(2))
     largest = np.where(known, np.where(np.isnan(size), 0.0, size).max(2), np.nan)
     tiny = np.log(np.maximum(largest, 1e-6))
@@ -167,6 +171,17 @@ def day_p_values(deviation: Floats, day: int) -> Floats:
         middle, flank = np.quantile(here, [0.5, _FLANK])
         spread = max(flank - middle, 0.05)
         found[row, known[row]] = t.sf((here - middle) / spread, len(here) / _DAYS_A_FREEDOM)
+    return found
+
+
+def _single(size: Floats) -> Floats:
+    """(N, D) chances of days of one step each: Student's, no narrower than the bulk of the deviations is."""
+    found = np.full(size.shape, np.nan)
+    for row, values in enumerate(size):
+        known = ~np.isnan(values)
+        if known.sum() >= 2:
+            spread = max(1.0, float(np.quantile(values[known], _BULK)) / float(norm.ppf(0.5 + _BULK / 2)))
+            found[row, known] = 2 * t.sf(values[known] / spread, max(known.sum() / _DAYS_A_MAD, 1.0))
     return found
 
 
@@ -208,7 +223,8 @@ def unusual(panel: Panel, usual: Floats, day: int, control: Control) -> list[Unu
         raise DataError("two whole days", found=f"{panel.steps} steps of {day} a day", do="Count more days.")
     values, usual = panel.values[:, : days * day], usual[:, : days * day]
     residual = values - usual
-    deviation = deviations(np.where(_few(values)[:, None], _steady(values) - _steady(usual), residual), day)
+    few = _few(values)[:, None]
+    deviation = np.where(few, deviations(_steady(values) - _steady(usual), day, least=1.0), deviations(residual, day))
     p = day_p_values(deviation, day)
     found = []
     for row, hit in enumerate(flagged(p, control)):

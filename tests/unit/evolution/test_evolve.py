@@ -39,6 +39,7 @@ def quick() -> dict[str, Any]:
     for room in ("space", "interests", "habits"):
         asked[room] |= {"permutations": 99, "draws": 50}
     asked["space"] |= {"interaction_events": 500, "least_users": LEAST, "period_days": 7, "permutations": 999}
+    asked["patterns"] |= {"permutations": 99, "least_users": LEAST}
     asked["trends"] |= {"permutations": 99, "origins": 2, "least_users": LEAST}
     for step in asked["trends"]["steps"].values():
         step |= {"horizon": 2, "methods": ["seasonal_naive", "seasonal_mean", "ar(1)"]}
@@ -86,7 +87,7 @@ def test_every_picture_and_table_is_beside_the_page(city: tuple[Path, Params]) -
     page = found["index.html"].decode()
     linked = set(re.findall(r'href="([\w.]+\.csv)"', page))
     assert linked == {name for name in found if name.endswith(".csv")}
-    assert page.count("<svg viewBox") == page.count("Data: <a") == 7
+    assert page.count("<svg viewBox") == page.count("Data: <a") == 7 + ("patterns_hours.csv" in found)
     assert all(f'Data: <a href="{name}.csv"' in page for name in ("lifecycle_states", "trends_counts_day"))
     assert page.count("<small>") >= 15  # each sentence with its test and sample
     assert not re.search(r'(src|href)="(?!#|data:|[\w]+\.csv)', page)  # nothing is fetched
@@ -98,6 +99,7 @@ def test_every_picture_and_table_is_beside_the_page(city: tuple[Path, Params]) -
         "space",
         "trends",
         "anomalies",
+        "patterns",
     }
 
 
@@ -174,6 +176,16 @@ def test_counts_of_a_few_are_not_told() -> None:
     assert habits["shifts"] == {"tested": 40, "below_5_percent": None, "shifted": 12}
     assert habits["cohorts"] == [{"month": "2025-02", "size": 40, "retention": [one, None, None]}]
     assert found["space"] == {"missing": "no places"}
+
+
+def test_a_small_reason_does_not_follow_from_the_number_of_strange_users() -> None:
+    params = parse_params(quick(), "test").evolve
+    least = params.anomalies.least_users
+    reasons = [{"figure": name, "users": count} for name, count in zip("abc", (3 * least, least, 1), strict=True)]
+    record = {"users": 500, "events": 900, "share": 0.1, "figures": []}
+    found = guarded({"anomalies": record | {"strange": 4 * least + 1, "reasons": reasons}}, params)["anomalies"]
+    assert [one["users"] for one in found["reasons"]] == [3 * least, None, None]
+    assert guarded({"anomalies": record | {"strange": 0, "reasons": []}}, params)["anomalies"]["reasons"] == []
 
 
 def test_a_log_without_places_is_told_without_space(tmp_path: Path, events: pl.DataFrame) -> None:

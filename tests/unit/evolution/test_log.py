@@ -58,3 +58,17 @@ def test_some_rows_keep_their_users() -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SchemaError, match="timestamp"):
         Log.of_frame(pl.DataFrame({"user_id": ["a"], "item_id": ["b"]}), None, "UTC")
+
+
+def test_a_sample_holds_whole_histories_of_users_drawn_at_random() -> None:
+    rng = np.random.default_rng(0)
+    user = np.sort(rng.integers(0, 200, 5000))
+    log = log_of(user, rng.integers(0, 90 * 86_400, 5000), rng.integers(0, 5, 5000))
+    some, rows = log.sample(1000, seed=3)
+    assert 800 <= some.n_events <= 1000
+    assert some.users.tolist() == log.users[rows].tolist()
+    for place, row in enumerate(rows):
+        mine = slice(int(log.offsets[row]), int(log.offsets[row + 1]))
+        assert np.array_equal(some.time_s[some.offsets[place] : some.offsets[place + 1]], log.time_s[mine])
+    assert rows.tolist() != log.sample(1000, seed=4)[1].tolist()
+    assert log.sample(5000, seed=3)[0] is log

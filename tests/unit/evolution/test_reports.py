@@ -14,7 +14,8 @@ from components.evolution.habits.report import habit_report
 from components.evolution.interests.forecast import LAST_MONTH
 from components.evolution.interests.report import interest_report
 from components.evolution.log import Log
-from components.evolution.space.report import space_report
+from components.evolution.space.mobility import mobility
+from components.evolution.space.report import _mobility, space_report
 from components.params import HabitParams, HoursParams, InterestParams, SpaceParams
 from tests.unit.evolution.planted import log_of
 
@@ -33,6 +34,8 @@ SPACE = SpaceParams(
     regions=5,
     lag_h=6,
     flow_h=24,
+    busiest=50,
+    lags_days=(1,),
     least_users=3,
     core_places=2,
     home=HoursParams(begin=22, end=7, weekdays_only=False),
@@ -100,7 +103,7 @@ def test_records_are_plain_and_tell_nobody(town: Log) -> None:
     assert not any(user in text for user in town.users)
     assert found["space"]["mobility"]["with_work"] == 1
     assert found["space"]["mobility"]["users"] == 40
-    assert found["space"]["information"]["hour_place"]["p"] == 0.01
+    assert found["space"]["information"]["hour_place_given_user"]["p"] == 0.01
     assert found["interests"]["forecast"]["users"] == 40
     assert found["interests"]["users"]["drifting"] > 20
     assert [one["segment"] for one in found["interests"]["segments"]] == ["even", "odd"]
@@ -109,6 +112,34 @@ def test_records_are_plain_and_tell_nobody(town: Log) -> None:
     assert found["habits"]["cohorts"][0]["size"] == 40
     again = space_report(town, SPACE, 0)
     assert json.dumps(again) == json.dumps(found["space"])
+
+
+def test_users_with_too_few_events_hide_no_rhythm() -> None:
+    """Sixty users with a weak rhythm, alone and beside two thousand who came twice: as many are found."""
+    rng = np.random.default_rng(5)
+    time_s = np.tile(np.arange(60), 60) * DAY + (rng.normal(14, 5.2, 3600) % 24 * HOUR).astype(int)
+    busy, seldom = np.repeat(np.arange(60), 60), np.repeat(np.arange(60, 2060), 2)
+    alone = habit_report(log_of(busy, time_s), HABITS, 0)
+    beside = habit_report(
+        log_of(np.append(busy, seldom), np.append(time_s, rng.integers(0, 60 * DAY, 4000))), HABITS, 0
+    )
+    assert alone["daily_rhythm"] > 50
+    assert (beside["daily_rhythm"], beside["weekly_rhythm"]) == (alone["daily_rhythm"], alone["weekly_rhythm"])
+
+
+def test_explorers_are_a_share_of_those_who_can_be_ones() -> None:
+    """Ten users of three hundred places and eighty of two, with a core of two places."""
+    rng, events = np.random.default_rng(6), np.where(np.arange(90) < 10, 300, 2)
+    user = np.repeat(np.arange(90), events)
+    where = [mean + rng.normal(0, 0.05, len(user)) for mean in (48.8, 2.3)]
+    log = log_of(user, np.arange(len(user)) * 1800, latitude=where[0], longitude=where[1])
+    found = _mobility(log, SPACE, 0)
+    each = mobility(log, SPACE.place_resolution, SPACE.core_places)
+    assert found["beyond_core"] == 10
+    assert found["users"] == 90
+    assert not each.explorer[10:].any()
+    assert found["explorers"].value == each.explorer[:10].mean()
+    assert found["explorers"].value > 0.3
 
 
 def test_a_log_without_places_is_refused() -> None:
@@ -133,7 +164,9 @@ def test_new_york_is_clustered_and_tastes_last(real_data: Path) -> None:
     assert space["surface"]["morans_i"]["value"] > 0.3
     assert space["surface"]["morans_i"]["p"] <= 0.002
     assert (
-        0 < space["information"]["hour_place_given_user"]["excess"] < space["information"]["place_category"]["excess"]
+        0
+        < space["information"]["hour_place_given_user"]["excess"]
+        < space["information"]["place_category_given_user"]["excess"]
     )
     taste = interest_report(log, np.zeros(log.n_users, int), ["all"], INTERESTS, 0)["forecast"]
     (chosen,) = (way for way in taste["ways"] if way["name"] == taste["chosen"])

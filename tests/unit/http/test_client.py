@@ -56,7 +56,8 @@ def test_every_method_against_the_service(url: str) -> None:
 def test_every_route_of_data_has_a_call() -> None:
     kinds = ("events", "impressions", "feedback", "positions")
     made = [calls.predict("u"), calls.recommend("u"), calls.explain("u"), calls.timeline("u"), calls.journey("u"),
-             calls.forget("u"), calls.model(), calls.live(), *(calls.send(kind, []) for kind in kinds)]  # fmt: skip
+             calls.forget("u"), calls.model(), calls.live(), calls.evolution(),
+             *(calls.send(kind, []) for kind in kinds)]  # fmt: skip
     called = {(one.method, one.path.partition("?")[0].replace("/users/u", "/users/{user_id}")) for one in made}
     described = {(route.method, route.path) for route in ROUTES if route.described and route.path.startswith("/v1")}
     of_the_page = {("GET", path) for path in ("/v1/live/stream", "/v1/live/places", "/v1/cells/{cells}")}

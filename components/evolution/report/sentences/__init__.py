@@ -7,8 +7,10 @@ from components.evolution.report.sentences.anomalies import anomaly_sentences
 from components.evolution.report.sentences.habits import habit_sentences
 from components.evolution.report.sentences.interests import interest_sentences
 from components.evolution.report.sentences.lifecycle import lifecycle_sentences
+from components.evolution.report.sentences.patterns import pattern_sentences
 from components.evolution.report.sentences.sentence import Sentence
 from components.evolution.report.sentences.space import space_sentences
+from components.evolution.report.sentences.traces import trace_sentences
 from components.evolution.report.sentences.trends import trend_sentences
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "habit_sentences",
     "interest_sentences",
     "lifecycle_sentences",
+    "pattern_sentences",
     "space_sentences",
+    "trace_sentences",
     "trend_sentences",
 ]

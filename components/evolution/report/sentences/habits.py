@@ -17,8 +17,8 @@ def habit_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     known = f"{count(found['users'])} users with {asked.least_events} events or more; {drawn(asked.draws)}"
     said = [
         Sentence(
-            f"{few(found['daily_rhythm'], least)} of {count(found['users'])} users have a daily rhythm and "
-            f"{few(found['weekly_rhythm'], least)} a weekly one.",
+            f"{few(found['daily_rhythm'], least)} of {count(found['users'])} users keep to a time of the day and "
+            f"{few(found['weekly_rhythm'], least)} to one part of the week.",
             f"Rayleigh test with whole days (weeks) as evidence, {discoveries(asked.level)}",
         )
     ]

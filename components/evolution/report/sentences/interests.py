@@ -14,7 +14,8 @@ Record = dict[str, Any]
 
 def interest_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     """Drift, breadth, persistence, next month, popularity."""
-    asked, users = params.interests, found["users"]
+    asked, users, of = params.interests, found["users"], found["of"]
+    many = {"category": "categories", "item": "items"}[of]
     least = asked.least_users
     shuffled = f"{asked.permutations} shuffles of each user's days, {discoveries(asked.level)}"
     said = [
@@ -22,12 +23,12 @@ def interest_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
             f"The interests of {few(users['drifting'], least)} of {few(users['tested_drift'], least)} users changed "
             f"beyond chance from the first half of their history to the second; the halves differ by "
             f"{estimate({'value': users['excess_bits']})} bits more than shuffled ones.",
-            f"Jensen–Shannon divergence of categories, {shuffled}",
+            f"Jensen–Shannon divergence of {many}, {shuffled}",
         ),
         Sentence(
             f"The interests of {few(users['widening'], least)} of {few(users['tested_slope'], least)} users widened "
             f"and those of {few(users['narrowing'], least)} narrowed beyond chance.",
-            f"trend of the effective number of categories, windows of {asked.window_days} days, {shuffled}",
+            f"trend of the effective number of {many}, windows of {asked.window_days} days, {shuffled}",
         ),
     ]
     known = drawn(asked.draws)
@@ -45,7 +46,7 @@ def interest_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
         first, last = found["breadth"][0], found["breadth"][-1]
         said.append(
             Sentence(
-                f"A user cared for {estimate(first['effective'], one_digit)} categories at first and for "
+                f"A user cared for {estimate(first['effective'], one_digit)} {many} at first and for "
                 f"{estimate(last['effective'], one_digit)} at the end (effective number).",
                 f"first and last window of {asked.window_days} days, {count(first['users'])} and "
                 f"{count(last['users'])} users; {known}",
@@ -54,8 +55,8 @@ def interest_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     for row in found["persistence"][:1]:
         said.append(
             Sentence(
-                f"{estimate(row['kept'], share)} of what a user did in a month was of a category that came back the "
-                f"next; the mix of all users would give {estimate(row['anyone'], share)}, the difference is "
+                f"{estimate(row['kept'], share)} of what a user did in a month was of {_one(of)} that came back the "
+                f"next; as many events of other users would hold {estimate(row['anyone'], share)}, the difference is "
                 f"{estimate(row['own'], signed_points)} points.",
                 f"{count(row['pairs'])} pairs of months; {known}",
             )
@@ -88,3 +89,7 @@ def interest_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
             )
         )
     return said
+
+
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind == "item" else f"a {kind}"

@@ -24,8 +24,12 @@ def lifecycle_sentences(life: Lifecycle, params: EvolveParams) -> list[Sentence]
         found.append(
             Sentence(
                 f"A chain of moves tells a user's next state in {estimate(chain, share)} of the cases, "
-                f"{signed_points(chain['difference'])} points ({signed_points(chain['difference_low'])} to "
-                f"{signed_points(chain['difference_high'])}) against “as last time”.",
+                + (
+                    "as “as last time” does."
+                    if chain["difference"] == 0
+                    else f"{signed_points(chain['difference'])} points ({signed_points(chain['difference_low'])} to "
+                    f"{signed_points(chain['difference_high'])}) against “as last time”."
+                ),
                 f"Markov chain, {chain['steps']} moment ahead, from up to {asked.origins} past moments; "
                 f"{drawn(asked.bootstrap)}",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.evolution.report.sentences.kinds import kind_sentences
 from components.evolution.report.sentences.sentence import Sentence, discoveries, drawn
 from components.evolution.report.words import count, estimate, number, p_words, share
 from components.params import EvolveParams
@@ -17,7 +18,7 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     moran, near = surface["morans_i"], found["interaction"]
     shuffles = f"{count(asked.permutations)} shuffles"
     known = f"{count(mobility['users'])} users; {drawn(asked.draws)}"
-    hot = surface["hot"][-1]
+    hot, explorers = surface["hot"][-1], mobility["explorers"]
     classes = surface.get("hot_classes", {})
     lasting = classes.get("persistent", 0) + classes.get("intensifying", 0)
     sure = moran["p"] <= asked.level and moran["value"] > moran["expected"]
@@ -35,8 +36,13 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
         _nearness(near, asked.level),
         Sentence(
             f"Half of the users stay within {mobility['radius_km']['p50']:.1f} km of their centre (radius of gyration; "
-            f"one in ten beyond {mobility['radius_km']['p90']:.1f} km); {estimate(mobility['explorers'], share)} "
-            "explore rather than return.",
+            f"one in ten beyond {mobility['radius_km']['p90']:.1f} km)"
+            + (
+                "."
+                if explorers["value"] is None
+                else f"; of those with more than {asked.core_places} places {estimate(explorers, share)} explore "
+                "rather than return."
+            ),
             known,
         ),
         Sentence(
@@ -72,18 +78,27 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
                 f"{leads['regions']} regions, lags up to {asked.lag_h} h, {discoveries(asked.level)}",
             )
         )
-    return said
+    return said + kind_sentences(found["kinds"], asked.level)
 
 
 def _nearness(near: Record, level: float) -> Sentence:
-    between = near["between_users"]
-    where = f"{count(near['events'])} events, shuffles of the times of each user, {p_words(between['p_overall'])}"
-    distance, span = near["distances_km"][0], near["spans_h"][0]
-    ratio = between["ratio"][0][0]
-    if between["p_overall"] > level or ratio is None:
-        return Sentence("What happens near in space does not happen near in time beyond chance.", f"Knox test, {where}")
+    between, grid = near["between_users"], f"{len(near['distances_km'])} distances × {len(near['spans_h'])} spans"
+    p, row, column = min(
+        (p, row, column) for row, cells in enumerate(between["p_family"]) for column, p in enumerate(cells)
+    )
+    where = (
+        f"Knox test, {count(near['events'])} events, shuffles of the days of each user, hour and weekday kept; {grid} "
+        f"together {p_words(between['p_overall'])}, the surest one {p_words(p)}"
+    )
+    ratio = between["ratio"][row][column]
+    if between["p_overall"] > level:
+        return Sentence("What two users do near in space they do not do near in time beyond chance.", where)
+    if p > level or ratio is None:
+        return Sentence(
+            "What two users do near in space they do near in time, at no one distance beyond chance.", where
+        )
     return Sentence(
-        f"What happens near in space happens near in time: within {distance:g} km and {span} h there are "
-        f"{ratio:.1f} times as many pairs as by chance.",
-        f"Knox test, {where}",
+        f"What two users do near in space they do near in time: within {near['distances_km'][row]:g} km and "
+        f"{near['spans_h'][column]} h there are {ratio:.1f} times as many pairs of two users as by chance.",
+        where,
     )

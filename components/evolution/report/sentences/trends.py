@@ -59,6 +59,7 @@ def _ahead(step: str, found: Record) -> Sentence:
         else "worse than the same as a season ago" if (better["low"] or 0) > 0
         else "no surer than the same as a season ago"
     )  # fmt: skip
+    apart = "" if found["apart"] == found["horizon"] else f", {found['apart']} {step}s apart (they overlap)"
     chosen = [one["method"] for one in found["selected"] if one["shortlisted"]]
     return Sentence(
         f"The fullest of the next {found['horizon']} {step}s, which begins {_moment(found['begins'][fullest])}, will "
@@ -66,8 +67,9 @@ def _ahead(step: str, found: Record) -> Sentence:
         f"{count(round(quantiles[0]))} to {count(round(quantiles[-1]))}). Such forecasts were {verdict}: "
         f"a scaled error (MASE) of {number(scores['mase']['value'])}, a difference of "
         f"{estimate(better)}.{held}",
-        f"{scores['series']} series, {found['origins']} rolling origins; {found['rule']} of {', '.join(chosen)}, "
-        "chosen on an earlier origin; conformal intervals, judged on origins left out",
+        f"{scores['series']} series, {found['origins']} rolling origins{apart}; {found['rule']} of "
+        f"{', '.join(chosen)}, "
+        "methods chosen on an earlier origin; rule and conformal intervals judged on origins left out",
     )  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def _cycles(found: list[Record], level: float) -> list[Sentence]:
     return [
         Sentence(
             f"Strength of the cycles, from 0 to 1: {'; '.join(said)}.",
-            f"decomposition (MSTL); {share(level)} of series of white noise are above the figure of noise",
+            f"decomposition (MSTL); about {share(level)} of series of white noise are above the figure of noise",
         )
     ]
 
@@ -107,8 +109,8 @@ def _unusual(found: Record, causes: list[Record], params: EvolveParams) -> list[
     ]
     rest = len(whole) - len(said)
     if rest or others:
-        more = f"{rest} more unusual spans of the whole and {others}" if rest else f"{others} unusual spans"
-        said.append(Sentence(f"{more} of single parts are in the table.", known))
+        more = [f"{rest} of the whole"] * (rest > 0) + [f"{others} of single parts"] * (others > 0)
+        said.append(Sentence(f"In the table are more unusual days or spans: {' and '.join(more)}.", known))
     return said
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.errors import DataError
-from components.evolution.interests.forecast import ALL_BEFORE, EVERYBODY, LAST_MONTH, Forecast, forecast
+from components.evolution.interests.forecast import ALL_BEFORE, EVERYBODY, LAST_MONTH, Forecast, forecast, next_mix
 from components.evolution.interests.persistence import persistence
 from components.evolution.interests.popularity import popularity
 from components.evolution.sequences import Sequences, months, sequences, sliding
@@ -30,7 +30,8 @@ def forecasts(found: Sequences) -> Forecast:
 
 
 def test_a_stable_taste_is_best_told_by_all_before() -> None:
-    answer = forecasts(fans(np.random.default_rng(0)))
+    found = fans(np.random.default_rng(0))
+    answer = forecasts(found)
     by_name = {one.name: one for one in answer.scores}
     truth = -(0.775 * np.log(0.775) + 9 * 0.025 * np.log(0.025))  # nats an event, of the mix itself
     assert by_name[ALL_BEFORE].loss.value == pytest.approx(truth, abs=0.1)  # learned from half a year
@@ -38,8 +39,10 @@ def test_a_stable_taste_is_best_told_by_all_before() -> None:
     assert by_name[EVERYBODY].loss.value == pytest.approx(np.log(10), abs=0.02)
     assert by_name[LAST_MONTH].gain.value == 0
     assert answer.chosen == min(answer.scores, key=lambda one: one.tuned).name
-    np.testing.assert_allclose(answer.mix.sum(axis=1), 1)
-    assert (answer.mix.argmax(axis=1) == np.arange(60) % 10).all()
+    some = np.array([3, 17, 58])
+    mix = next_mix(found, months(found), answer, some)
+    np.testing.assert_allclose(mix.sum(axis=1), 1)
+    assert (mix.argmax(axis=1) == some % 10).all()
 
 
 def test_a_fast_taste_is_best_told_by_the_last_month() -> None:
@@ -76,14 +79,40 @@ def test_losses_by_hand() -> None:
 
 
 def test_persistence_by_hand() -> None:
-    """Kind 0 comes back after ten days, kind 1 does not: 3 of the first window's 4 events are kept."""
-    user = np.zeros(6, int)
-    log = log_of(user, np.array([0, 1, 2, 3, 12, 19]) * DAY, np.array([0, 0, 0, 1, 0, 2]))
+    """Kind 0 comes back after ten days, kind 1 does not: 3 of the first window's 4 events are kept.
+
+    Of the other user's four later events two are of kind 0, one of kind 1: two of the four miss it with a chance of 1/6
+    and of 1/2. That user has more later events than the first, so that nothing can be said of that one.
+    """
+    user = np.array([0] * 6 + [1] * 5)
+    day = np.array([0, 1, 2, 3, 12, 19, 5, 12, 13, 14, 15])
+    log = log_of(user, day * DAY, np.array([0, 0, 0, 1, 0, 2, 2, 0, 0, 1, 2]))
     found = sequences(log, log.category, 3, None)
     (answer,) = persistence(found, sliding(found, 10 * DAY, 10 * DAY), 5, 10, 0.95, 0)
     assert answer.kept.value == 0.75
-    assert answer.anyone.value == pytest.approx(0.75 * (1 - 0.5**2))  # the later mix is half of kind 0
-    assert answer.pairs == 1
+    assert answer.anyone.value == pytest.approx(0.75 * (1 - 1 / 6) + 0.25 * (1 - 1 / 2))
+    assert (answer.users, answer.pairs) == (1, 1)
+
+
+@pytest.mark.parametrize("users", [3, 20, 100])
+def test_anyone_else_does_not_share_a_taste_of_ones_own(users: int) -> None:
+    """Everybody has a kind that nobody else has: nothing would come back by anybody's taste, however few they are."""
+    user, day = np.repeat(np.arange(users), 60), np.tile(np.arange(60), users)
+    log = log_of(user, day * DAY, user)
+    found = sequences(log, log.category, users, None)
+    for one in persistence(found, sliding(found, 20 * DAY, 20 * DAY), 1, 10, 0.95, 0):
+        assert (one.kept.value, one.anyone.value, one.own.value) == (1, 0, 1)
+
+
+def test_a_few_users_of_one_taste_have_none_of_their_own() -> None:
+    """Six users who draw from one mix, 300 times: the mean of what is kept less anyone's is 0 within its error."""
+    rng, own = np.random.default_rng(7), []
+    for _ in range(300):
+        user, day = np.repeat(np.arange(6), 20), np.tile(np.arange(20), 6)
+        log = log_of(user, day * DAY, rng.choice(12, len(user), p=np.arange(1, 13) / 78))
+        found = sequences(log, log.category, len(log.categories), None)
+        own.append(persistence(found, sliding(found, 10 * DAY, 10 * DAY), 1, 2, 0.95, 0)[0].own.value)
+    assert abs(np.mean(own)) < 3 * np.std(own) / np.sqrt(len(own))
 
 
 def test_own_tastes_persist_and_common_ones_do_not() -> None:

@@ -144,3 +144,17 @@ def test_local_moran_holds_no_more_draws_than_it_needs() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6
+
+
+def test_a_planted_hot_spot_that_grows_is_told_as_growing_and_the_rest_as_nothing(
+    grid: tuple[np.ndarray, Matrix],
+) -> None:
+    steps, touch = grid
+    rng = np.random.default_rng(5)
+    rate = np.where(steps <= 2, np.linspace(10, 40, 12)[:, None], 3.0)
+    found = emerging(getis_ord(np.log1p(rng.poisson(rate)), touch, 9999, 0), 0.05)
+    assert (found.hot[steps <= 1] == "intensifying").all()
+    assert (found.hot[steps > 4] == "none").mean() > 0.97
+    assert (found.cold[steps <= 2] == "none").all()
+    calm = emerging(getis_ord(np.log1p(rng.poisson(3.0, rate.shape)), touch, 9999, 0), 0.05)
+    assert (calm.hot == "none").all()

@@ -77,6 +77,35 @@ def test_users_who_move_once_by_themselves_do_not_interact() -> None:
     assert np.mean(np.array(p) <= 0.05) <= 0.2
 
 
+def townspeople(rng: np.random.Generator, meet: bool) -> tuple[np.ndarray, ...]:
+    """Thirty users with homes of their own, downtown by day and home at night; perhaps half of them at six fairs."""
+    user, day = np.repeat(np.arange(30), 28), np.tile(np.arange(28), 30)
+    home, out = rng.uniform(0, 0.2, (30, 2))[user], rng.random(len(user)) < np.where(day % 7 >= 5, 0.2, 0.6)
+    hour = np.where(out, rng.uniform(10, 18, len(user)), rng.uniform(19, 24, len(user)))
+    spot = np.where(
+        out[:, None], 0.1 + rng.normal(0, 0.004, (len(user), 2)), home + rng.normal(0, 0.0002, (len(user), 2))
+    )
+    if meet:
+        there = np.isin(day, [2, 8, 11, 16, 19, 25]) & (user < 15)
+        spot[there], hour[there] = 0.1 + day[there, None] * 0.002 + rng.normal(0, 0.0005, (there.sum(), 2)), 15
+    return 48.8 + spot[:, 0], 2.3 + spot[:, 1], (day * DAY + hour * 3600).astype(int), user, day
+
+
+def test_those_who_keep_the_same_hours_do_not_interact_and_those_who_meet_do() -> None:
+    asked = ([0.2, 0.8], [4 * 3600, DAY], 99)
+    alarms = np.zeros(3)
+    for seed in range(60):
+        lat, lon, time_s, user, day = townspeople(np.random.default_rng(seed), False)
+        by_day = interaction(lat, lon, time_s, user, *asked, seed, between=True, day=day)
+        by_event = interaction(lat, lon, time_s, user, *asked, seed, between=True)
+        alarms += [by_day.p_overall <= 0.05, by_day.p_family.min() <= 0.05, by_event.p_overall <= 0.05]
+    assert (alarms[:2] / 60 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)).all()
+    assert alarms[2] / 60 > 0.9  # what shuffling the hours too would call interaction
+    for seed in range(5):
+        lat, lon, time_s, user, day = townspeople(np.random.default_rng(seed), True)
+        assert interaction(lat, lon, time_s, user, *asked, seed, between=True, day=day).p_family.min() <= 0.02
+
+
 def test_clusters_in_space_and_peaks_in_time_alone_are_none() -> None:
     rng = np.random.default_rng(3)
     alarms = np.zeros(3)
@@ -188,6 +217,22 @@ def test_visits_of_equal_events_are_one_piece_of_evidence() -> None:
     assert np.mean(by_event) > 0.5
     tied = mutual_information(hour, hour // 2, user, 99, 0, block=day)
     assert tied.p == 0.01
+
+
+def test_habits_drawn_apart_tell_nothing_beyond_the_user() -> None:
+    """Each user has one hour and one kind, drawn apart: over all users at once they seem to tell of each other."""
+    given, whole = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        user = np.repeat(np.arange(20), 40)
+        hour, kind = (
+            np.where(rng.random(800) < 0.7, rng.integers(0, n, 20)[user], rng.integers(0, n, 800)) for n in (24, 8)
+        )
+        given.append(mutual_information(hour, kind, user, 99, seed))
+        whole.append(mutual_information(hour, kind, np.zeros(800, int), 99, seed))
+    assert np.mean([one.p <= 0.05 for one in given]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
+    assert abs(np.mean([one.excess for one in given])) < 0.01
+    assert np.mean([one.p <= 0.05 for one in whole]) > 0.9
 
 
 def test_few_events_carry_no_information() -> None:

@@ -33,6 +33,9 @@ def test_every_event_of_a_whole_period_is_counted_once() -> None:
     assert set(found.cells) < set(wider.cells)
     assert wider.counts.sum() == n
     assert surface(log, 8, 3 * DAY, 0).counts.shape[0] == 2
+    some = surface(log, 8, DAY, 0, only=found.cells[[1, 3]])
+    assert some.counts.tolist() == found.counts[:, [1, 3]].tolist()
+    assert some.starts_s.tolist() == found.starts_s.tolist()
 
 
 def test_utc_periods_run_together_where_clocks_differ() -> None:

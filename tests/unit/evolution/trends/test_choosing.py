@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from components.errors import ConfigError, DataError
-from components.evolution.trends.backtest import backtest, origins
+from components.evolution.trends.accuracy import mase, scale_of
+from components.evolution.trends.ahead import holding
+from components.evolution.trends.backtest import Backtest, backtest, origins
 from components.evolution.trends.ensemble import RULES, combine
 from components.evolution.trends.methods import METHODS, Method
 from components.evolution.trends.outlook import ENSEMBLE, Plan, outlook
 from components.evolution.trends.panel import Floats, Panel, panel_of
 from components.evolution.trends.scorecard import score
-from components.evolution.trends.selection import select
+from components.evolution.trends.selection import Selection, combined, select
 
 STEPS = np.arange(140)
 
@@ -101,6 +103,51 @@ def test_an_outlook_beats_its_baseline_and_holds_its_intervals() -> None:
     assert said.coverage is not None
     assert 0.6 < said.coverage.value < 1.0
     assert (np.diff(found.quantiles(), axis=2) >= 0).all()
+
+
+def test_no_origin_chooses_the_rule_it_is_judged_by() -> None:
+    """The mean is best at all three origins together, for the newest one's sake; without that one, the median is."""
+    point = {name: np.full((3, 1, 1), value) for name, value in (("a", 0.0), ("b", 1.0), ("c", 5.0))}
+    actual = np.array([1.4, 1.4, 2.0]).reshape(3, 1, 1)
+    judged = Backtest((3, 2, 1), actual, np.ones((3, 1)), point, {}, {})
+    chosen = Selection(("a", "b", "c"), np.array([0]), np.array([[0.0, 0.0, 1.0]]))
+    found = combined(chosen, judged, RULES)
+    assert found.rule == "mean"
+    assert found.rules["mean"] == pytest.approx(0.4)
+    assert found.point.ravel().tolist() == [2, 2, 1]
+    overlapping = Backtest((4, 3, 2), actual.repeat(2, axis=2), np.ones((3, 1)), {
+        name: one.repeat(2, axis=2) for name, one in point.items()
+    }, {}, {})  # fmt: skip
+    assert combined(chosen, overlapping, RULES).point[:, 0, 0].tolist() == [2, 1, 1]  # the middle one has no others
+
+
+def test_what_is_reported_is_what_comes_next() -> None:
+    """White noise, 150 times: the ensemble's error at past origins is that of the next horizon, within its error."""
+    rng, gap = np.random.default_rng(4), []
+    methods = {name: METHODS[name] for name in ("seasonal_naive", "naive", "seasonal_mean")}
+    for _ in range(150):
+        values = 50 + 10 * rng.normal(size=(3, 84))
+        known = panel_of(list(values[:, :-7]), (7,), list("abc"))
+        found = outlook(known, methods, plan(most=3))
+        after = mase(values[:, -7:], found.point[ENSEMBLE], scale_of(known))
+        gap.append(float(np.mean(after) - np.mean(found.judged.mase(ENSEMBLE))))
+    assert abs(np.mean(gap)) < 2.5 * np.std(gap) / np.sqrt(len(gap))
+
+
+def test_origins_of_a_short_log_overlap_but_for_the_one_that_selects() -> None:
+    asked = Plan(horizon=7, origins=3, least=2, most=2, levels=(0.1, 0.5, 0.9), apart=2)
+    found = outlook(weeks(8), {name: METHODS[name] for name in ("seasonal_naive", "naive")}, asked)
+    assert found.judged.steps_back == (11, 9, 7)
+    assert found.selected_by.steps_back == (18,)
+    assert asked.first == 18
+
+
+def test_quantiles_hold_the_point_where_all_errors_were_to_one_side() -> None:
+    levels = np.array([0.1, 0.5, 0.9])
+    found = holding(np.array([[5.0]]), np.array([[[7.0, 8.0, 9.0]]]), levels)
+    assert found.tolist() == [[[5.0, 8.0, 9.0]]]
+    assert holding(np.array([[8.5]]), found, levels).tolist() == found.tolist()
+    assert holding(np.array([[11.0]]), found, levels).tolist() == [[[5.0, 8.0, 11.0]]]
 
 
 def test_a_renewed_method_answers_last_only() -> None:
