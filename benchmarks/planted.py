@@ -3,7 +3,9 @@
     OMP_NUM_THREADS=1 python -m benchmarks.planted [--users 520] [--days 112] [--seeds 5] [--json OUT]
         [--first SEED --rows ROWS] [--join ROWS …]      # seeds apart, and joined
 
-Two cities a seed. In the quiet one no interests drift or widen, there are no bots, and nothing is added. The other has
+Three cities a seed. In the quiet one no interests drift or widen, there are no bots, and nothing is added; but people
+come and go, so that it grows and its levels move. The still one is that log with each user's weeks dealt anew: whatever
+is reported of its days, levels and cells is a false alarm. The planted one has
 drift 0.5 and widening 0.3 a month and a hundredth of bots; and into its log three festivals are put (200 visitors of
 one place on one day), a quiet district that is the most popular one for the last third, and one category whose events
 are half as many again from the middle on. Each row says what was planted, what was reported, and how far the truth
@@ -135,6 +137,19 @@ def _visits(
     return pl.concat([events.clear(), rows], how="diagonal")
 
 
+def still(events: pl.DataFrame, city: SimulationParams, rng: np.random.Generator) -> pl.DataFrame:
+    """The log with each user's whole weeks dealt anew; what is behind the last whole week stays."""
+    weeks = city.days // 7
+    names, user = np.unique(events["user_id"].to_numpy(), return_inverse=True)
+    dealt = rng.random((len(names), weeks)).argsort(axis=1)
+    week = ((events["timestamp"].dt.date() - city.start).dt.total_days() // 7).to_numpy()
+    inside = (week >= 0) & (week < weeks)
+    moved = np.where(inside, dealt[user, np.clip(week, 0, weeks - 1)] - week, 0)
+    return events.with_columns(pl.col("timestamp") + pl.duration(days=pl.Series(7 * moved))).sort(
+        "user_id", "timestamp"
+    )
+
+
 def store_of(events: pl.DataFrame, items: pl.DataFrame, params: Params) -> Store:
     """The packed store of a log, as `chronotope features` makes it, in memory."""
     with tempfile.TemporaryDirectory() as folder:
@@ -153,29 +168,26 @@ def store_of(events: pl.DataFrame, items: pl.DataFrame, params: Params) -> Store
         )  # fmt: skip
 
 
-def measure(users: int, days: int, seed: int, quiet: bool, params: Params) -> list[Record]:
-    """Rows of one city."""
-    city, rng = asked(users, days, quiet), np.random.default_rng(seed)
+def measure(users: int, days: int, seed: int, kind: str, params: Params) -> list[Record]:
+    """Rows of one city: quiet, still or planted."""
+    city, rng = asked(users, days, kind != "planted"), np.random.default_rng(seed)
     last = city.start + dt.timedelta(days=days - 1)
     events, items = pl.concat(list(simulate(city, seed, city.start, last))), catalogue(city, seed)[0]
+    if kind == "still":
+        events = still(events, city, rng)
     told: Record = {"festivals": set(), "district": None, "levels": {}, "reads": set()}
-    if not quiet:
+    if kind == "planted":
         events, told = planted(events, items, city, seed, rng)
         told["reads"] = _reads(city, seed)
     store = store_of(events, items, params)
     log = Log.of_store(store)
-    hidden = {day: truth(city, seed, city.start + dt.timedelta(days=day)) for day in range(0, days, 7)}
-    hidden[days - 1] = truth(city, seed, last)
-    return [
-        {"city": "quiet" if quiet else "planted", "seed": seed} | row
-        for row in (
-            *_interests(log, city, hidden, params),
-            _life(store, hidden, params),
-            *_trends(log, told, params),
-            _hot_spot(log, told, params),
-            _bots(log, hidden[days - 1]["users"], params),
-        )
-    ]
+    found = [*_trends(log, told, params), _hot_spot(log, told, params)]
+    if kind != "still":  # there nobody's life or interests go on in their order
+        hidden = {day: truth(city, seed, city.start + dt.timedelta(days=day)) for day in range(0, days, 7)}
+        hidden[days - 1] = truth(city, seed, last)
+        found += _interests(log, city, hidden, params)
+        found += [_life(store, hidden, params), _bots(log, hidden[days - 1]["users"], params)]
+    return [{"city": kind, "seed": seed} | row for row in found]
 
 
 def _reads(city: SimulationParams, seed: int) -> set[str]:
@@ -346,8 +358,8 @@ def main() -> None:
     params = load_params(ROOT / "params.yaml")
     rows: list[Record] = [row for path in options.join for row in read_json(path)]
     for seed in range(options.first, options.first + options.seeds):
-        for quiet in (True, False):
-            rows += measure(options.users, options.days, seed, quiet, params)
+        for kind in ("quiet", "still", "planted"):
+            rows += measure(options.users, options.days, seed, kind, params)
         if options.rows:
             write_json(options.rows, rows)
     for row in pooled(rows):

@@ -8,7 +8,8 @@ DIR` keeps it. In process, each kind is asked of users who were asked before (`a
 event of theirs (`event`), and for the first time (`first`), with processor time of the thread beside wall time, since a
 shared machine makes the wall time that of its neighbours. Over HTTP an open loop of 200 requests a second is timed from
 when each was due; capacity is the largest rate with p99 at most 25 ms and no error. Clients share the machine with the
-service; `cpu_ms` is processor time of the worker for each request. Prints one JSON object.
+service; `cpu_ms` is processor time of the worker for each request. Prints one JSON object; of OUT, parts that are not
+measured again stay as they are.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from benchmarks.champions import HISTORY, KINDS, USERS, champion_of, make, promo
 from benchmarks.load import Wire, capacity, closed_loop, in_turns, open_loop, post
 from benchmarks.machine import machine
 from benchmarks.servers import Server, served
+from components.files import read_json, write_json
 from components.serving.answer import answer
 from components.serving.champion import Champion
 from components.serving.question import Question
@@ -181,7 +183,7 @@ def soak(server: Server, users: list[str], items: list[str], seconds: float) -> 
     heard = []
     wires = mixture(users, items)
     for _ in range(10):
-        heard.append(open_loop(server.port, wires, RATE / 2, seconds / 10))
+        heard.append(open_loop(server.port, wires, RATE, seconds / 10))
         rss.append(server.rss_mb())
     times = np.concatenate([one.times for one in heard]) * 1e3
     slope = np.polyfit(np.arange(len(rss) - 5) * seconds / 10 / 3600, rss[5:], 1)[0]
@@ -190,6 +192,7 @@ def soak(server: Server, users: list[str], items: list[str], seconds: float) -> 
         "errors": sum(len(one.bad) for one in heard),
         "p50_ms": round(float(np.percentile(times, 50)), 2),
         "p99_ms": round(float(np.percentile(times, 99)), 2),
+        "p999_ms": round(float(np.percentile(times, 99.9)), 2),
         "rss_mb": [round(one, 1) for one in rss],
         "rss_mb_per_hour_second_half": round(float(slope), 1),
         "seconds": seconds,
@@ -254,7 +257,7 @@ def main() -> None:
         record = measured(root, args)
     print(json.dumps(record))
     if args.json:
-        args.json.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(args.json, (read_json(args.json) if args.json.exists() else {}) | record)
 
 
 if __name__ == "__main__":
