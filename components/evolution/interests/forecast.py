@@ -100,7 +100,7 @@ def forecast(
         )
     months = _Months.of(found, windows)
     ways: dict[str, float] = {LAST_MONTH: 0.0, EVERYBODY: np.nan, ALL_BEFORE: np.inf}
-    ways |= {f"half-life of {half_life:g} months": half_life for half_life in half_lives}
+    ways |= {f"half-life of {half_life:g} month{'' if half_life == 1 else 's'}": half_life for half_life in half_lives}
     losses = {name: months.losses(half_life, priors) for name, half_life in ways.items()}  # (M cells, priors)
     tuning = (months.window >= 1) & (months.window < n_windows - scored)
     testing = months.window >= n_windows - scored
