@@ -75,7 +75,7 @@ def test_losses_by_hand() -> None:
     assert scores[EVERYBODY].loss.value == pytest.approx(-np.log(everybody))
     for name in (LAST_MONTH, ALL_BEFORE):
         assert scores[name].loss.value == pytest.approx(-np.log(2 * everybody / 3))
-    assert scores["half-life of 1 months"].loss.value == pytest.approx(-np.log(2 * everybody / 2.5))
+    assert scores["half-life of 1 month"].loss.value == pytest.approx(-np.log(2 * everybody / 2.5))
 
 
 def test_persistence_by_hand() -> None:
