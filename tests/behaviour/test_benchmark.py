@@ -89,7 +89,7 @@ def test_the_json_says_what_made_it_and_not_where(options: Options) -> None:
         "models": ["memory"],
         "seeds": 1,
     }
-    assert made_by["code"] == code_digest(CODE["train"])
+    assert made_by["code"] == code_digest(CODE["blend"])
     elsewhere = changed(options, path=options.path.rename(options.path.with_name("moved.csv")), json=None)  # type: ignore[union-attr]
     again = benchmark(elsewhere).record()["made_by"]
     assert again["params"] == made_by["params"]
