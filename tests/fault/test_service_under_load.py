@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,12 @@ class Load:
 
 def workers_of(process: Any) -> list[psutil.Process]:
     """The processes that answer."""
-    return [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
+    found = []
+    for one in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # killed, and not yet buried
+            if "spawn_main" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(promoted: Path) -> None:
