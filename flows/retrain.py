@@ -61,11 +61,7 @@ def retrain(
     with hold(root, "retrain", timeout_s=wait_s):
         reconcile.before_run(root)
         stages.stamp_code(root)
-        limits: dict[str, Any] = {
-            "timeout_seconds": params.flow.timeout_s,
-            "retries": params.flow.retries,
-            "retry_delay_seconds": params.flow.retry_delay_s,
-        }
+        limits = tasks.limits_of(params)
         with registry_ahead(root, params.workspace.name):
             collected = tasks.collect.with_options(**limits)(str(root))
             taken = tasks.ingest.with_options(**limits)(str(root), until, replace)

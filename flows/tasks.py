@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 
 from components.errors import BusyError, ServiceError
 from components.files import read_json
-from components.params import load_params
+from components.params import Params, load_params
 from flows import stages, taking
 
 
@@ -25,6 +25,12 @@ def passes_by_itself(task: Any, run: Any, state: Any) -> bool:
     """Whether trying again can help: only for another command's lock or a server that does not answer."""
     del task, run
     return isinstance(state.result(raise_on_failure=False), (BusyError, ServiceError))
+
+
+def limits_of(params: Params) -> dict[str, Any]:
+    """How long a task may take and how often it is tried, as `with_options` takes them."""
+    flow = params.flow
+    return {"timeout_seconds": flow.timeout_s, "retries": flow.retries, "retry_delay_seconds": flow.retry_delay_s}
 
 
 @task(name="ingest", cache_policy=NO_CACHE, retry_condition_fn=passes_by_itself)

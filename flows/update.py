@@ -52,11 +52,7 @@ def update(
     root = Path(workspace).resolve()
     prepare(root)
     params = load_params(root / "params.yaml")
-    limits: dict[str, Any] = {
-        "timeout_seconds": params.flow.timeout_s,
-        "retries": params.flow.retries,
-        "retry_delay_seconds": params.flow.retry_delay_s,
-    }
+    limits = tasks.limits_of(params)
     with hold(root, "update", timeout_s=wait_s):
         reconcile.before_run(root)
         stages.stamp_code(root)

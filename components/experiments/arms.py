@@ -294,7 +294,7 @@ class Arms:
         trial.looked_us = now_us
         try:
             self.look()
-        except Exception:
+        except Exception:  # counted, whatever it is, and left to the edge of the thread
             self.counts["unlooked"] += 1
             raise
 

@@ -31,7 +31,8 @@ from components.registry.artifact import later
 from components.registry.lineage import in_model
 from components.serving.champion import Champion
 from components.serving.fresh import Fresh
-from components.serving.histories import History, nothing, of_store, touched, with_all, with_events
+from components.serving.histories import History, nothing, of_store
+from components.serving.insertion import touched, with_all, with_events
 from components.serving.settle import beside_others
 from components.serving.state.protocol import State, Stored
 

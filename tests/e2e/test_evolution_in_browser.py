@@ -9,7 +9,7 @@ import pytest
 
 from components.evolve import evolve
 from tests.city import clean_log, small_city
-from tests.e2e.test_report_in_browser import CONTRAST
+from tests.e2e.reading import opened
 from tests.unit.evolution.test_evolve import quick, workspace
 
 ROOMS = ("trends", "lifecycle", "interests", "habits", "anomalies", "space")
@@ -26,27 +26,13 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [1200, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_room_is_there_to_be_read(browser: Any, page_file: Path, scheme: str, width: int) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True)
-    page = context.new_page()
-    trouble: list[str] = []
-    fetched: list[str] = []
-    page.on("console", lambda message: trouble.append(message.text))
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("request", lambda request: fetched.append(request.url))
-    page.goto(page_file.as_uri())
-    for name in ROOMS:
-        section = page.locator(f"#{name}")
-        assert section.is_visible()
-        assert section.locator("h2").inner_text().strip()
-        assert section.locator("ul.found li").count() >= 1
-        page.locator(f'nav a[href="#{name}"]').click()
-    pictures = page.locator("svg[role=img]")
-    assert pictures.count() >= 6
-    assert all(pictures.evaluate_all("all => all.map(one => one.getBoundingClientRect().width > 40)"))
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert page.evaluate(CONTRAST) >= 4.5
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(int(part) for part in ground[4:-1].split(",")) > 380) == (scheme == "light")
-    assert trouble == []
-    assert fetched == [page_file.as_uri()]
-    context.close()
+    with opened(browser, page_file, scheme, width) as page:
+        for name in ROOMS:
+            section = page.locator(f"#{name}")
+            assert section.is_visible()
+            assert section.locator("h2").inner_text().strip()
+            assert section.locator("ul.found li").count() >= 1
+            page.locator(f'nav a[href="#{name}"]').click()
+        pictures = page.locator("svg[role=img]")
+        assert pictures.count() >= 6
+        assert all(pictures.evaluate_all("all => all.map(one => one.getBoundingClientRect().width > 40)"))

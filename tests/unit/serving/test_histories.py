@@ -14,7 +14,7 @@ from components.features.store import Store
 from components.params import FillParams, NumberParams, Params
 from components.registry.artifact import later
 from components.serving.fresh import Fresh
-from components.serving.histories import touched
+from components.serving.insertion import touched
 from tests.unit.serving.live import NOW, SPLIT, START, champion, live_of, log, params, rest, sent
 
 WHOLE = params()
