@@ -184,7 +184,8 @@ def test_the_flow_retrains_where_there_is_nothing_to_update(
         return SimpleNamespace(with_options=lambda **_: lambda *_: asked.append(name) or answer)
 
     names = {"collect": None, "ingest": {}, "run_stage": {}, "renew": {"cannot": "No champion."}}
-    monkeypatch.setattr(module, "tasks", SimpleNamespace(**{name: task(name, one) for name, one in names.items()}))
+    stood = {name: task(name, one) for name, one in names.items()}
+    monkeypatch.setattr(module, "tasks", SimpleNamespace(limits_of=module.tasks.limits_of, **stood))
     for name in ("prepare", "reconcile", "stages"):
         monkeypatch.setattr(module, name, SimpleNamespace(before_run=lambda _: None, stamp_code=lambda _: None))
     monkeypatch.setattr(module, "prepare", lambda _: None)
