@@ -319,7 +319,7 @@ def _bots(log: Log, users: pl.DataFrame, params: Params) -> Record:
     return _agreement("bots", bots, {one["user_id"] for one in found["named"]}, found["users"])
 
 
-def _share(hits: int, of: int) -> Record | None:
+def share_of(hits: int, of: int) -> Record | None:
     """A share and Wilson's interval."""
     if not of:
         return None
@@ -337,8 +337,8 @@ def pooled(rows: list[Record]) -> list[Record]:
         expected = [row["expected_false"] for row in mine if row["expected_false"] is not None]
         answer.append(
             {"city": key[0], "what": key[1], **sums,
-             "precision": _share(sums["hits"], sums["reported"]) if sums["planted"] else None,
-             "recall": _share(sums["hits"], sums["planted"]),
+             "precision": share_of(sums["hits"], sums["reported"]) if sums["planted"] else None,
+             "recall": share_of(sums["hits"], sums["planted"]),
              "delay_days": float(np.mean(delays)) if delays else None,
              "expected_false": sum(expected) if expected else None}
         )  # fmt: skip

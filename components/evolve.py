@@ -26,6 +26,7 @@ from components.evolution.interests.report import interest_report
 from components.evolution.lifecycle import Lifecycle, lifecycle
 from components.evolution.log import Log
 from components.evolution.patterns.report import pattern_report
+from components.evolution.profiles.report import profile_report
 from components.evolution.report import guarded, render, tables
 from components.evolution.report.changed import changed
 from components.evolution.report.kept import SUMMARY, keep, place_of
@@ -87,6 +88,7 @@ def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
         "lifecycle": why,
         "interests": part("interests", lambda: interest_report(some, segment[rows], names, asked.interests, seed)),
         "habits": part("habits", lambda: habit_report(some, asked.habits, seed)),
+        "profiles": part("profiles", lambda: _profiles(some, params)),
         "space": part("space", lambda: space_report(log, asked.space, seed, some)),
         **({"traces": part("traces", lambda: _traces(root, log, params))} if asked.traces.path is not None else {}),
         "patterns": part("patterns", lambda: _patterns(some, params)),
@@ -172,9 +174,18 @@ def _likelihoods(root: Path, log: Log, params: Params) -> NDArray[np.float64] | 
     return likelihoods(pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, glob=False), log)
 
 
-def _patterns(log: Log, params: Params) -> Record:
+def _needs_hours(params: Params) -> None:
     if params.events.time_kind != "real":
         raise DataError("times of day", found=f"times that are {params.events.time_kind}", do="Give the events times.")
+
+
+def _profiles(log: Log, params: Params) -> Record:
+    _needs_hours(params)
+    return profile_report(log, params.evolve.profiles, params.workspace.seed)
+
+
+def _patterns(log: Log, params: Params) -> Record:
+    _needs_hours(params)
     asked = params.evolve
     return pattern_report(log, asked.patterns, asked.space, _free(log, params), params.workspace.seed)
 

@@ -18,6 +18,7 @@ async def evolution(_: Call, worker: Worker) -> Reply:
 
 ROUTES = (
     Route("GET", "/v1/evolution", "evolution", "How behaviour evolves: forecasts, unusual days, states of life, "
-          "interests of segments, hot spots, patterns, and what changed since the report before.", "read",
+          "interests of segments, hot spots, dense areas, kinds of users, patterns, and what changed since the report "
+          "before.", "read",
           evolution, EvolutionResponse, refuses=(404,)),
 )  # fmt: skip

@@ -112,6 +112,32 @@ class HotSpot(Strict):
     longitude: Longitude
 
 
+class Area(Strict):
+    """Places that people use as one: of a stated density, or of any; half of its places within `radius_km`."""
+
+    density: Literal["stated", "any"]
+    latitude: Latitude
+    longitude: Longitude
+    radius_km: Annotated[float, Field(ge=0)]
+    events: Count
+    share: Share
+    users: Count
+
+
+class UserKind(Strict):
+    """A unit of the map of users' weeks, and what its users do more of than all; null: too few to be told."""
+
+    unit: str
+    users: Count | None
+    share: Share | None
+    what: str | None
+    what_share: Share | None
+    what_all: Share | None
+    when: str | None
+    when_share: Share | None
+    when_all: Share | None
+
+
 class Pattern(Strict):
     """What recurs: where, when, and by whom; `ratio` to what users' own times and places alone would give."""
 
@@ -150,6 +176,8 @@ class EvolutionResponse(Strict):
     states: States | None
     segments: list[Segment]
     hot_spots: list[HotSpot]
+    areas: list[Area] = Field(default_factory=list)
+    profiles: list[UserKind] = Field(default_factory=list)
     patterns: list[Pattern]
     changed: list[Told]
 

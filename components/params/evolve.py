@@ -43,6 +43,9 @@ class SpaceParams(Section):
     anchor_share: float = Fraction
     area_radius_km: float = Field(gt=0)
     area_events: int = Field(ge=1)
+    area_sample: int = Field(ge=100)  # places that areas of any density are looked for among
+    area_share: float = Fraction  # of those, that an area holds
+    compared: int = Field(ge=10)  # courses, at most, that are compared
     draws: int = Field(ge=10)
     confidence: float = Field(gt=0, lt=1)
 
@@ -170,6 +173,21 @@ class PatternParams(Section):
     most: int = Field(ge=1)  # that are told
 
 
+class ProfileParams(Section):
+    """What is asked of the map of users' weeks."""
+
+    units: int = Field(ge=4, le=100)  # of the map, at most
+    categories: int = Field(ge=1)  # that are told apart, those of most users; the rest is one
+    least_events: int = Field(ge=2)  # of a user
+    least_users: int = Field(ge=1)
+    bandwidth_h: float = Field(ge=0)
+    prior: float = Field(gt=0)  # events
+    rounds: int = Field(ge=2)
+    deals: int = Field(ge=1)  # maps of figures dealt anew that it is judged beside
+    permutations: int = Field(ge=99)
+    level: float = Fraction
+
+
 class TraceParams(Section):
     """What is asked of raw traces of positions."""
 
@@ -190,6 +208,7 @@ class EvolveParams(Section):
     space: SpaceParams
     patterns: PatternParams
     traces: TraceParams
+    profiles: ProfileParams
     interests: InterestParams
     habits: HabitParams
     lifecycle: LifecycleParams

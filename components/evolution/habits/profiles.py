@@ -33,13 +33,13 @@ def profiles(found: Sequences, bandwidth_h: float, prior: float) -> Floats:
     """
     count = np.zeros((found.n_units, HOURS_OF_WEEK))
     np.add.at(count, (found.unit, found.label), 1)
-    everybody = _smoothed(count.sum(axis=0), bandwidth_h) + 1 / HOURS_OF_WEEK
+    everybody = smoothed(count.sum(axis=0), bandwidth_h) + 1 / HOURS_OF_WEEK
     everybody /= everybody.sum()
-    whole = _smoothed(count, bandwidth_h) + prior * everybody
+    whole = smoothed(count, bandwidth_h) + prior * everybody
     return np.asarray(whole / whole.sum(axis=-1, keepdims=True))
 
 
-def _smoothed(count: Floats, bandwidth_h: float) -> Floats:
+def smoothed(count: Floats, bandwidth_h: float) -> Floats:
     """The same counts (..., 168) after a wrapped normal kernel, whose Fourier transform is exp(-½ (ω σ)²)."""
     omega = 2 * np.pi * np.arange(HOURS_OF_WEEK // 2 + 1) / HOURS_OF_WEEK
     wave = np.fft.rfft(count, axis=-1) * np.exp(-0.5 * (omega * bandwidth_h) ** 2)

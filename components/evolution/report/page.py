@@ -15,7 +15,7 @@ import polars as pl
 from markupsafe import Markup
 
 from components.evolution.lifecycle import Lifecycle
-from components.evolution.report import pattern_pictures, pictures, sentences, trend_pictures
+from components.evolution.report import pattern_pictures, pictures, profile_pictures, sentences, trend_pictures
 from components.evolution.report.sentences import Sentence
 from components.evolution.report.words import count
 from components.params import EvolveParams
@@ -47,6 +47,7 @@ def render(
         _room("lifecycle", "Life cycle", found, lambda: _told(life, params)),
         _room("interests", "Interests", found, lambda: sentences.interest_sentences(found["interests"], params)),
         _room("habits", "Habits", found, lambda: sentences.habit_sentences(found["habits"], params)),
+        _room("profiles", "Kinds of users", found, lambda: sentences.profile_sentences(found["profiles"], params)),
         _room("anomalies", "Strange users", found, lambda: sentences.anomaly_sentences(found["anomalies"], params)),
         *([_room("traces", "Traces", found, lambda: sentences.trace_sentences(found["traces"], params))]
           if "traces" in found else []),
@@ -83,6 +84,10 @@ def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup
         "habits_cohorts": (
             "Users still active, %, by the month they were first seen and months later",
             pictures.retention,
+        ),
+        "profiles_units": (
+            "Kinds of users: alike ones lie beside each other; the fuller the hexagon, the more users",
+            lambda _: profile_pictures.units(tables),
         ),
         "patterns_hours": (
             "What recurs, by hour of the week, Monday to Sunday; the fuller the colour, the more",

@@ -15,7 +15,7 @@ Tables = Mapping[str, pl.DataFrame]
 FORMAT = 1
 _DIGITS = 6
 _STEPS = ("hour", "day", "week")
-_MOST = {"forecasts": 40, "unusual": 60, "changes": 60, "hot_spots": 400, "patterns": 60}
+_MOST = {"forecasts": 40, "unusual": 60, "changes": 60, "hot_spots": 400, "patterns": 60, "areas": 40, "profiles": 100}
 
 
 def summary(log: Record, tables: Tables, made_of: str) -> Record:
@@ -47,6 +47,14 @@ def summary(log: Record, tables: Tables, made_of: str) -> Record:
         "hot_spots": _rows(tables, "space_cells", ("cell", "kind", "class", "latitude", "longitude"))[
             : _MOST["hot_spots"]
         ],
+        "areas": _rows(
+            tables, "space_areas", ("density", "latitude", "longitude", "radius_km", "events", "share", "users")
+        )[: _MOST["areas"]],
+        "profiles": _rows(
+            tables,
+            "profiles_units",
+            ("unit", "users", "share", "what", "what_share", "what_all", "when", "when_share", "when_all"),
+        )[: _MOST["profiles"]],
         "patterns": _rows(
             tables,
             "patterns",

@@ -40,6 +40,7 @@ def tables(found: Record, life: Lifecycle | None) -> dict[str, pl.DataFrame]:
         ("patterns", _patterns),
         ("anomalies", _anomalies),
         ("traces", trace_rows),
+        ("profiles", _profiles),
     ):
         if "missing" not in found.get(room, {"missing": ""}):
             rows |= make(found[room])
@@ -69,6 +70,12 @@ def _space(found: Record) -> dict[str, Rows]:
             for kind in ("hot", "cold")
             for cell, name in surface.get(f"{kind}_cells", {}).items()
         ],
+        "space_map": [
+            {"start": date_of(row["start_s"])}
+            | dict(zip(("latitude", "longitude"), h3.cell_to_latlng(row["cell"]), strict=True))
+            | {name: row[name] for name in ("cell", "z", "state")}
+            for row in surface.get("map", [])
+        ],
         "space_interaction": _interaction(found["interaction"]),
         "space_leads": found["leads"]["pairs"],
         "space_beside": found["kinds"]["pairs"],
@@ -77,6 +84,7 @@ def _space(found: Record) -> dict[str, Rows]:
         "space_information": [{"between": name, **one} for name, one in found["information"].items()],
         "space_flows": found["flows"]["largest"],
         "space_areas": found["areas"]["largest"],
+        "space_courses": [] if "missing" in found["courses"] else _measures(found["courses"], ""),
         "space_mobility": _measures(mobility["radius_km"], "radius_km_") + _measures(mobility, ""),
     }
 
@@ -126,6 +134,15 @@ def _patterns(found: Record) -> dict[str, Rows]:
     return {
         "patterns": found["patterns"],
         "patterns_hours": [row | {"weekday": DAYS[row["weekday"]]} for row in found["hours"]],
+    }
+
+
+def _profiles(found: Record) -> dict[str, Rows]:
+    return {
+        "profiles_units": found["units"],
+        "profiles_hours": [row | {"weekday": DAYS[row["weekday"]]} for row in found["hours"]],
+        "profiles_categories": found["categories"],
+        "profiles_quality": found["quality"].get("ways", []),
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evolution.significance import p_value
-from components.evolution.space.similarity import similar, warping_km
+from components.evolution.space.similarity import edit_distance, similar, warping_km
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +27,7 @@ class Courses:
     likeness, expected : mean Jaccard index of the cells with the likest; the same where cells are dealt anew
     p : one-sided
     apart_km, random_km : median distance of the likest pair along its best alignment (DTW), and of random pairs
+    edits, random_edits : mean share of the steps by which the likest pair's order of cells differs, and random pairs'
     """
 
     trajectories: int
@@ -37,6 +38,8 @@ class Courses:
     p: float
     apart_km: float
     random_km: float
+    edits: float
+    random_edits: float
 
 
 def courses(
@@ -78,13 +81,16 @@ def courses(
     null = np.array([similar(mine, rng.permutation(at), owner, 1).jaccard[:, 0].mean() for _ in range(shuffles)])
     begin = np.searchsorted(mine, np.arange(len(kept) + 1))
 
-    def apart(a: int, b: int) -> float:
-        parts = [slice(begin[one], begin[one + 1]) for one in (a, b)]
-        lat, lon = (np.ascontiguousarray(of[rows]) for of in (latitude, longitude))
-        return float(warping_km(lat[parts[0]], lon[parts[0]], lat[parts[1]], lon[parts[1]]))
+    lat, lon = (np.ascontiguousarray(of[rows]) for of in (latitude, longitude))
+
+    def apart(a: int, b: int) -> tuple[float, float]:
+        """Distance along the best alignment, km, and share of edits, of two trajectories."""
+        one, two = (slice(begin[which], begin[which + 1]) for which in (a, b))
+        return float(warping_km(lat[one], lon[one], lat[two], lon[two])), float(edit_distance(at[one], at[two]))
 
     likest = [(one, int(other)) for one, other in enumerate(found.other[:, 0]) if other >= 0]
     random = [(a, b) for a, b in rng.integers(0, len(kept), (len(kept), 2)) if owner[a] != owner[b]]
+    near, far = (np.array([apart(*pair) for pair in pairs] or [(np.nan, np.nan)]) for pairs in (likest, random))
     return Courses(
         trajectories=len(wide),
         compared=len(kept),
@@ -92,6 +98,8 @@ def courses(
         likeness=value,
         expected=float(null.mean()),
         p=float(p_value(value, null, "greater")),
-        apart_km=float(np.median([apart(*pair) for pair in likest])) if likest else np.nan,
-        random_km=float(np.median([apart(a, b) for a, b in random])) if random else np.nan,
+        apart_km=float(np.median(near[:, 0])),
+        random_km=float(np.median(far[:, 0])),
+        edits=float(near[:, 1].mean()),
+        random_edits=float(far[:, 1].mean()),
     )

@@ -14,7 +14,9 @@ from components.evolution.log import Log
 from components.evolution.record import plain
 from components.evolution.significance import mean_by_user
 from components.evolution.space.anchors import Hours, anchors
+from components.evolution.space.areas import areas_report
 from components.evolution.space.autocorrelation import gearys_c, morans_i
+from components.evolution.space.courses import courses
 from components.evolution.space.emerging import CLASSES, emerging
 from components.evolution.space.exploration import exploration, heaps_exponent, return_hours, steps
 from components.evolution.space.flows import flows
@@ -24,14 +26,16 @@ from components.evolution.space.interaction import interaction
 from components.evolution.space.kinds import kinds_report
 from components.evolution.space.lags import leads, without_common, without_profile
 from components.evolution.space.mobility import mobility
-from components.evolution.space.places import dense_areas
-from components.evolution.space.surface import hours_of_week, surface
-from components.features.place import EARTH_KM, cell_name, point_keys, to_e7
+from components.evolution.space.stays import trajectories
+from components.evolution.space.surface import Surface, hours_of_week, surface
+from components.features.place import cell_name
 from components.features.time import DAY_S, HOUR_S
 from components.params import HoursParams, SpaceParams
 
 Record = dict[str, Any]
-_MOST_POINTS = 20_000  # of dense areas; of more, a grid is looked at
+Floats = NDArray[np.float64]
+_SHUFFLES = 99  # of courses
+_PERIODS = 12  # of the map in time, the newest
 
 
 def space_report(log: Log, params: SpaceParams, seed: int, sample: Log | None = None) -> Record:
@@ -57,7 +61,8 @@ def space_report(log: Log, params: SpaceParams, seed: int, sample: Log | None = 
         "information": _information(log if sample is None else sample, params, seed),
         "flows": _flows(log, params),
         "mobility": _mobility(log if sample is None else sample, params, seed),
-        "areas": _areas(log, params),
+        "areas": areas_report(log, params, seed),
+        "courses": _courses(log if sample is None else sample, params, seed),
     }
     return dict(plain(found))
 
@@ -92,7 +97,23 @@ def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
                 for cell, name, shown in zip(found.cells, names, known, strict=True)
                 if shown and name != CLASSES[0]
             }
+        answer["map"] = _map(found, spots.z, state, known)
     return answer
+
+
+def _map(found: Surface, z: Floats, state: NDArray[np.integer], known: NDArray[np.bool_]) -> list[Record]:
+    """How hot every cell of enough users was in each of the newest periods, to one digit."""
+    names = [cell_name(int(one)) for one in found.cells]
+    return [
+        {
+            "start_s": found.starts_s[period],
+            "cell": names[one],
+            "z": round(float(z[period, one]), 1),
+            "state": ("cold", "neither", "hot")[int(state[period, one]) + 1],
+        }
+        for period in range(max(len(z) - _PERIODS, 0), len(z))
+        for one in np.flatnonzero(known)
+    ]
 
 
 def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:
@@ -211,42 +232,17 @@ def _mobility(log: Log, params: SpaceParams, seed: int) -> Record:
     }
 
 
-def _areas(log: Log, params: SpaceParams) -> Record:
-    """Dense areas of the places; of a grid of a tenth of the radius where nearly every event has a place of its own."""
-    located = ~np.isnan(log.latitude)
-    lat, lon = log.latitude[located], log.longitude[located]
-    points, index, weight = _distinct(lat, lon)
-    if len(points) > _MOST_POINTS:
-        step = np.degrees(params.area_radius_km / 10 / EARTH_KM)
-        wide = step / max(float(np.cos(np.radians(np.abs(lat).mean()))), 0.01)
-        points, index, weight = _distinct(np.round(lat / step) * step, np.round(lon / wide) * wide)
-    events = weight.astype(np.float64)
-    found = dense_areas(points[:, 0], points[:, 1], events, params.area_radius_km, params.area_events)
-    label = found.label[index].astype(np.int64)
-    pairs = np.unique(label[label >= 0] * log.n_users + log.user[located][label >= 0])
-    users = np.bincount(pairs // log.n_users, minlength=len(found.weight))
-    return {
-        "areas": len(found.weight),
-        "share": float(found.weight.sum() / weight.sum()),
-        "largest": [
-            {
-                "latitude": float(found.latitude[one]),
-                "longitude": float(found.longitude[one]),
-                "events": int(found.weight[one]),
-                "users": int(users[one]),
-            }
-            for one in np.flatnonzero(users >= params.least_users)[:10]
-        ],
-    }
-
-
-def _distinct(
-    lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct points (P, 2) to 1e-7 degrees, the point of each place (n,), and how many places each has."""
-    keys = point_keys(to_e7(lat_deg), to_e7(lon_deg))
-    _, first, index, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    return np.stack([lat_deg[first], lon_deg[first]], axis=1), index.astype(np.int64).ravel(), count
+def _courses(log: Log, params: SpaceParams, seed: int) -> Record:
+    """Whether people take the same courses; a course ends where its user is not seen for `flow_h` hours."""
+    cell = log.cells(params.resolution)[1]
+    rows = np.flatnonzero(cell >= 0)
+    number = trajectories(log.user[rows], log.time_s[rows], params.flow_h * HOUR_S)
+    found = courses(
+        number, cell[rows], log.user[rows], log.latitude[rows], log.longitude[rows], params.compared, _SHUFFLES, seed
+    )
+    if found is None or found.users < params.least_users:
+        return {"missing": "Too few users went from one cell to another."}
+    return dict(plain(found))
 
 
 def _users_of(log: Log, cells: NDArray[np.uint64], resolution: int) -> NDArray[np.int64]:

@@ -58,7 +58,7 @@ def similar(trajectory: NDArray[np.integer], cell: NDArray[np.integer], owner: N
         common = (visits[rows] @ visits.T).toarray()  # (B, M)
         share = common / (size[rows][:, None] + size[None] - common)
         share[owner[rows][:, None] == owner[None]] = 0
-        best = np.argsort(-share, axis=1, kind="stable")[:, :k]
+        best = share.argmax(axis=1)[:, None] if k == 1 else np.argsort(-share, axis=1, kind="stable")[:, :k]
         found = np.take_along_axis(share, best, axis=1)
         other[rows, : best.shape[1]] = np.where(found > 0, best, -1)
         value[rows, : best.shape[1]] = found

@@ -44,6 +44,9 @@ SPACE = SpaceParams(
     anchor_share=0.3,
     area_radius_km=0.2,
     area_events=50,
+    area_sample=1000,
+    area_share=0.01,
+    compared=200,
     draws=50,
     confidence=0.95,
 )

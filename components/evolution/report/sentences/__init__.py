@@ -8,6 +8,7 @@ from components.evolution.report.sentences.habits import habit_sentences
 from components.evolution.report.sentences.interests import interest_sentences
 from components.evolution.report.sentences.lifecycle import lifecycle_sentences
 from components.evolution.report.sentences.patterns import pattern_sentences
+from components.evolution.report.sentences.profiles import profile_sentences
 from components.evolution.report.sentences.sentence import Sentence
 from components.evolution.report.sentences.space import space_sentences
 from components.evolution.report.sentences.traces import trace_sentences
@@ -20,6 +21,7 @@ __all__ = [
     "interest_sentences",
     "lifecycle_sentences",
     "pattern_sentences",
+    "profile_sentences",
     "space_sentences",
     "trace_sentences",
     "trend_sentences",

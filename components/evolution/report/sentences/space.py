@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.evolution.report.sentences.courses import course_sentences
 from components.evolution.report.sentences.kinds import kind_sentences
 from components.evolution.report.sentences.sentence import Sentence, discoveries, drawn
 from components.evolution.report.words import count, estimate, number, p_words, share
@@ -78,7 +79,41 @@ def space_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
                 f"{leads['regions']} regions, lags up to {asked.lag_h} h, {discoveries(asked.level)}",
             )
         )
-    return said + kind_sentences(found["kinds"], asked.level)
+    return [
+        *said, *kind_sentences(found["kinds"], asked.level), *_areas(found["areas"], params),
+        *course_sentences(found["courses"], asked.level),
+    ]  # fmt: skip
+
+
+def _areas(found: Record, params: EvolveParams) -> list[Sentence]:
+    asked, free = params.space, found["any"]
+    said = []
+    for density, of, how in (
+        ("stated", found, f"DBSCAN, {asked.area_events} events within {asked.area_radius_km:g} km"),
+        (
+            "any",
+            free,
+            f"HDBSCAN among {count(free['places'])} places, {share(asked.area_share)} of them in an area"
+            + (
+                ""
+                if free["agreement"] is None
+                else f"; a sample, two of which agree by {free['agreement']:.2f} (adjusted Rand index; 1 = wholly)"
+            ),
+        ),
+    ):
+        first = next((one for one in found["largest"] if one["density"] == density), None)
+        if first is None:
+            continue
+        said.append(
+            Sentence(
+                f"{count(of['areas'])} areas of {'one density' if density == 'stated' else 'their own densities'} hold "
+                f"{share(of['share'])} of the events; the largest, around {first['latitude']:.3f}°, "
+                f"{first['longitude']:.3f}°, {share(first['share'])} of them, half within "
+                f"{number(first['radius_km'])} km.",
+                how,
+            )
+        )
+    return said
 
 
 def _nearness(near: Record, level: float) -> Sentence:

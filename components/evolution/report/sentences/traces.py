@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.evolution.report.sentences.courses import course_sentences
 from components.evolution.report.sentences.sentence import Sentence, drawn
-from components.evolution.report.words import count, estimate, few, number, one_digit, p_words, share
+from components.evolution.report.words import count, estimate, few, one_digit, share
 from components.params import EvolveParams
 
 Record = dict[str, Any]
@@ -37,7 +38,7 @@ def trace_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
             f"{share(params.space.anchor_share)} of those hours",
         )
     )
-    return said + _courses(found["courses"], params.space.level)
+    return said + course_sentences(found["courses"], params.space.level)
 
 
 def _trips(found: Record, params: EvolveParams) -> list[Sentence]:
@@ -53,21 +54,5 @@ def _trips(found: Record, params: EvolveParams) -> list[Sentence]:
             + ("." if busiest is None else f"; most begin between {busiest}:00 and {(busiest + 1) % 24}:00."),
             f"{count(found['users'])} users; {drawn(params.space.draws)}; no trip after "
             f"{params.traces.pause_h:g} h unseen",
-        )
-    ]
-
-
-def _courses(found: Record, level: float) -> list[Sentence]:
-    if "missing" in found:
-        return []
-    sure = found["p"] <= level
-    return [
-        Sentence(
-            ("People take each other's courses" if sure else "Courses are no more alike than chance has it")
-            + f": the likest course of another user shares {share(found['likeness'])} of the cells, by chance "
-            f"{share(found['expected'])}; it is {number(found['apart_km'])} km away, a random one "
-            f"{number(found['random_km'])} km.",
-            f"{count(found['compared'])} of {count(found['trajectories'])} courses, {count(found['users'])} users; "
-            f"Jaccard index, cells dealt anew, {p_words(found['p'])}; distance by dynamic time warping",
         )
     ]

@@ -1,0 +1,116 @@
+"""Dense areas of a log: of a stated density among all its places, and of any density among a sample of them.
+
+Never here: an area of too few users, or how clusters are found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import BallTree
+
+from components.evolution.log import Log
+from components.evolution.space.places import Clusters, areas_of_any_density, dense_areas
+from components.features.place import EARTH_KM, haversine_km, point_keys, to_e7
+from components.params import SpaceParams
+
+Record = dict[str, Any]
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+_MOST_POINTS = 20_000  # of a stated density; of more, a grid is looked at
+_LARGEST = 10
+_LEAST_PLACES = 5  # of an area
+
+
+def areas_report(log: Log, params: SpaceParams, seed: int) -> Record:
+    """The largest areas of both sorts.
+
+    Parameters
+    ----------
+    log : with places
+    params : SpaceParams
+    seed : of the places that are drawn where there are more than `area_sample`
+    """
+    located = ~np.isnan(log.latitude)
+    lat, lon, user = log.latitude[located], log.longitude[located], log.user[located]
+    found, shown = _stated(lat, lon, user, log.n_users, params), _any(lat, lon, user, log.n_users, params, seed)
+    return {
+        "areas": found["areas"],
+        "share": found["share"],
+        "any": {name: shown[name] for name in ("areas", "share", "places", "agreement")},
+        "largest": [{"density": "stated"} | one for one in found["largest"]]
+        + [{"density": "any"} | one for one in shown["largest"]],
+    }
+
+
+def _stated(lat: Floats, lon: Floats, user: Codes, n_users: int, params: SpaceParams) -> Record:
+    """Of a stated density; of a grid of a tenth of the radius where nearly every event has a place of its own."""
+    points, index, weight = _distinct(lat, lon)
+    if len(points) > _MOST_POINTS:
+        step = np.degrees(params.area_radius_km / 10 / EARTH_KM)
+        wide = step / max(float(np.cos(np.radians(np.abs(lat).mean()))), 0.01)
+        points, index, weight = _distinct(np.round(lat / step) * step, np.round(lon / wide) * wide)
+    events = weight.astype(np.float64)
+    found = dense_areas(points[:, 0], points[:, 1], events, params.area_radius_km, params.area_events)
+    return _largest(found, points, index, user, n_users, params.least_users)
+
+
+def _any(lat: Floats, lon: Floats, user: Codes, n_users: int, params: SpaceParams, seed: int) -> Record:
+    """Of any density, among at most `area_sample` places; how far two samples agree where there are more."""
+    points, index, weight = _distinct(lat, lon)
+    order, most = np.random.default_rng(seed).permutation(len(points)), params.area_sample
+    kept = np.sort(order[:most])
+    found = _clustered(points[kept], weight[kept], params)
+    agreement = None
+    if len(points) >= 2 * most:
+        again = np.sort(order[most : 2 * most])
+        other = _clustered(points[again], weight[again], params)
+        near = BallTree(np.radians(points[kept]), metric="haversine").query(np.radians(points[again]))[1][:, 0]
+        agreement = float(adjusted_rand_score(found.label[near], other.label))
+    place = np.full(len(points), -1, np.int64)
+    place[kept] = np.arange(len(kept))
+    rows = place[index] >= 0
+    answer = _largest(found, points[kept], place[index[rows]], user[rows], n_users, params.least_users)
+    return answer | {"places": len(kept), "agreement": agreement}
+
+
+def _clustered(points: Floats, weight: Codes, params: SpaceParams) -> Clusters:
+    least = max(_LEAST_PLACES, round(params.area_share * len(points)))
+    if len(points) < 2 * least:
+        empty = np.zeros(0)
+        return Clusters(np.full(len(points), -1), empty, empty, empty)
+    return areas_of_any_density(points[:, 0], points[:, 1], weight.astype(np.float64), least)
+
+
+def _largest(found: Clusters, points: Floats, index: Codes, user: Codes, n_users: int, least: int) -> Record:
+    """How many areas, their share of the events, and the largest of enough users.
+
+    Parameters
+    ----------
+    points, index, user : (P, 2), and the point and the user of each event that was looked at
+    """
+    label = found.label[index].astype(np.int64)
+    inside = label >= 0
+    pairs = np.unique(label[inside] * n_users + user[inside])
+    users = np.bincount(pairs // n_users, minlength=len(found.weight))
+    total = max(len(index), 1)
+    answer: list[Record] = []
+    for one in np.flatnonzero(users >= least)[:_LARGEST]:
+        mine = points[found.label == one]
+        apart = haversine_km(found.latitude[one], found.longitude[one], mine[:, 0], mine[:, 1])
+        answer.append(
+            {"latitude": float(found.latitude[one]), "longitude": float(found.longitude[one]),
+             "radius_km": float(np.median(apart)), "places": len(mine), "events": int(found.weight[one]),
+             "share": float(found.weight[one] / total), "users": int(users[one])}
+        )  # fmt: skip
+    return {"areas": len(found.weight), "share": float(found.weight.sum() / total), "largest": answer}
+
+
+def _distinct(lat_deg: Floats, lon_deg: Floats) -> tuple[Floats, Codes, Codes]:
+    """Distinct points (P, 2) to 1e-7 degrees, the point of each place (n,), and how many places each has."""
+    keys = point_keys(to_e7(lat_deg), to_e7(lon_deg))
+    _, first, index, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return np.stack([lat_deg[first], lon_deg[first]], axis=1), index.astype(np.int64).ravel(), count
