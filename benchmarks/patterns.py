@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.patterns [--users 520] [--days 182] [--seeds 5] [--first 0] [--json OUT]
 
-Of each seed the quiet city (no drift, no bots) of `benchmarks.planted`, four times over:
+Of each seed the quiet city (no drift, no bots) of `benchmarks.planted`, five times over:
 
 - still: each user's whole weeks dealt anew, and all of them turned by as many hours as are drawn for that user. Every
   user keeps habits as strong as before; no two keep the same hours or months. Every pattern is a false one
-- planted, faint and strong: into that still city go a lunch crowd (a restaurant, working days, 11 to 14 o'clock),
+- planted, faint, plain and strong: into that still city go a lunch crowd (a restaurant, working days, 11 to 14 o'clock),
   a Friday crowd (a shop, 17 to 21), a night crowd (a bar, Fridays and Saturdays, 21 to 2), a wave on public holidays (a
   park) and one of a month (a museum), each by a segment of its own; nothing else is true
 - as it is: the city's own rules say how much likelier than other hours a part of the week is for a category
@@ -47,7 +47,7 @@ Record = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
 HALF = 0.5
 SPREAD_DEG = 0.0005  # standard deviation of visits around their venue
-FAINT, STRONG = "planted, faint", "planted, strong"
+STRENGTHS = ("planted, faint", "planted, plain", "planted, strong")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Plant:
     name : for the table
     category : of its venue
     share : of the users
-    chance : of each to come on a day that counts, faint and strong
+    chance : of each to come on a day that counts: faint, plain, strong
     days : `working`, `free` (public holidays), `month`, or weekdays, 0 = Monday
     begin, end : local hours; beyond 24: of the next day
     """
@@ -67,25 +67,25 @@ class Plant:
     name: str
     category: str
     share: float
-    chance: tuple[float, float]
+    chance: tuple[float, float, float]
     days: str | tuple[int, ...]
     begin: int
     end: int
 
 
 PLANTS = (
-    Plant("lunch crowd", "restaurant", 0.12, (0.08, 0.25), "working", 11, 14),
-    Plant("Friday at the mall", "shop", 0.12, (0.15, 0.5), (4,), 17, 21),
-    Plant("nights out", "bar", 0.12, (0.12, 0.4), (4, 5), 21, 26),
-    Plant("holiday wave", "park", 0.25, (0.2, 0.6), "free", 9, 20),
-    Plant("month's wave", "museum", 0.2, (0.05, 0.15), "month", 9, 18),
+    Plant("lunch crowd", "restaurant", 0.12, (0.03, 0.08, 0.25), "working", 11, 14),
+    Plant("Friday at the mall", "shop", 0.12, (0.06, 0.15, 0.5), (4,), 17, 21),
+    Plant("nights out", "bar", 0.12, (0.05, 0.12, 0.4), (4, 5), 21, 26),
+    Plant("holiday wave", "park", 0.25, (0.08, 0.2, 0.6), "free", 8, 22),
+    Plant("month's wave", "museum", 0.2, (0.02, 0.05, 0.15), "month", 9, 18),
 )
 
 
 def turned(events: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Every user's events moved by some hours of a week, drawn for that user."""
     names, user = np.unique(events["user_id"].to_numpy(), return_inverse=True)
-    hours = pl.Series(rng.integers(0, HOURS_OF_WEEK, len(names))[user])
+    hours = pl.lit(pl.Series(rng.integers(0, HOURS_OF_WEEK, len(names))[user]))
     return events.with_columns(pl.col("timestamp") + pl.duration(hours=hours)).sort("user_id", "timestamp")
 
 
@@ -140,7 +140,7 @@ def _slots(plant: Plant, days: Sequence[dt.date]) -> set[int]:
     if plant.days == "month":
         return {(days[0].year - 1970) * 12 + days[0].month - 1}
     if plant.days == "free":
-        return set(range(HOLIDAY + plant.begin, HOLIDAY + plant.end))
+        return set(range(HOLIDAY, HOLIDAY + 24))  # whole days, as a wave is named
     return {
         (24 * day + hour) % HOURS_OF_WEEK
         for day in {one.weekday() for one in days}
@@ -204,7 +204,7 @@ def measure(users: int, days: int, seed: int, params: Params) -> list[Record]:
     own, items = pl.concat(list(simulate(city, seed, city.start, last))), catalogue(city, seed)[0]
     still = turned(weeks_dealt(own, city, rng), rng)
     cities: dict[str, tuple[pl.DataFrame, list[Record]]] = {"still": (still, [])}
-    for strength, name in enumerate((FAINT, STRONG)):
+    for strength, name in enumerate(STRENGTHS):
         cities[name] = with_plants(still, items, city, strength, rng)
     rows = []
     for name, (events, plants) in cities.items():

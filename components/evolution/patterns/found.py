@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from components.evolution.patterns.crowds import crowds, excess_of
+from components.evolution.patterns.crowds import Crowds, crowds, excess_of
 from components.evolution.patterns.windows import Window
 
 Codes = NDArray[np.integer]
@@ -128,8 +128,10 @@ def patterns(
     ratio = np.divide(found.visits, found.expected, out=np.zeros_like(found.z), where=found.expected > 0)
     part = exposure @ inside / max(float(exposure.sum()), 1.0)  # (V,) of the time
     whole = np.bincount(visits.place, minlength=len(ratio))[:, None] * part
-    busier = np.divide(found.visits, whole, out=np.zeros_like(ratio), where=whole > 0)
-    candidates = np.argwhere((found.p <= rules.level) & (ratio >= rules.ratio) & (busier >= rules.ratio))
+    usual = np.maximum(whole, _otherwise(visits, windows, exposure, inside, len(ratio)))
+    busier = np.divide(found.visits, usual, out=np.zeros_like(ratio), where=usual > 0)
+    held = (found.p <= rules.level) & (ratio >= rules.ratio) & (busier >= rules.ratio)
+    candidates = np.argwhere(held & ~_part_of_it(found, held, inside))
     _, owner = np.unique(visits.user, return_inverse=True)
     told = {
         (int(k), int(v)): _over_users(visits, owner, int(k), inside[:, v], float(part[v]), rules.users)
@@ -144,6 +146,8 @@ def patterns(
         same = [inside[:, one.window] for one in kept if one.place == k]
         if q[k, v] > rules.level or len(same) == _MOST or any(_overlap(one, inside[:, v]) > _OVERLAP for one in same):
             continue
+        if same and _told_by(visits, owner, k, inside[:, v], np.any(same, axis=0), float(ratio[k, v])):
+            continue
         one = _described(
             visits, owner, k, v, inside[:, v], (found.expected[k, v], found.z[k, v], found.p[k, v], q[k, v])
         )
@@ -152,6 +156,37 @@ def patterns(
         if len(kept) == rules.most:
             break
     return kept
+
+
+def _otherwise(
+    visits: Visits, windows: Sequence[Window], exposure: NDArray[np.floating], inside: NDArray[np.bool_], places: int
+) -> NDArray[np.float64]:
+    """(K, V) visits that the hours of a window would have on the days that they are otherwise like; 0 of no such."""
+    table = np.zeros((places, len(exposure)))
+    np.add.at(table, (visits.place, visits.slot), 1)
+    answer = np.zeros((places, len(windows)))
+    for at, window in enumerate(windows):
+        like = list(window.like)
+        often = float(exposure[like].sum())
+        if often:
+            answer[:, at] = table[:, like].sum(axis=1) / often * float(exposure @ inside[:, at])
+    return answer
+
+
+def _part_of_it(found: Crowds, held: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(K, V) windows whose excess lies in a part of them that is a window too: the rest has not half as much of it."""
+    size = inside.sum(axis=0)
+    within = (inside.T.astype(np.int64) @ inside == size[:, None]) & (
+        size[:, None] < size
+    )  # (V, V) row is part of column
+    answer = np.zeros_like(held)
+    for place, window in np.argwhere(held):
+        parts = np.flatnonzero(within[:, window] & held[place])
+        visits, expected = found.visits[place], found.expected[place]
+        rest = visits[window] - visits[parts]
+        half = 1 + (visits[window] / expected[window] - 1) / 2
+        answer[place, window] = bool((rest < half * (expected[window] - expected[parts])).any())
+    return answer
 
 
 def _over_users(visits: Visits, owner: Codes, place: int, slots: NDArray[np.bool_], part: float, few: int) -> float:
@@ -169,6 +204,15 @@ def _over_users(visits: Visits, owner: Codes, place: int, slots: NDArray[np.bool
             return 1.0
         p.append(float(stats.norm.sf(excess.sum() / np.sqrt(np.sum(excess**2)))))
     return max(p)
+
+
+def _told_by(
+    visits: Visits, owner: Codes, place: int, slots: NDArray[np.bool_], told: NDArray[np.bool_], ratio: float
+) -> bool:
+    """Whether hardly half of a window's excess is left beside what is told of the place already."""
+    then = (slots & ~told)[visits.slot]
+    both, expected = excess_of(owner, visits.place == place, then, int(owner.max()) + 1)
+    return bool(both.sum() < (1 + (ratio - 1) / 2) * expected.sum())
 
 
 def _overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

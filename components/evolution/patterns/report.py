@@ -50,7 +50,10 @@ def pattern_report(log: Log, params: PatternParams, space: SpaceParams, free: ND
     often = np.bincount(hours, minlength=SLOTS).astype(np.float64)
     months, month = np.unique(log.month, return_inverse=True)
     waves = month_windows(months)
-    lengths = np.bincount(np.searchsorted(months, _month_of(days)), minlength=len(months)).astype(np.float64)
+    plain_day = ~np.isin(
+        days, np.concatenate([free, free - 1])
+    )  # holidays lie in some months, and are no wave of these
+    lengths = np.bincount(np.searchsorted(months, _month_of(days[plain_day])), minlength=len(months)).astype(np.float64)
     near = _near(log, params, space)
     week = (log.day + 3) // _WEEK_DAYS
     rules = Rules(params.level, params.ratio, params.weeks, params.least_users, params.most)
@@ -63,8 +66,11 @@ def pattern_report(log: Log, params: PatternParams, space: SpaceParams, free: ND
         code, kept = asked
         tested += len(kept) * (len(windows) + len(waves))
         labels = [names[one] for one in kept]
-        for looked, slots, moment, size in ((windows, slot, log.day, often), (waves, month, month, lengths)):
-            visits = Visits.of(log.user, code, slots, moment, week)
+        ordinary = np.where(slot < HOURS_OF_WEEK, code, -1)
+        for looked, at, slots, moment, size in (
+            (windows, code, slot, log.day, often), (waves, ordinary, month, month, lengths)
+        ):  # fmt: skip
+            visits = Visits.of(log.user, at, slots, moment, week)
             for one in patterns(visits, looked, size, rules, params.permutations, seed):
                 if one.place < len(labels):  # not elsewhere
                     listed.append(_told(log, one, looked[one.window], kind, labels, near, params))

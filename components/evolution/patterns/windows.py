@@ -5,6 +5,7 @@ Never here: events.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,9 @@ _PARTS = (
     ("evening", 17, 21),
     ("night", 21, 26),
 )
+_WORKING = (0, 1, 2, 3, 4)
 _SETS = (
-    ("weekdays", (0, 1, 2, 3, 4)),
+    ("weekdays", _WORKING),
     ("weekends", (5, 6)),
     *((name, (day,)) for day, name in enumerate(DAYS)),
 )
@@ -44,6 +46,7 @@ _CROWDS = {
     ("weekends", ""): "the weekend crowd",
     ("every day", "night"): "the night crowd",
     ("every day", "early morning"): "the early crowd",
+    ("Fridays and Saturdays", "night"): "the going-out crowd",
     ("public holidays", ""): "the holiday wave",
     ("eves of public holidays", ""): "the wave before the holidays",
 }
@@ -61,11 +64,13 @@ class Window:
     name : what recurs then, e.g. the lunch crowd
     when : days and hours in words
     slots : ascending
+    like : slots of the days that holidays and their eves would be otherwise; they must be busier than those
     """
 
     name: str
     when: str
     slots: tuple[int, ...]
+    like: tuple[int, ...] = ()
 
 
 def slots_of(day: NDArray[np.integer], hour: NDArray[np.integer], free: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -84,7 +89,8 @@ def slots_of(day: NDArray[np.integer], hour: NDArray[np.integer], free: NDArray[
 def week_windows() -> list[Window]:
     """Parts of the day on weekdays, weekends, each weekday, every day, public holidays and the days before them.
 
-    A night goes on until two in the morning. The hours of holidays belong to no weekday.
+    Nights also on Fridays and Saturdays together: before free days. A night goes on until two in the morning. The hours
+    of holidays belong to no weekday.
     """
     found = []
     for part, begin, end in _PARTS:
@@ -92,19 +98,23 @@ def week_windows() -> list[Window]:
             hours = {(24 * day + hour) % HOURS_OF_WEEK for day in those for hour in range(begin, end)}
             found.append(_window(days, part, hours))
         for days, base in (("public holidays", HOLIDAY), ("eves of public holidays", EVE)):
-            found.append(_window(days, part, {base + hour % 24 for hour in range(begin, end)}))
+            like = {(24 * day + hour) % HOURS_OF_WEEK for day in _WORKING for hour in range(begin, end)}
+            found.append(_window(days, part, {base + hour % 24 for hour in range(begin, end)}, like))
+        if part == "night":
+            late = {24 * day + hour for day in (4, 5) for hour in range(begin, end)}
+            found.append(_window("Fridays and Saturdays", part, late))
         if part:
             daily = {hour % 24 for hour in range(begin, end)}
             found.append(_window("every day", part, {slot for slot in range(SLOTS) if slot % 24 in daily}))
     return found
 
 
-def _window(days: str, part: str, slots: set[int]) -> Window:
+def _window(days: str, part: str, slots: set[int], like: Collection[int] = ()) -> Window:
     begin, end = next((begin, end) for name, begin, end in _PARTS if name == part)
     when = f"{days} {begin}:00–{end % 24}:00" if part else days
     whole = {"every day": "", "public holidays": "holiday ", "eves of public holidays": "holiday-eve "}
     plain = f"{whole.get(days, days.removesuffix('s') + ' ')}{_MANY[part]}" if part else days
-    return Window(_CROWDS.get((days, part), plain), when, tuple(sorted(slots)))
+    return Window(_CROWDS.get((days, part), plain), when, tuple(sorted(slots)), tuple(sorted(like)))
 
 
 def month_windows(months: NDArray[np.integer]) -> list[Window]:

@@ -95,18 +95,26 @@ def judged(
         [
             _quality("map", whole, found.units, touching, 1 - later / usual),
             _quality("k-means", whole, centres, None, 1 - float(own.mean()) / usual),
-            Quality("dealt anew", n, *(float(np.mean([getattr(one, name) for one in dealt])) for name in
-                    ("quantisation_error", "explained", "topographic_error")), np.nan),
+            _mean(dealt),
             _quality("one for all", whole, whole.mean(axis=0, keepdims=True), None, 0.0),
         ],
         float(p_value(later, null, "less")),
         by_chance,
-    )  # fmt: skip
+    )
 
 
 def _of(profiles: Floats, size: tuple[int, int], rounds: int) -> Quality:
     found = fit(profiles, *size, rounds)
     return _quality("dealt anew", profiles, found.units, found.beside(), np.nan)
+
+
+def _mean(found: list[Quality]) -> Quality:
+    """The figures of several maps, averaged."""
+    quantisation, explained, topographic = (
+        float(np.mean([getattr(one, name) for one in found]))
+        for name in ("quantisation_error", "explained", "topographic_error")
+    )
+    return Quality(found[0].way, found[0].units, quantisation, explained, topographic, np.nan)
 
 
 def _quality(way: str, profiles: Floats, units: Floats, touching: NDArray[np.bool_] | None, later: float) -> Quality:

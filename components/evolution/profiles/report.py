@@ -65,8 +65,8 @@ def profile_report(log: Log, params: ProfileParams, seed: int) -> Record:
     both = np.minimum(half.sum(axis=(0, 2)), other.sum(axis=(0, 2))) * 4 >= params.least_events
     quality: Record = {"missing": "Too few users have events in even and in odd weeks."}
     if both.sum() > 2 * len(found.units):
-        halves = [profiles(one[:, both], params.bandwidth_h, params.prior) for one in (half, other)]
-        quality = plain(judged(found, profile, *halves, params.rounds, params.deals, params.permutations, seed))
+        these, those = (profiles(one[:, both], params.bandwidth_h, params.prior) for one in (half, other))
+        quality = plain(judged(found, profile, these, those, params.rounds, params.deals, params.permutations, seed))
     unit = nearest(profile, found.units)[:, 0]
     return dict(plain({
         "users": len(enough), "later_users": int(both.sum()), "columns": size[0], "rows": size[1],
@@ -142,7 +142,7 @@ def _by_time(hours: Floats) -> Floats:
 
 
 def _time_names() -> list[str]:
-    return [f"{days} {name}" for days in ("weekday", "weekend") for name, _, _ in _TIMES]
+    return [f"{days} {name}s" for days in ("weekday", "weekend") for name, _, _ in _TIMES]
 
 
 def _most(name: str, share: Floats, usual: Floats, names: list[str]) -> Record:

@@ -15,7 +15,16 @@ import polars as pl
 from markupsafe import Markup
 
 from components.evolution.lifecycle import Lifecycle
-from components.evolution.report import pattern_pictures, pictures, profile_pictures, sentences, trend_pictures
+from components.evolution.report import (
+    map_pictures,
+    pair_pictures,
+    pattern_pictures,
+    pictures,
+    profile_pictures,
+    sentences,
+    stream_pictures,
+    trend_pictures,
+)
 from components.evolution.report.sentences import Sentence
 from components.evolution.report.words import count
 from components.params import EvolveParams
@@ -58,7 +67,7 @@ def render(
     for room in rooms:
         room["pictures"] = [one for one in drawn if one["csv"].startswith(room["name"])]
         room["csv"] = sorted(name for name in tables if name.startswith(room["name"]))
-    return _template().render(log=found["log"], rooms=rooms, states=pictures.STATES)
+    return _template().render(log=found["log"], rooms=rooms, states=pictures.STATES, hues=range(stream_pictures.HUES))
 
 
 def _told(life: Lifecycle | None, params: EvolveParams) -> list[Sentence]:
@@ -79,21 +88,32 @@ def _room(name: str, title: str, found: Record, say: Any) -> Record:
 def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup]]:
     made = {
         "trends_counts_day": ("Events of each day; the fuller the colour, the more", trend_pictures.calendar),
+        "trends_counts_week": ("What users are interested in, week by week", stream_pictures.stream),
         "lifecycle_states": ("Where users stand, moment by moment", pictures.state_shares),
+        "lifecycle_transitions": ("From one moment to the next: who goes where", stream_pictures.life_flow),
         "habits_week": ("Events by hour of the week; the fuller the colour, the more", pictures.week),
         "habits_cohorts": (
             "Users still active, %, by the month they were first seen and months later",
             pictures.retention,
         ),
         "profiles_units": (
-            "Kinds of users: alike ones lie beside each other; the fuller the hexagon, the more users",
+            "Kinds of users, alike ones beside each other: what they do more than others, when, and how many they are",
             lambda _: profile_pictures.units(tables),
         ),
         "patterns_hours": (
             "What recurs, by hour of the week, Monday to Sunday; the fuller the colour, the more",
             pattern_pictures.strips,
         ),
-        "space_cells": ("Hot and cold cells by their history", pictures.cells),
+        "space_cells": ("Hot and cold cells by their history", map_pictures.cells),
+        "space_map": ("Where it was busy, period by period", map_pictures.in_time),
+        "space_areas": ("Dense areas; each circle holds half of the places of one", map_pictures.areas),
+        "space_flows": ("The largest flows between cells; the wider, the more", map_pictures.flows),
+        "space_beside": (
+            "Which behaviour lies beside which; above the diagonal beyond how busy a cell is with all else",
+            pair_pictures.beside,
+        ),
+        "traces_hours": ("Trips by the hour in which they begin", stream_pictures.hours),
+        "traces_flows": ("The largest flows of trips between cells; the wider, the more", map_pictures.flows),
     }
     fans = [
         {"csv": f"trends_forecast_{step}", "title": f"What comes next, {step} by {step}, and how sure it is",
@@ -104,7 +124,7 @@ def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup
     return fans + [
         {"csv": name, "title": title, "picture": draw(tables[name])}
         for name, (title, draw) in made.items()
-        if name in tables
+        if name in tables and (name != "trends_counts_week" or stream_pictures.has_stream(tables[name]))
     ]
 
 

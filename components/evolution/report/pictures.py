@@ -99,39 +99,6 @@ def retention(cohorts: pl.DataFrame) -> Markup:
     return svg(parts, top + tall * len(names) + 2, "Retention of monthly cohorts, per cent")
 
 
-def cells(found: pl.DataFrame) -> Markup:
-    """Hot and cold cells as dots on a plain frame of longitude and latitude, a kilometre as long both ways."""
-    lat, lon = found["latitude"].to_list(), found["longitude"].to_list()
-    south, north = _margin(lat)
-    west, east = _margin(lon)
-    squeeze = math.cos(math.radians((south + north) / 2))
-    left, top, width = 46.0, 8.0, WIDTH - 54.0
-    scale = min(width / ((east - west) * squeeze), 260.0 / (north - south))
-    wide, tall = (east - west) * squeeze * scale, (north - south) * scale
-    parts = [f'<rect class="frame" x="{left}" y="{top}" width="{wide:.1f}" height="{tall:.1f}"/>']
-    for share in (0.1, 0.9):
-        x, y = left + share * wide, top + (1 - share) * tall
-        at_lon, at_lat = west + share * (east - west), south + share * (north - south)
-        parts += [
-            f'<text class="tick" x="{x:.1f}" y="{top + tall + 15:.1f}" text-anchor="middle">{at_lon:.2f}°</text>',
-            f'<text class="tick" x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{at_lat:.2f}°</text>',
-        ]
-    for row in found.sort("kind").to_dicts():  # the cold ones first, so that they hide nothing
-        x = left + (row["longitude"] - west) * squeeze * scale
-        y = top + (north - row["latitude"]) * scale
-        parts.append(
-            f'<circle class="{row["kind"]}" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{row["kind"]}, {row["class"]}: '
-            f"{row['latitude']:.4f}°, {row['longitude']:.4f}°</title></circle>"
-        )
-    return svg(parts, top + tall + 22, "Hot and cold cells by longitude and latitude")
-
-
-def _margin(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    more = 0.08 * (high - low) or 0.01
-    return low - more, high + more
-
-
 def depth(share: float) -> str:
     """Opacity of a share of the most, 0..1."""
     return f"{0.06 + 0.94 * share:.3f}"
@@ -142,3 +109,9 @@ def svg(parts: Sequence[str], height: float, label: str) -> Markup:
     return Markup(
         f'<svg viewBox="0 0 {WIDTH:g} {height:.0f}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
     )
+
+
+def with_key(picture: Markup, key: Sequence[tuple[str, str]]) -> Markup:
+    """A picture, and below it what its colours mean: class and words of each."""
+    lines = "".join(f'<li><i class="{name}"></i>{escape(words)}</li>' for name, words in key)
+    return picture + Markup(f'<ul class="key" aria-hidden="true">{lines}</ul>')

@@ -68,7 +68,11 @@ def _small_week(x: float, y: float, radius: float, week: list[float | None], dee
     """Seven rows of eight squares: the darker, the more of what the unit's users do is then."""
     wide, tall = 1.15 * radius / _PARTS, 0.85 * radius / len(DAYS)
     left, top = x - 0.575 * radius, y - 0.4 * radius
-    return [
+    frame = (
+        f'<rect class="frame" x="{left - 1:.2f}" y="{top - 1:.2f}" width="{wide * _PARTS + 1.6:.2f}" '
+        f'height="{tall * len(DAYS) + 1.6:.2f}"/>'
+    )
+    return [frame] * bool(week) + [
         f'<rect class="heat" x="{left + wide * (part % _PARTS):.2f}" y="{top + tall * (part // _PARTS):.2f}" '
         f'width="{wide - 0.4:.2f}" height="{tall - 0.4:.2f}" fill-opacity="{depth(value / deepest)}">'
         f"<title>{told}</title></rect>"

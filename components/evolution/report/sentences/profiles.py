@@ -57,9 +57,9 @@ def _judged(found: Record, params: EvolveParams, units: str, users: str) -> list
 
 def _unit(one: Record) -> str:
     parts = [
-        f"{one[name]} ({share(one[f'{name}_share'])}, {share(one[f'{name}_all'])} of all)"
-        for name in ("what", "when")
+        f"more {word}{one[name]} ({share(one[f'{name}_share'])}, all users {share(one[f'{name}_all'])})"
+        for name, word in (("what", ""), ("when", "on "))
         if one[name] is not None
     ]
-    more = " and ".join(parts) if parts else "nothing more than others"
-    return f"{count(one['users'])} users ({share(one['share'])}) are of {one['unit']}: more {more}."
+    more = ", ".join(parts) if parts else "nothing more than others"
+    return f"{count(one['users'])} users ({share(one['share'])}) are of unit {one['unit']}: {more}."

@@ -56,7 +56,7 @@ def test_units_hold_one_planted_kind_each() -> None:
     told = [one for one in found["units"] if one["users"]]
     assert sum(one["users"] for one in told) >= 220
     assert {(one["what"], one["when"]) for one in told} >= {
-        ("c000", "weekday morning"), ("c001", "weekday lunchtime"), ("c002", "weekday afternoon"),
+        ("c000", "weekday mornings"), ("c001", "weekday lunchtimes"), ("c002", "weekday afternoons"),
     }  # fmt: skip
     ways = {one["way"]: one for one in found["quality"]["ways"]}
     assert ways["map"]["explained"] > 0.5
