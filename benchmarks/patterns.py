@@ -6,9 +6,9 @@ Of each seed the quiet city (no drift, no bots) of `benchmarks.planted`, five ti
 
 - still: each user's whole weeks dealt anew, and all of them turned by as many hours as are drawn for that user. Every
   user keeps habits as strong as before; no two keep the same hours or months. Every pattern is a false one
-- planted, faint, plain and strong: into that still city go a lunch crowd (a restaurant, working days, 11 to 14 o'clock),
-  a Friday crowd (a shop, 17 to 21), a night crowd (a bar, Fridays and Saturdays, 21 to 2), a wave on public holidays (a
-  park) and one of a month (a museum), each by a segment of its own; nothing else is true
+- planted, faint, plain and strong: into that still city go a lunch crowd (a restaurant, working days, 11 to 14
+  o'clock), a Friday crowd (a shop, 17 to 21), a night crowd (a bar, Fridays and Saturdays, 21 to 2), a wave on public
+  holidays (a park) and one of a month (a museum), each by a segment of its own; nothing else is true
 - as it is: the city's own rules say how much likelier than other hours a part of the week is for a category
   (`rules.APPETITE`); a pattern of the week whose category they make no likelier then is false
 

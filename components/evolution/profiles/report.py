@@ -23,7 +23,7 @@ from components.params import ProfileParams
 Record = dict[str, Any]
 Codes = NDArray[np.integer]
 Floats = NDArray[np.float64]
-_USERS_A_UNIT = 4  # times `least_users`, on average at least: many of fewer would have to be hidden
+_USERS_A_UNIT = 3  # times `least_users`, on average at least: many of fewer would have to be hidden
 _LEAST_UNITS = 4
 _WEEK_DAYS = 7
 _TIMES = (("early morning", 5, 8), ("morning", 8, 11), ("lunchtime", 11, 14), ("afternoon", 14, 17),
@@ -52,10 +52,10 @@ def profile_report(log: Log, params: ProfileParams, seed: int) -> Record:
                         do="Wait for more, or ask for fewer in evolve.profiles.")  # fmt: skip
     rows = int(np.sqrt(units))
     size = units // rows, rows
-    kind = kinds_of(log, params.categories)
     place = np.full(log.n_users, -1, np.int64)
     place[enough] = np.arange(len(enough))
-    mine = np.flatnonzero((place[log.user] >= 0) & (kind.code >= 0))
+    kind = kinds_of(log, place[log.user] >= 0, params.categories, params.least_users)
+    mine = np.flatnonzero(kind.code >= 0)
     owner, hour, what = place[log.user[mine]], log.hour_of_week[mine], kind.code[mine]
     whole = counts(owner, hour, what, len(enough), len(kind.names))
     profile = profiles(whole, params.bandwidth_h, params.prior)

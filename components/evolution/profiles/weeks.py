@@ -40,20 +40,32 @@ class Kinds:
         return self.names[: len(self.names) - self.rest]
 
 
-def kinds_of(log: Log, most: int) -> Kinds:
-    """The categories that most users have, and all others as one."""
+def kinds_of(log: Log, rows: NDArray[np.bool_], most: int, least: int) -> Kinds:
+    """The categories that most users have, and all others as one.
+
+    Parameters
+    ----------
+    log : Log
+    rows : (N,) events that count; others have no kind
+    most : categories that are told apart
+    least : users that a category must have to be one, and all others together: else these are not told at all
+    """
     code, names = (log.category, log.categories) if len(log.categories) else (log.action, log.actions)
     if not len(names):
-        return Kinds(["events"], np.zeros(log.n_events, np.int64), False)
-    known = code >= 0
+        return Kinds(["events"], np.where(rows, 0, -1), False)
+    known = rows & (code >= 0)
     pairs = np.unique(code[known].astype(np.int64) * log.n_users + log.user[known])
     users = np.bincount(pairs // log.n_users, minlength=len(names))
     order = np.argsort(-users, kind="stable")
-    kept = order if len(names) <= most + 1 else order[:most]
+    kept = order[: int((users >= least).sum())]
+    kept = kept if len(kept) <= most + 1 and len(kept) == len(names) else kept[:most]
     place = np.full(len(names) + 1, len(kept), np.int64)
     place[kept], place[-1] = np.arange(len(kept)), -1
-    rest = len(kept) < len(names)
-    return Kinds([str(names[one]) for one in kept] + ["other"] * rest, place[code], rest)
+    found = np.where(known, place[code], -1)
+    rest = len(np.unique(log.user[found == len(kept)])) >= least
+    if not rest:
+        found[found == len(kept)] = -1
+    return Kinds([str(names[one]) for one in kept] + ["other"] * rest, found, rest)
 
 
 def counts(unit: Codes, hour_of_week: Codes, kind: Codes, n_units: int, n_kinds: int) -> NDArray[np.float64]:

@@ -13,8 +13,9 @@ from markupsafe import Markup, escape
 
 from components.evolution.report.pictures import STATES, WIDTH, svg, with_key
 from components.evolution.report.words import count, share
+from components.evolution.trends.counts import OTHER
 
-HUES = 6
+HUES = 7  # the last one for all others
 _SPLIT = "category"
 
 
@@ -43,7 +44,7 @@ def stream(counts: pl.DataFrame) -> Markup:
         mine = dict(of.filter(pl.col("value") == name).select("begin", "events").iter_rows())
         value = [(mine.get(one) or 0) / max(whole[one] or 0, 1) for one in begins]
         above = [low + more for low, more in zip(below, value, strict=True)]
-        hue = f"hue-{place % HUES}"
+        hue = f"hue-{HUES - 1 if name == OTHER else place % (HUES - 1)}"
         told = f"{escape(name)}: {share(value[0])} in the first week, {share(value[-1])} in the last"
         line = [f"{left + step * at:.1f},{top + height * (1 - one):.1f}" for at, one in enumerate(above)]
         back = [f"{left + step * at:.1f},{top + height * (1 - one):.1f}" for at, one in enumerate(below)]

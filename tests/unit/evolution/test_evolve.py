@@ -40,6 +40,7 @@ def quick() -> dict[str, Any]:
         asked[room] |= {"permutations": 99, "draws": 50}
     asked["space"] |= {"interaction_events": 500, "least_users": LEAST, "period_days": 7, "permutations": 999}
     asked["patterns"] |= {"permutations": 99, "least_users": LEAST}
+    asked["profiles"] |= {"permutations": 99, "least_users": LEAST, "least_events": 10, "deals": 1, "rounds": 10}
     asked["trends"] |= {"permutations": 99, "origins": 2, "least_users": LEAST}
     for step in asked["trends"]["steps"].values():
         step |= {"horizon": 2, "methods": ["seasonal_naive", "seasonal_mean", "ar(1)"]}
@@ -100,6 +101,7 @@ def test_every_picture_and_table_is_beside_the_page(city: tuple[Path, Params]) -
         "trends",
         "anomalies",
         "patterns",
+        "profiles",
     }
 
 

@@ -74,6 +74,69 @@ def test_of_none_there_are_as_few_as_chance_allows(habits: bool) -> None:
     assert sum(one > 0 for one in alarms) <= 2  # eight towns, each with a chance of one in ten at most (two kinds)
 
 
+def weekly(moments: list[tuple[str, list[int], float]], seed: int = 3, users: int = 120, weeks: int = 20) -> Log:
+    """Users who go anywhere at any hour, and half of them to some places at some hours of the week, with a chance."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for user in range(users):
+        for week in range(weeks):
+            visits = [(int(rng.integers(len(KINDS))), int(rng.integers(168))) for _ in range(8)]
+            for kind, hours, chance in moments if user % 2 == 0 else []:
+                visits += [(KINDS.index(kind), hour) for hour in hours if rng.random() < chance]
+            rows += [(f"u{user}", KINDS[kind], MONDAY + dt.timedelta(weeks=week, hours=hour)) for kind, hour in visits]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row").with_columns(
+        pl.col("timestamp").cast(pl.Datetime("us", "UTC"))
+    )
+    return Log.of_frame(events, pl.DataFrame({"item_id": KINDS, "category": KINDS}), "UTC")
+
+
+def test_a_crowd_of_some_nights_is_not_told_of_all_nights() -> None:
+    """Fridays and Saturdays alone make every night, the weekend and Friday fuller than chance: that is one pattern."""
+    log = weekly([("bar", [24 * day + hour for day in (4, 5) for hour in (21, 22, 23)], 0.12)])
+    found = pattern_report(log, PARAMS, ASKED.space, NO_DAYS, 0)["patterns"]
+    assert [(one["name"], one["when"]) for one in found] == [
+        ("the going-out crowd at bar", "Fridays and Saturdays 21:00–2:00")
+    ]
+
+
+def test_a_crowd_of_every_day_stays_one_of_every_day() -> None:
+    log = weekly([("cafe", [24 * day + hour for day in range(7) for hour in (11, 12, 13)], 0.05)])
+    found = pattern_report(log, PARAMS, ASKED.space, NO_DAYS, 0)["patterns"]
+    assert [one["when"] for one in found] == ["every day 11:00–14:00"]
+
+
+def test_a_holiday_like_other_days_is_no_wave_and_makes_no_month() -> None:
+    """The lunch crowd also comes on the eve of a holiday; a wave of holidays is none of the months they lie in."""
+    log = weekly([("cafe", [24 * day + 12 for day in range(5)], 0.3)])
+    day = int(log.day.min())
+    eves = pattern_report(log, PARAMS, ASKED.space, np.arange(day + 1, day + 140, 7), 0)["patterns"]
+    assert [one["when"] for one in eves if "eves" in one["when"]] == []
+    free = day + np.array([95, 101, 107])
+    wave = Log.of_frame(
+        pl.concat([_frame(log), _visits("park", free, users=60)]).sort("user_id", "timestamp"),
+        pl.DataFrame({"item_id": KINDS, "category": KINDS}), "UTC",
+    )  # fmt: skip
+    told = pattern_report(wave, PARAMS, ASKED.space, free, 0)["patterns"]
+    assert "the holiday wave at park" in {one["name"] for one in told}
+    assert not [one["when"] for one in told if "2025" in one["when"]]
+
+
+def _frame(log: Log) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"user_id": log.users[log.user].tolist(), "item_id": log.items[log.item].tolist(),
+         "timestamp": pl.Series(log.time_s * 1_000_000).cast(pl.Datetime("us", "UTC"))}
+    )  # fmt: skip
+
+
+def _visits(item: str, days: np.ndarray, users: int) -> pl.DataFrame:
+    """Two visits of each user on each day."""
+    second = np.add.outer(days * 86_400, np.array([10, 15]) * 3_600).ravel()
+    rows = [(f"u{user}", item, int(one)) for user in range(users) for one in second]
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row").with_columns(
+        (pl.col("timestamp") * 1_000_000).cast(pl.Datetime("us", "UTC"))
+    )
+
+
 def test_too_few_users_are_no_pattern() -> None:
     params = PARAMS.model_copy(update={"least_users": 130})
     assert pattern_report(town(1, planted=True), params, ASKED.space, NO_DAYS, 0)["patterns"] == []

@@ -12,7 +12,7 @@ from components.evolution.log import Log
 from components.evolution.profiles.kohonen import Map, fit, nearest
 from components.evolution.profiles.quality import judged
 from components.evolution.profiles.report import profile_report
-from components.evolution.profiles.weeks import counts, profiles
+from components.evolution.profiles.weeks import counts, kinds_of, profiles
 from components.params import ProfileParams
 from tests.unit.evolution.planted import log_of
 
@@ -82,20 +82,31 @@ def test_figures_dealt_anew_keep_what_each_figure_varies_by() -> None:
 
 
 def test_a_kind_of_few_users_is_not_told() -> None:
-    """Four users of a category and hours of their own: neither unit, nor share, nor what sums would betray."""
+    """Four users of hours of their own: neither their unit nor their part of the week is told, nor what would tell."""
     rng = np.random.default_rng(2)
     user = np.repeat(np.arange(204), 60)
     few = user >= 200
     hour = np.where(few, 3, 12 + rng.integers(0, 2, len(user)))
-    category = np.where(few, 2, rng.integers(0, 2, len(user)))
+    category = np.where(few, 0, rng.integers(0, 2, len(user)))
     log = log_of(user, np.tile(np.arange(60), 204) * DAY + hour * HOUR, category)
     found = profile_report(log, ASKED, 0)
     assert all(one["users"] is None or one["users"] == 0 or one["users"] >= 5 for one in found["units"])
     hidden = [one for one in found["units"] if one["users"] is None]
     assert hidden, "the few have a unit"
     assert sum(one["users"] or 0 for one in found["units"]) <= 199
-    assert not any(one["category"] == "c002" and one["share"] for one in found["categories"])
-    assert not any(one["what"] == "c002" for one in found["units"])
+    assert not any(one["hour"] == 3 and one["share"] for one in found["hours"])
+    assert not any("night" in (one["when"] or "") for one in found["units"])
+
+
+def test_a_category_of_few_users_has_no_name() -> None:
+    user = np.repeat(np.arange(20), 3)
+    log = log_of(user, np.arange(60) * DAY, np.where(user < 3, 7, user % 2))
+    every = np.ones(60, bool)
+    assert kinds_of(log, every, 5, 2).names == ["c000", "c001", "c007"]
+    few = kinds_of(log, every, 5, 4)
+    assert few.names == ["c000", "c001"]  # and three users together are no others
+    assert (few.code < 0).sum() == 9
+    assert kinds_of(log, every, 1, 2).names == ["c000", "other"]
 
 
 def test_a_profile_is_a_distribution_drawn_to_everybody() -> None:
@@ -108,5 +119,5 @@ def test_a_profile_is_a_distribution_drawn_to_everybody() -> None:
 
 
 def test_too_few_users_have_no_map() -> None:
-    with pytest.raises(DataError, match="80 users"):
+    with pytest.raises(DataError, match="60 users"):
         profile_report(town(2, 40, 0), ASKED, 0)
