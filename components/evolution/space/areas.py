@@ -20,6 +20,7 @@ from components.params import SpaceParams
 Record = dict[str, Any]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Places = tuple[Floats, Codes, Codes]  # points, the point of each event, events of each point
 _MOST_POINTS = 20_000  # of a stated density; of more, a grid is looked at
 _LARGEST = 10
 _LEAST_PLACES = 5  # of an area
@@ -36,7 +37,9 @@ def areas_report(log: Log, params: SpaceParams, seed: int) -> Record:
     """
     located = ~np.isnan(log.latitude)
     lat, lon, user = log.latitude[located], log.longitude[located], log.user[located]
-    found, shown = _stated(lat, lon, user, log.n_users, params), _any(lat, lon, user, log.n_users, params, seed)
+    places = _distinct(lat, lon)
+    found = _stated(lat, lon, places, user, log.n_users, params)
+    shown = _any(places, user, log.n_users, params, seed)
     return {
         "areas": found["areas"],
         "share": found["share"],
@@ -46,9 +49,9 @@ def areas_report(log: Log, params: SpaceParams, seed: int) -> Record:
     }
 
 
-def _stated(lat: Floats, lon: Floats, user: Codes, n_users: int, params: SpaceParams) -> Record:
+def _stated(lat: Floats, lon: Floats, places: Places, user: Codes, n_users: int, params: SpaceParams) -> Record:
     """Of a stated density; of a grid of a tenth of the radius where nearly every event has a place of its own."""
-    points, index, weight = _distinct(lat, lon)
+    points, index, weight = places
     if len(points) > _MOST_POINTS:
         step = np.degrees(params.area_radius_km / 10 / EARTH_KM)
         wide = step / max(float(np.cos(np.radians(np.abs(lat).mean()))), 0.01)
@@ -58,9 +61,9 @@ def _stated(lat: Floats, lon: Floats, user: Codes, n_users: int, params: SpacePa
     return _largest(found, points, index, user, n_users, params.least_users)
 
 
-def _any(lat: Floats, lon: Floats, user: Codes, n_users: int, params: SpaceParams, seed: int) -> Record:
+def _any(places: Places, user: Codes, n_users: int, params: SpaceParams, seed: int) -> Record:
     """Of any density, among at most `area_sample` places; how far two samples agree where there are more."""
-    points, index, weight = _distinct(lat, lon)
+    points, index, weight = places
     order, most = np.random.default_rng(seed).permutation(len(points)), params.area_sample
     kept = np.sort(order[:most])
     found = _clustered(points[kept], weight[kept], params)
@@ -103,13 +106,13 @@ def _largest(found: Clusters, points: Floats, index: Codes, user: Codes, n_users
         apart = haversine_km(found.latitude[one], found.longitude[one], mine[:, 0], mine[:, 1])
         answer.append(
             {"latitude": float(found.latitude[one]), "longitude": float(found.longitude[one]),
-             "radius_km": float(np.median(apart)), "places": len(mine), "events": int(found.weight[one]),
+             "radius_km": float(np.median(apart)), "events": int(found.weight[one]),
              "share": float(found.weight[one] / total), "users": int(users[one])}
         )  # fmt: skip
     return {"areas": len(found.weight), "share": float(found.weight.sum() / total), "largest": answer}
 
 
-def _distinct(lat_deg: Floats, lon_deg: Floats) -> tuple[Floats, Codes, Codes]:
+def _distinct(lat_deg: Floats, lon_deg: Floats) -> Places:
     """Distinct points (P, 2) to 1e-7 degrees, the point of each place (n,), and how many places each has."""
     keys = point_keys(to_e7(lat_deg), to_e7(lon_deg))
     _, first, index, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
