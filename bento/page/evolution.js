@@ -44,7 +44,7 @@ export async function show() {
 }
 
 function page(report) {
-  const { log, forecasts, states, unusual, patterns, hot_spots: spots, changed } = report
+  const { log, forecasts, states, unusual, patterns, profiles, hot_spots: spots, changed } = report
   const days = forecasts.find((one) => one.step === 'day' && one.by === 'all')
   return [
     h('h2', {}, 'How behaviour evolves'),
@@ -54,6 +54,7 @@ function page(report) {
     states ? part('States of life', lives(states)) : null,
     unusual.length ? part('Unusual days', [h('ul', { class: 'told' }, ...apart(unusual).slice(0, LISTED).map(strange))]) : null,
     patterns.length ? part('What recurs', [h('ul', { class: 'told' }, ...patterns.slice(0, LISTED).map(recurs))]) : null,
+    profiles.some(told) ? part('Kinds of users', [h('ul', { class: 'told' }, ...profiles.filter(told).sort((a, b) => b.users - a.users).slice(0, LISTED).map(alike))]) : null,
     spots.length ? part('Places', [h('p', {}, spotted(spots))]) : null,
   ].filter((one) => one !== null)
 }
@@ -96,6 +97,9 @@ const who = ({ by, value }) => (by === 'all' ? 'all events' : `${by} ${plain(val
 const apart = (unusual) => unusual.filter((one, i) => unusual.findIndex((other) => span(other) === span(one)) === i)
 const strange = (one) => h('li', {}, h('b', {}, span(one)), ` ${who(one)}: ${count(Math.round(one.actual))} instead of ${count(Math.round(one.usual))}`)
 const recurs = (one) => h('li', {}, h('b', {}, one.name), ` ${one.when}; ${many(one.users, 'user')}, ${one.ratio.toFixed(1)} times what chance would bring`)
+
+const told = (one) => one.users && (one.what || one.when)
+const alike = (one) => h('li', {}, h('b', {}, many(one.users, 'user')), ' more ', [one.what && plain(one.what), one.when && `on ${one.when}`].filter(Boolean).join(' and '), ' than all')
 
 function spotted(spots) {
   const hot = spots.filter((one) => one.kind === 'hot')
