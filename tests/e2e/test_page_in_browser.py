@@ -293,6 +293,7 @@ def test_how_behaviour_evolves_is_told_from_the_newest_report(browser: Any) -> N
             "10 on 2 Mar (80 % between 8 and 13)",
             "↓ 89",
             "all events: 90 instead of 30",
+            "30 users more cafe than all",
             "the lunch crowd weekdays",
             "1 hot spot, 1 of them new",
         ):

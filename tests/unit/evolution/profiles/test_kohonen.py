@@ -102,11 +102,11 @@ def test_a_category_of_few_users_has_no_name() -> None:
     user = np.repeat(np.arange(20), 3)
     log = log_of(user, np.arange(60) * DAY, np.where(user < 3, 7, user % 2))
     every = np.ones(60, bool)
-    assert kinds_of(log, every, 5, 2).names == ["c000", "c001", "c007"]
+    assert kinds_of(log, every, 5, 2).names == ["c001", "c000", "c007"]  # those of most users first
     few = kinds_of(log, every, 5, 4)
-    assert few.names == ["c000", "c001"]  # and three users together are no others
+    assert few.names == ["c001", "c000"]  # and three users together are no others
     assert (few.code < 0).sum() == 9
-    assert kinds_of(log, every, 1, 2).names == ["c000", "other"]
+    assert kinds_of(log, every, 1, 2).names == ["c001", "other"]
 
 
 def test_a_profile_is_a_distribution_drawn_to_everybody() -> None:
