@@ -115,17 +115,20 @@ def _pictures(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, str | Markup
         "traces_hours": ("Trips by the hour in which they begin", stream_pictures.hours),
         "traces_flows": ("The largest flows of trips between cells; the wider, the more", map_pictures.flows),
     }
+    also = {"profiles_units": "profiles_hours"}  # what a picture shows of a second table
     fans = [
-        {"csv": f"trends_forecast_{step}", "title": f"What comes next, {step} by {step}, and how sure it is",
+        {"csv": f"trends_forecast_{step}", "also": f"trends_counts_{step}",
+         "title": f"What comes next, {step} by {step}, and how sure it is",
          "picture": trend_pictures.fan(tables[f"trends_counts_{step}"], tables[f"trends_forecast_{step}"])}
         for step in ("week", "day", "hour")
         if f"trends_forecast_{step}" in tables
     ]  # fmt: skip
     return fans + [
-        {"csv": name, "title": title, "picture": draw(tables[name])}
+        {"csv": name, "also": also[name] if also.get(name, "") in tables else "", "title": title,
+         "picture": draw(tables[name])}
         for name, (title, draw) in made.items()
         if name in tables and (name != "trends_counts_week" or stream_pictures.has_stream(tables[name]))
-    ]
+    ]  # fmt: skip
 
 
 @cache
