@@ -24,7 +24,7 @@ Record = dict[str, Any]
 Codes = NDArray[np.integer]
 Floats = NDArray[np.float64]
 _USERS_A_UNIT = 3  # times `least_users`, on average at least: many of fewer would have to be hidden
-_LEAST_UNITS = 4
+_LEAST_UNITS = 3
 _WEEK_DAYS = 7
 _TIMES = (("early morning", 5, 8), ("morning", 8, 11), ("lunchtime", 11, 14), ("afternoon", 14, 17),
           ("evening", 17, 21), ("late evening", 21, 24), ("night", 0, 5))  # fmt: skip
@@ -42,7 +42,7 @@ def profile_report(log: Log, params: ProfileParams, seed: int) -> Record:
     Raises
     ------
     DataError
-        Fewer users than a map of four units needs.
+        Fewer users than a map of three units needs.
     """
     enough = np.flatnonzero(np.diff(log.offsets) >= params.least_events)
     units = min(params.units, len(enough) // (_USERS_A_UNIT * params.least_users))

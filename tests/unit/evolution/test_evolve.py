@@ -40,7 +40,7 @@ def quick() -> dict[str, Any]:
         asked[room] |= {"permutations": 99, "draws": 50}
     asked["space"] |= {"interaction_events": 500, "least_users": LEAST, "period_days": 7, "permutations": 999}
     asked["patterns"] |= {"permutations": 99, "least_users": LEAST}
-    asked["profiles"] |= {"permutations": 99, "least_users": LEAST, "least_events": 10, "deals": 1, "rounds": 10}
+    asked["profiles"] |= {"permutations": 99, "least_users": LEAST, "least_events": 2, "deals": 1, "rounds": 10}
     asked["trends"] |= {"permutations": 99, "origins": 2, "least_users": LEAST}
     for step in asked["trends"]["steps"].values():
         step |= {"horizon": 2, "methods": ["seasonal_naive", "seasonal_mean", "ar(1)"]}
@@ -88,7 +88,7 @@ def test_every_picture_and_table_is_beside_the_page(city: tuple[Path, Params]) -
     page = found["index.html"].decode()
     linked = set(re.findall(r'href="([\w.]+\.csv)"', page))
     assert linked == {name for name in found if name.endswith(".csv")}
-    assert page.count("<svg viewBox") == page.count("Data: <a") == 7 + ("patterns_hours.csv" in found)
+    assert page.count("<svg viewBox") == page.count("Data: <a") == 14 + ("patterns_hours.csv" in found)
     assert all(f'Data: <a href="{name}.csv"' in page for name in ("lifecycle_states", "trends_counts_day"))
     assert page.count("<small>") >= 15  # each sentence with its test and sample
     assert not re.search(r'(src|href)="(?!#|data:|[\w]+\.csv)', page)  # nothing is fetched

@@ -119,5 +119,5 @@ def test_a_profile_is_a_distribution_drawn_to_everybody() -> None:
 
 
 def test_too_few_users_have_no_map() -> None:
-    with pytest.raises(DataError, match="60 users"):
+    with pytest.raises(DataError, match="45 users"):
         profile_report(town(2, 40, 0), ASKED, 0)
