@@ -107,9 +107,9 @@ def test_a_crowd_of_every_day_stays_one_of_every_day() -> None:
 
 def test_a_holiday_like_other_days_is_no_wave_and_makes_no_month() -> None:
     """The lunch crowd also comes on the eve of a holiday; a wave of holidays is none of the months they lie in."""
-    log = weekly([("cafe", [24 * day + 12 for day in range(5)], 0.3)])
+    log = weekly([("cafe", [24 * day + 12 for day in range(5)], 0.3)], users=200)
     day = int(log.day.min())
-    eves = pattern_report(log, PARAMS, ASKED.space, np.arange(day + 1, day + 140, 7), 0)["patterns"]
+    eves = pattern_report(log, PARAMS, ASKED.space, day + np.array([15, 43, 71, 99]), 0)["patterns"]
     assert [one["when"] for one in eves if "eves" in one["when"]] == []
     free = day + np.array([95, 101, 107])
     wave = Log.of_frame(
