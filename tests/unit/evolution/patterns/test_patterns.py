@@ -107,13 +107,14 @@ def test_a_crowd_of_every_day_stays_one_of_every_day() -> None:
 
 def test_a_holiday_like_other_days_is_no_wave_and_makes_no_month() -> None:
     """The lunch crowd also comes on the eve of a holiday; a wave of holidays is none of the months they lie in."""
-    log = weekly([("cafe", [24 * day + 12 for day in range(5)], 0.3)], users=200)
+    lunch = [("cafe", [24 * weekday + 12 for weekday in range(5)], 0.3)]
+    log = weekly(lunch, users=200)
     day = int(log.day.min())
     eves = pattern_report(log, PARAMS, ASKED.space, day + np.array([15, 43, 71, 99]), 0)["patterns"]
     assert [one["when"] for one in eves if "eves" in one["when"]] == []
     free = day + np.array([95, 101, 107])
     wave = Log.of_frame(
-        pl.concat([_frame(log), _visits("park", free, users=60)]).sort("user_id", "timestamp"),
+        pl.concat([_frame(weekly(lunch)), _visits("park", free, users=60)]).sort("user_id", "timestamp"),
         pl.DataFrame({"item_id": KINDS, "category": KINDS}), "UTC",
     )  # fmt: skip
     told = pattern_report(wave, PARAMS, ASKED.space, free, 0)["patterns"]
