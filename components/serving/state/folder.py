@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from components.serving.state import index, keys, shelf
+from components.serving.state.newest import Newest, nothing
 from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
-from components.serving.state.recent import History, by_time
+from components.serving.state.recent import MOST_BYTES, History
 from components.serving.state.record import Record
 from components.serving.state.shelf import Heads, Transaction
 
@@ -39,10 +40,18 @@ class FolderState:
     durability : what an acknowledged record survives: `process`, kill -9; `fsync`, a power cut too
     clock : UTC microseconds, for tombstones
     begin : offset beyond which an empty folder goes on
+    most_bytes : of the histories that the process holds
     """
 
-    def __init__(self, folder: Path, durability: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
-        self._shelf = shelf.take(folder, durability, begin)
+    def __init__(
+        self,
+        folder: Path,
+        durability: str,
+        clock: Callable[[], int] = now_us,
+        begin: int = 0,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self._shelf = shelf.take(folder, durability, begin, most_bytes)
         self._clock = clock
         self._closed = False
 
@@ -106,10 +115,10 @@ class FolderState:
         barred, offset = index.grave(own, txn, user)
         return offset if offset and record.time_us <= barred else 0
 
-    def last(self, user_id: str, n: int) -> list[Stored]:
+    def last(self, user_id: str, n: int) -> Newest:
         """A user's newest `n` events, oldest first: by time, then by offset."""
         if n <= 0:
-            return []
+            return nothing()
         own = self._shelf
         with own.told, own.view, own.env.begin() as txn:
             self._follow(txn)
@@ -117,10 +126,13 @@ class FolderState:
             if known is not None:
                 return known
             indexed = index.newest(own, txn, keys.user_key(user_id), n)
-            events = sorted([*indexed, *own.tail.events(user_id)], key=by_time)
-            history = History(events[-n:], whole=len(indexed) < n and len(events) <= n)
+            history = History(indexed, whole=len(indexed) < n)
+            for stored in own.tail.events(user_id):
+                history.put(stored)
+            history.cut(n)
+            found = history.events[:]
             own.tail.recent.put(user_id, history)
-            return history.events[:]
+            return found
 
     def after(self, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records of the log with a greater offset, in order; forgotten ones are left out."""

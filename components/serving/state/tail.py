@@ -25,8 +25,8 @@ class Tail:
     recent : histories in use, kept up to `seen`
     """
 
-    def __init__(self) -> None:
-        self.recent = Recent()
+    def __init__(self, most_bytes: int) -> None:
+        self.recent = Recent(most_bytes)
         self.epoch = 0
         self.restart(0, 0)
 
