@@ -5,8 +5,8 @@
 The live system in this process, over a state in a folder, with what the service hangs on it (counters, the page's
 numbers): events of users drawn by Zipf's law are taken in batches, and after each of them a user is asked. Resident
 memory is read at the end of every thirtieth: `anonymous` is what the process itself holds; `file` is what it has mapped
-of files, above all of the log: the kernel takes that back when somebody else needs it. A champion that counts (10,000 items,
-histories of 200) stands in for all: what networks hold does not grow with events.
+of files, above all of the log: the kernel takes that back when somebody else needs it. A champion that counts (10,000
+items, histories of 200) stands in for all: what networks hold does not grow with events.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from tests.toy import toy_store
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS, HISTORY = 10_000, 200
 _PARTS = 30
+_APART_S = 60  # between two events, by their own clock
 _FIELDS = {"VmRSS": "rss", "RssAnon": "anonymous", "RssFile": "file"}
 
 
@@ -76,7 +77,7 @@ def soaked(folder: Path, args: argparse.Namespace) -> list[dict[str, float]]:
     chance = 1 / np.arange(1, args.users + 1) ** args.law
     names = [f"user{n:05d}" for n in range(args.users)]
     settle(first=True)
-    begin = dt.datetime.now(dt.UTC) - dt.timedelta(days=30)
+    begin = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=_APART_S * (args.events + 1))
     rows, number = [{"events": 0, **memory()}], 0
     for _ in range(_PARTS):
         took = []
@@ -85,7 +86,7 @@ def soaked(folder: Path, args: argparse.Namespace) -> list[dict[str, float]]:
             events = []
             for user, item in zip(who, rng.integers(0, ITEMS, args.batch).tolist(), strict=True):
                 number += 1
-                at = begin + dt.timedelta(seconds=2 * number)
+                at = begin + dt.timedelta(seconds=_APART_S * number)
                 events.append({
                     "user_id": names[user], "item_id": f"item{item:05d}", "action": "view",
                     "timestamp": at.isoformat(), "event_id": f"soak-{number}",

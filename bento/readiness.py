@@ -64,7 +64,8 @@ class Readiness:
     def _answers(self, user: str | None) -> bool:
         question = Question(
             user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
-            latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None, shown=False,
+            latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
+            shown=False,
         )  # fmt: skip
         try:
             self._live.answer(question, self._live.params.policy)

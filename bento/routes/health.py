@@ -31,7 +31,7 @@ async def metrics(_: Call, worker: Worker) -> Reply:
 ROUTES = (
     Route("GET", "/livez", "livez", "Whether the process answers.", None, live, "application/json", described=False),
     Route("GET", "/healthz", "healthz", "The same.", None, live, "application/json", described=False),
-    Route("GET", "/readyz", "readyz", "Whether a champion is loaded, warm, and answers.", None, ready, "application/json",
+    Route("GET", "/readyz", "readyz", "Whether a champion answers.", None, ready, "application/json",
           described=False),
     Route("GET", "/metrics", "metrics", "Latency, freshness, state, drift, arms: for Prometheus.", "metrics", metrics,
           "text/plain"),

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from components.features.encoding import UNKNOWN, Encoding, Scale
 from components.features.pack import pack_history
 from components.features.store import Store
-from components.serving.state.record import Record
+from components.serving.state.record import Record, dumped
 
 _S = 1_000_000
 #: Bytes of a history beside its rows, and of a row beside its columns and what it was sent as: what Python and numpy
 #: hold of so many small arrays and strings.
-_BASE, _ROW = 7_000, 64
+_BASE, _ROW = 5_000, 64
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class History:
 
 def sent_as(record: Record) -> bytes:
     """What a history keeps of a live event beside its row: what it was sent as; user and time stand elsewhere."""
-    return orjson.dumps([record.id, record.payload])
+    return dumped([record.id, record.payload])
 
 
 def turned_back(store: Store, row: int) -> dict[str, Any]:

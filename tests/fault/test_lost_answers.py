@@ -15,6 +15,7 @@ from bento.app import App
 from bento.client import AsyncClient, Client, calls, tries
 from bento.guard.keys import Keys
 from bento.guard.log import RequestLog
+from bento.life import ABORT
 from bento.worker import Worker
 from components.experiments.exposure import Evidence
 from components.params import Params
@@ -42,7 +43,7 @@ class Losing:
             return
 
         await self._app(scope, receive, nowhere)
-        raise ConnectionError("the answer is lost")
+        scope["extensions"][ABORT]["abort"]()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_a_question_that_is_sent_again_leaves_one_list(
     service.arms._clock = service.live._clock = lambda: dt.datetime.now(dt.UTC)
     holder = Holder(service.live.champion)
     worker = Worker(service.params, service.live, holder, service.state, service.arms)  # type: ignore[arg-type]
-    app = App(service.params, Keys(open_to_all=True), log=RequestLog("none", lambda _: None))
+    app = App(service.params, Keys(open_to_all=True), log=RequestLog("refused", lambda _: None))
     app.worker = worker
     with running(Losing(app, losses=2)) as url:  # type: ignore[arg-type]
         first, second = ask(url)
