@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from components.errors import ConfigError, IntegrityError
 from components.features.encoding import Encoding
 from components.features.hexagon import unit_vectors
-from components.files import digest_of
+from components.files import digest_of, digest_of_texts
 from components.language.pretrained import installed
 from components.models.config import SequenceConfig
 from components.models.encoders.language import LanguageEncoder
@@ -137,6 +137,6 @@ def overridden(loop: TrainParams, overrides: dict[str, Any], name: str) -> Train
 
 def encoding_digests(encoding: Encoding) -> dict[str, str]:
     """Kind of vocabulary → digest of its ids in order; `scales` → digest of the numbers' statistics."""
-    found = {kind: digest_of([str(name) for name in words.ids]) for kind, words in encoding.vocabularies.items()}
+    found = {kind: digest_of_texts(map(str, words.ids)) for kind, words in encoding.vocabularies.items()}
     scales = [[name, s.fill, s.centre, s.spread, s.params.model_dump()] for name, s in encoding.scales.items()]
     return {**dict(sorted(found.items())), "scales": digest_of(scales)}
