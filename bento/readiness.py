@@ -14,6 +14,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 
 from components.serving.champion import Champion
 from components.serving.live import Live
@@ -57,7 +58,7 @@ class Readiness:
         with self._lock:
             champion, now = self._live.champion, self._clock()
             if self._tried is None or now - self._tried[0] >= _AGAIN_S or self._tried[1] is not champion:
-                users = [*list(champion.row_of)[:_TRIED]] or [None]
+                users: list[str | None] = [*islice(champion.row_of, _TRIED)] or [None]
                 self._tried = self._clock(), champion, any(self._answers(user) for user in users)
             return self._tried[2]
 

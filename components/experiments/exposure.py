@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from components.experiments.plan import Arm, Plan
+from components.experiments.plan import ARMS, Arm, Plan
 from components.serving.intake import MAX_POSITION
 from components.serving.question import Answer
 from components.serving.state.protocol import State, Stored
@@ -80,7 +80,7 @@ class Evidence:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.offset = plan, plan.offset
-        self._arms = {plan.label(arm): arm for arm in ("champion", "challenger")}
+        self._arms: dict[str, Arm] = {plan.label(arm): arm for arm in ARMS}
         self._shown = pl.DataFrame(schema=SHOWN)
         self._happened = pl.DataFrame(schema=HAPPENED)
 
