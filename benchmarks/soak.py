@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python -m benchmarks.soak [--events 600000 --users 2000] [--batch 50] [--json OUT]
 
 The live system in this process, over a state in a folder, with what the service hangs on it (counters, the page's
-numbers): visits of ten events of users drawn by Zipf's law are taken in batches, and after each of them a user is asked.
+numbers): visits of ten events of users drawn by Zipf's law are taken in batches, and a user is asked after each batch.
 Resident memory is read at the end of every thirtieth: `anonymous` is what the process itself holds; `file` is what it
-has mapped of files, above all of the log: the kernel takes that back when somebody else needs it. A champion that counts
-(10,000 items, histories of 200) stands in for all: what networks hold does not grow with events.
+has mapped of files, above all of the log: the kernel takes that back when somebody else needs it. A champion that
+counts (10,000 items, histories of 200) stands in for all: what networks hold does not grow with events.
 """
 
 from __future__ import annotations
