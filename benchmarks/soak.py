@@ -4,7 +4,7 @@
 
 The live system in this process, over a state in a folder, with what the service hangs on it (counters, the page's
 numbers): visits of ten events of users drawn by Zipf's law are taken in batches, and a user is asked after each batch.
-Resident memory is read at the end of every thirtieth: `anonymous` is what the process itself holds; `file` is what it
+Resident memory is read at the end of every tenth: `anonymous` is what the process itself holds; `file` is what it
 has mapped of files, above all of the log: the kernel takes that back when somebody else needs it. A champion that
 counts (10,000 items, histories of 200) stands in for all: what networks hold does not grow with events.
 """
@@ -40,7 +40,7 @@ from tests.toy import toy_store
 
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS, HISTORY = 10_000, 200
-_PARTS = 30
+_PARTS = 10
 _APART_S = 60  # between two events, by their own clock
 _VISIT = 10  # events of a user who comes
 _FIELDS = {"VmRSS": "rss", "RssAnon": "anonymous", "RssFile": "file"}
