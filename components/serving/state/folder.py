@@ -78,18 +78,18 @@ class FolderState:
                 receipts, taken = self._put(txn, heads, records, encoded)
                 own.write(txn, heads._replace(head=heads.head + len(taken)))
             with own.view:
-                for stored in taken:
-                    own.tail.take(stored)
+                for stored, data in taken:
+                    own.tail.take(stored, data)
                 own.tail.trim(heads.folded)
         return receipts
 
     def _put(
         self, txn: Transaction, heads: Heads, records: Sequence[Record], encoded: list[bytes]
-    ) -> tuple[list[Receipt], list[Stored]]:
-        """Write to the log what it does not hold."""
+    ) -> tuple[list[Receipt], list[tuple[Stored, bytes]]]:
+        """Write to the log what it does not hold: that, with its bytes."""
         own = self._shelf
         receipts: list[Receipt] = []
-        taken: list[Stored] = []
+        taken: list[tuple[Stored, bytes]] = []
         fresh: dict[tuple[str, str, str], int] = {}
         offset = heads.head
         for record, data in zip(records, encoded, strict=True):
@@ -102,7 +102,7 @@ class FolderState:
             fresh[name] = offset
             txn.put(keys.pack_offset(offset), keys.seal(offset, data), db=own.log, append=True)
             receipts.append(Receipt(offset, duplicate=False))
-            taken.append(Stored(offset, record))
+            taken.append((Stored(offset, record), data))
         return receipts, taken
 
     def _there(self, txn: Transaction, record: Record) -> int:

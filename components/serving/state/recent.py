@@ -41,16 +41,21 @@ class History:
         self.top = max(events.offsets, default=0)
         self.size = _USER + _ROW * len(events) + sum(map(len, events.data))
 
-    def put(self, stored: Stored) -> None:
-        """An event, to its place in time."""
+    def put(self, stored: Stored, data: bytes | None = None) -> None:
+        """An event, to its place in time; `data` are its bytes, where they are at hand."""
         events, time_us, offset = self.events, stored.record.time_us, stored.offset
-        at = bisect_right(events.times, time_us)
-        while at and events.times[at - 1] == time_us and events.offsets[at - 1] > offset:
-            at -= 1
-        data = stored.record.encode()
-        events.offsets.insert(at, offset)
-        events.times.insert(at, time_us)
-        events.data.insert(at, data)
+        data = stored.record.encode() if data is None else data
+        if not events.times or events.times[-1] < time_us:  # as most are
+            events.offsets.append(offset)
+            events.times.append(time_us)
+            events.data.append(data)
+        else:
+            at = bisect_right(events.times, time_us)
+            while at and events.times[at - 1] == time_us and events.offsets[at - 1] > offset:
+                at -= 1
+            events.offsets.insert(at, offset)
+            events.times.insert(at, time_us)
+            events.data.insert(at, data)
         self.top = max(self.top, offset)
         self.size += _ROW + len(data)
 
@@ -85,9 +90,12 @@ class Recent:
     def newest(self, user_id: str, n: int) -> Newest | None:
         """The newest `n` events, oldest first; None where that many are not known."""
         found = self.get(user_id)
-        if found is None or (len(found.events) < n and not found.whole):
+        if found is None:
             return None
-        return found.events[-n:]
+        held = found.events
+        if len(held.data) < n and not found.whole:
+            return None
+        return Newest(held.offsets[-n:], held.times[-n:], held.data[-n:])
 
     def put(self, user_id: str, history: History) -> None:
         """Keep what was read of a user, instead of what was known."""
@@ -98,20 +106,20 @@ class Recent:
         self.size += history.size
         self._trim()
 
-    def add(self, stored: Stored) -> None:
-        """A new event of a user: to its place in time, if the user is known."""
+    def add(self, stored: Stored, data: bytes | None = None) -> None:
+        """A new event of a user, with its bytes or not: to its place in time, if the user is known."""
         history = self._by_user.get(stored.record.user_id)
         if history is None:
             return
-        events, time_us = history.events, stored.record.time_us
-        if len(events) and (time_us, stored.offset) < (events.times[0], events.offsets[0]) and not history.whole:
+        events, before = history.events, history.size
+        if not history.whole and events.data and by_time(stored) < (events.times[0], events.offsets[0]):
             return  # older than all that is known: the others are still the newest
-        before = history.size
-        history.put(stored)
-        if len(events) > MOST_OF_A_USER:
+        history.put(stored, data)
+        if len(events.data) > MOST_OF_A_USER:
             history.cut(MOST_OF_A_USER // 2)
         self.size += history.size - before
-        self._trim()
+        if self.size > self._most:
+            self._trim()
 
     def _trim(self) -> None:
         while self.size > self._most:
