@@ -242,23 +242,21 @@ def test_a_network_is_chosen_by_whole_baskets() -> None:
 
 
 def test_baskets_teach_a_network_what_lines_do_not() -> None:
-    """Lines of a basket stand in one order; what comes in the next basket is another thing."""
-    store = basket_store(3, pattern="random")
-    rng = np.random.default_rng(0)
-    liked = np.argsort(rng.random((12, 15)), axis=1)[:, :3]
-    base = np.stack([liked[u, np.tile(np.arange(3), 12)] for u in range(12)])  # every basket holds the same three
-    store = with_columns(store, item=(base.ravel() + 2).astype(np.int32))
-    settings_ = {"loop": {"epochs": 20}, "inputs": ["item"], "heads": {"item": 1.0}, "copy_heads": 2}
+    """After a basket of three comes another of three; of its lines only the first follows a line of the one before."""
+    store = basket_store()
+    kind = (np.arange(12)[:, None] + np.arange(36) // 3) % 5  # of each event's basket
+    store = with_columns(store, item=(2 + 3 * kind + np.arange(36) % 3).ravel().astype(np.int32))
+    shape = {"loop": {"epochs": 20}, "inputs": ["item"], "heads": {"item": 1.0}}
     judge = Judge.of(Window(store, "test"), RULE, "ndcg@3", 10_000, 0)
-    whole, lines = (fitted(store, predictor("transformer", rule, **settings_)) for rule in (RULE, HIDDEN))
+    whole, lines = (fitted(store, predictor("gru", rule, **shape)) for rule in (RULE, HIDDEN))
     assert judge.score(whole.model, whole.precision) > 0.95
-    assert judge.score(whole.model, whole.precision) > judge.score(lines.model, lines.precision) + 0.05
+    assert judge.score(lines.model, lines.precision) < 0.8
 
 
 def test_memory_is_fitted_on_whole_baskets() -> None:
     store = basket_store()
     questions = asked(store, "tune")
-    assert len(questions.item) > 2 * len(questions)
+    assert len(questions.item) > 1.5 * len(questions)
     memory = MemoryPredictor(PARAMS.memory, judges_asker(RULE))
     told: dict[str, float] = {}
 
