@@ -109,8 +109,8 @@ def check_item_loss(config: SequenceConfig, loop: TrainParams, baskets: bool) ->
     stepwise = config.encoder in ("bert", "seq2seq")  # they learn events that lie inside a basket
     if baskets and (kind != "full" or loop.label_smoothing or config.transition_lags or stepwise):
         raise ConfigError(
-            "with `evaluation.ties: basket`, `training.loop.item_loss.kind: full` without label smoothing, and a network "
-            "without transitions whose encoder is neither bert nor seq2seq",
+            "with `evaluation.ties: basket`, `training.loop.item_loss.kind: full` without label smoothing, and a "
+            "network without transitions whose encoder is neither bert nor seq2seq",
             found=f"{kind}, smoothing {loop.label_smoothing}, {config.transition_lags} lags, {config.encoder}",
             do="Set them so: a basket is learned whole, from what was there before it.",
         )

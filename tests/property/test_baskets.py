@@ -213,6 +213,11 @@ def test_nothing_of_a_basket_reaches_the_state_that_it_is_learned_from(shape: di
     L = batch.tokens.mask.shape[1]
     history, place = batch.targets.at.numpy() // L, batch.targets.at.numpy() % L
     row = slices.begin[history] + slices.first[history] + place  # of each basket's first line
+    basket_of = batch.targets.basket
+    assert basket_of is not None
+    for query, first in enumerate(row):  # what is learned there is the basket that begins there, whole
+        learned = basket_of.item[basket_of.query == query].tolist()
+        assert learned == sorted(set(np.asarray(store["item"])[first : first + 3].tolist()))
     states = model.read(batch.tokens).states.flatten(0, 1)[batch.targets.at].detach()
     for basket in range(0, len(row), 11):
         item = np.asarray(store["item"]).copy()

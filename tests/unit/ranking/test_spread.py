@@ -94,3 +94,14 @@ def test_a_record_that_lies_is_refused(record: object) -> None:
     with pytest.raises(IntegrityError, match="spread in here"):
         Spread.read(record, "here")
     assert Spread.read(Spread.plain().record(), "here") == Spread.plain()
+
+
+def test_answers_of_one_query_count_by_their_share() -> None:
+    told, scores = lessons(1.5, queries=400)
+    both = np.tile(told.right.reshape(400, 6), (1, 2)).ravel()  # each candidate stands twice, and so does each answer
+    table, own = np.zeros((400 * 12, 0), np.float32), np.full(400 * 12, 0.25 / 6)
+    doubled = replace(told, table=table, own=own, sizes=told.sizes * 2, right=both, asked=told.asked * 2)
+    found = fit_spread(doubled, np.tile(scores.reshape(400, 6), (1, 2)).ravel())
+    one = fit_spread(told, scores)
+    assert found.score == pytest.approx(one.score, rel=1e-3)
+    assert (found.shift, found.slope) == pytest.approx((one.shift, one.slope), rel=1e-3)
