@@ -194,6 +194,8 @@ class Corpus:
         category = np.asarray(store.encoding.catalogue.category)[item] if "category" in config.heads else item
         counts = {"item": item, "action": action, "place": cells, "place_coarse": coarse, "category": category}
         count = {head: int(np.sum(counts[head] > 1)) for head in config.heads if head in counts}
+        if targets.basket is not None:
+            count["item"] = len(torch.unique(targets.basket.query))
         if "time" in config.heads:
             count["time"] = int(known.sum()) + len(tail)
         return Batch(tokens, targets, count)

@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.errors import ConfigError
 from components.evaluation.metrics import item_metric
 from components.evaluation.protocol import make_queries
 from components.features.store import WINDOWS, Store
@@ -256,6 +257,20 @@ def test_baskets_teach_a_network_what_lines_do_not() -> None:
     whole, lines = (fitted(store, predictor("gru", rule, **shape)) for rule in (RULE, HIDDEN))
     assert judge.score(whole.model, whole.precision) > 0.95
     assert judge.score(lines.model, lines.precision) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("bert", {}),
+        ("seq2seq", {}),
+        ("gru", {"transitions": {"lags": 1, "successors": 4}}),
+        ("gru", {"loop": {"label_smoothing": 0.1}}),
+    ],
+)
+def test_what_learns_events_within_a_basket_is_refused(kind: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="ties: basket"):
+        fitted(basket_store(), predictor(kind, RULE, **changes))
 
 
 def test_memory_is_fitted_on_whole_baskets() -> None:
