@@ -23,6 +23,7 @@ from components.models.tokens import Tokens
 from components.predictor import Queries
 from components.training.gather import Slices, query_slices, read_columns, tokens_of
 from components.training.heads import Moment
+from components.training.stepping import Stepper
 
 _MOST_STEPS = 8  # more new events than this are read at once
 
@@ -47,7 +48,7 @@ class Seen:
     grown: int | None = 0
 
 
-def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
+def seen(model: SequenceModel, queries: Queries, before: Seen | None, stepper: Stepper | None = None) -> Seen:
     """The history of one query, read as far as it is new.
 
     Parameters
@@ -55,12 +56,13 @@ def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
     model : in eval mode, on the CPU
     queries : one
     before : of an earlier query of the same user; None: nothing
+    stepper : the model's step, compiled; None: by torch
     """
     start, stop = int(queries.start[0]), int(queries.stop[0])
     if before is not None and before.store is queries.store and (before.start, before.stop) == (start, stop):
         return before
     if before is not None and _goes_on(before, queries, model.config):
-        return _grown(model, queries, before)
+        return _grown(model, queries, before, stepper)
     tokens = tokens_of(queries.store, query_slices(queries, model.config.max_history), model.config)
     known = 0 if before is None else _continued(before.view.read.tokens, tokens)
     length = tokens.mask.shape[1]
@@ -90,7 +92,7 @@ def _goes_on(before: Seen, queries: Queries, config: SequenceConfig) -> bool:
     return all(one[then].tobytes() == other[now].tobytes() for one, other in columns)
 
 
-def _grown(model: SequenceModel, queries: Queries, before: Seen) -> Seen:
+def _grown(model: SequenceModel, queries: Queries, before: Seen, stepper: Stepper | None) -> Seen:
     """A history of which the last few tokens alone are new."""
     start, stop = int(queries.start[0]), int(queries.stop[0])
     known, length = before.view.length, stop - start + 1
@@ -98,9 +100,14 @@ def _grown(model: SequenceModel, queries: Queries, before: Seen) -> Seen:
         return replace(before, store=queries.store, start=start, stop=stop)
     if not can_step(model):
         return Seen(queries.store, start, stop, begin(model, _tokens(queries, model.config, 0)))
-    tokens, view = _tokens(queries, model.config, known), before.view
-    for at in range(length - known):
-        view = step(model, view, part_of(tokens, at, at + 1), 1)
+    view = before.view
+    if stepper is not None:
+        for row in range(before.stop - before.start + start, stop):
+            view = stepper.step(view, queries.store, row)
+    else:
+        tokens = _tokens(queries, model.config, known)
+        for at in range(length - known):
+            view = step(model, view, part_of(tokens, at, at + 1), 1)
     return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
 
 

@@ -26,7 +26,7 @@ from components.models.query import GAP_KNOTS, GAP_MAX, WAVES, RequestConditioni
 from components.models.sequence import SequenceModel
 from components.models.sphere import EARTH_KM
 from components.predictor import Scores, TimeDistribution
-from components.training import loops
+from components.training import loops, step_loops
 
 Floats = NDArray[np.float32]
 _NO_TABLE, _NO_POINTS = np.zeros((0, 1), np.float32), np.zeros((0, 3), np.float32)
@@ -104,7 +104,7 @@ class Heads:
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
-        self.tables = None if item.copy is None else _tables(item.copy)
+        self.tables, self.key = (None, None) if item.copy is None else (_tables(item.copy), linear(item.copy.key))
         self.gate = None if item.gate is None else (*linear(item.gate[0]), *linear(item.gate[2]))  # type: ignore[index]
         self.action, self.place = (_classes(one) for one in (model.action, model.place))
         self.time = None if model.time is None else linear(model.time.linear)
@@ -128,9 +128,9 @@ class Heads:
         keys, lasting, follows = _NO_TABLE[None], _NO_TABLE, np.zeros(len(time_s), bool)
         if self.tables is not None and item.copy is not None:
             lasting, follows = loops.lasting(code.numpy(), point, *self.tables, EARTH_KM, NEAR_KM)
-            keys = _keys(item.copy, read, known)
-            keys = keys if before is None or not known else np.concatenate([before.keys, keys])
-        gap = np.maximum(np.diff(time_s, prepend=time_s[:1]), 0).astype(np.float32)
+            keys = self._keys(item.copy, read) if before is None or not known else self._more_keys(before, known, read)
+        gap = np.zeros(len(time_s), np.float32)
+        np.maximum(time_s[1:] - time_s[:-1], 0, out=gap[1:], casting="unsafe")
         return Made(
             state=read.states[0, -1].numpy(),
             here=point[-1:],
@@ -146,6 +146,19 @@ class Heads:
             lasting=lasting,
         )
 
+    @staticmethod
+    def _keys(head: CopyHead, read: Read) -> Floats:
+        """(L, H, s) what each event is found by."""
+        before = F.pad(read.states[:, :-1], (0, 0, 1, 0))
+        found: Floats = head.key(torch.cat([read.events, before], dim=2)).view(-1, head.heads, head.size).numpy()
+        return found
+
+    def _more_keys(self, before: Made, known: int, read: Read) -> Floats:
+        """(L, H, s) the same, where those of the first `known` events were made."""
+        assert self.key is not None
+        events, states = read.events[0].numpy(), read.states[0].numpy()
+        return step_loops.keyed(before.keys, events, states, known, *self.key, self.config.copy_heads)
+
     def _away(self, point: Floats, before: Made | None) -> Tensor | None:
         distance = self.model.item.distance
         if distance is None:
@@ -153,7 +166,7 @@ class Heads:
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
         here = point[-1] if len(point) else np.zeros(3, np.float32)
-        return torch.from_numpy(np.log1p(loops.apart(self.points, here, EARTH_KM / SCALE_KM)))
+        return torch.from_numpy(loops.apart(self.points, here, EARTH_KM / SCALE_KM)).log1p_()
 
     @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:
@@ -236,12 +249,3 @@ def _copy(head: CopyHead) -> tuple[Floats, ...]:
 def _tables(head: CopyHead) -> tuple[Floats, Floats, Floats]:
     """Tables by rank, sameness and place."""
     return _table(head.rank), _table(head.same), _table(head.place)
-
-
-def _keys(head: CopyHead, read: Read, known: int) -> Floats:
-    """(L - known, H, s) what each event behind the first `known` is found by."""
-    states = read.states
-    before = states[:, known - 1 : -1] if known else F.pad(states[:, :-1], (0, 0, 1, 0))
-    keys = head.key(torch.cat([read.events[:, known:], before], dim=2))
-    found: Floats = keys.view(-1, head.heads, head.size).numpy()
-    return found
