@@ -17,6 +17,30 @@ from torch import Tensor
 Carried = dict[str, Tensor]
 
 
+class Codes(Mapping[str, Tensor]):
+    """Codes by name as rows of one block.
+
+    Parameters
+    ----------
+    names : of the rows
+    block : (C, B, L) int64
+    """
+
+    def __init__(self, names: Sequence[str], block: Tensor) -> None:
+        self._names, self._block = tuple(names), block
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._block[self._names.index(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 @dataclass(frozen=True)
 class Tokens:
     """B sequences, right-padded to L. Integer columns are 0 where padded and at the start token.
@@ -72,61 +96,6 @@ def joined(a: Tokens, b: Tokens) -> Tokens:
     time_s, mask = torch.cat([a.time_s, b.time_s], dim=1), torch.cat([a.mask, b.mask], dim=1)
     numbers, point = both(a.numbers, b.numbers), both(a.point, b.point)
     return Tokens(codes, numbers, time_s, point, _back(mask), mask, a.begins, None)
-
-
-class Codes(Mapping[str, Tensor]):
-    """Codes by name as rows of one block, so that one more token is one step.
-
-    Parameters
-    ----------
-    names : of the rows
-    block : (C, B, L) int64
-    """
-
-    def __init__(self, names: Sequence[str], block: Tensor) -> None:
-        self.block = block
-        self._place = {name: place for place, name in enumerate(names)}
-
-    @classmethod
-    def of(cls, codes: Mapping[str, Tensor]) -> Codes:
-        """The same codes as rows of a block."""
-        return codes if isinstance(codes, cls) else cls(tuple(codes), torch.stack(list(codes.values())))
-
-    def followed(self, block: Tensor) -> Codes:
-        """With the (C, B, M) codes of the tokens that follow."""
-        found = Codes((), torch.cat([self.block, block], dim=2))
-        found._place = self._place
-        return found
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self.block[self._place[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._place)
-
-    def __len__(self) -> int:
-        return len(self._place)
-
-
-def followed(a: Tokens, codes: Tensor, numbers: Tensor | None, time_s: int, point: Tensor | None) -> Tokens:
-    """(1, L) tokens, none of them padded, with one that follows: (1, L + 1), as `joined` has it.
-
-    Parameters
-    ----------
-    codes : (C, 1, 1) in the order of the tokens' own
-    numbers, point : (1, 1, …); None where the tokens have none
-    """
-    L = a.mask.shape[1] + 1
-    return Tokens(
-        codes=Codes.of(a.codes).followed(codes) if a.codes else a.codes,
-        numbers=None if a.numbers is None or numbers is None else torch.cat([a.numbers, numbers], dim=1),
-        time_s=torch.cat([a.time_s, torch.tensor([[time_s]])], dim=1),
-        point=None if a.point is None or point is None else torch.cat([a.point, point], dim=1),
-        position=torch.arange(L - 1, -1, -1)[None],
-        mask=torch.ones((1, L), dtype=torch.bool),
-        begins=a.begins,
-        hidden=None,
-    )
 
 
 def newest(tokens: Tokens, left_out: int) -> Tokens:

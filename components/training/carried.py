@@ -23,6 +23,7 @@ from components.models.tokens import Tokens
 from components.predictor import Queries
 from components.training.gather import Slices, query_slices, read_columns, tokens_of
 from components.training.heads import Moment
+from components.training.sheet import Page
 from components.training.stepping import Stepper
 
 _MOST_STEPS = 8  # more new events than this are read at once
@@ -35,7 +36,7 @@ class Seen:
     Attributes
     ----------
     store, start, stop : the rows that it came from
-    view : tokens, vectors, states and what the encoder carries
+    view : tokens, vectors, states and what the encoder carries; a page where the compiled step has gone on
     made : what the heads made of it, for the next query; None: nothing yet
     grown : tokens of the view that `made`, of an earlier view, covers; None: it is of this one
     """
@@ -43,7 +44,7 @@ class Seen:
     store: Store
     start: int
     stop: int
-    view: View
+    view: View | Page
     made: Any = None
     grown: int | None = 0
 
@@ -69,7 +70,8 @@ def seen(model: SequenceModel, queries: Queries, before: Seen | None, stepper: S
     if before is not None and known == length:
         return replace(before, store=queries.store, start=start, stop=stop)
     if before is not None and known and length - known <= _MOST_STEPS and can_step(model):
-        view = before.view
+        view = stepper.view(before.view) if stepper is not None and isinstance(before.view, Page) else before.view
+        assert isinstance(view, View)
         for at in range(known, length):
             view = step(model, view, part_of(tokens, at, at + 1), 1)
         return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
@@ -100,15 +102,17 @@ def _grown(model: SequenceModel, queries: Queries, before: Seen, stepper: Steppe
         return replace(before, store=queries.store, start=start, stop=stop)
     if not can_step(model):
         return Seen(queries.store, start, stop, begin(model, _tokens(queries, model.config, 0)))
-    view = before.view
+    grown, view = known if before.grown is None else before.grown, before.view
     if stepper is not None:
+        page = view if isinstance(view, Page) else stepper.page(view)
         for row in range(before.stop - before.start + start, stop):
-            view = stepper.step(view, queries.store, row)
-    else:
-        tokens = _tokens(queries, model.config, known)
-        for at in range(length - known):
-            view = step(model, view, part_of(tokens, at, at + 1), 1)
-    return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
+            page = stepper.step(page, queries.store, row)
+        return Seen(queries.store, start, stop, page, before.made, grown)
+    assert isinstance(view, View)
+    tokens = _tokens(queries, model.config, known)
+    for at in range(length - known):
+        view = step(model, view, part_of(tokens, at, at + 1), 1)
+    return Seen(queries.store, start, stop, view, before.made, grown)
 
 
 def _tokens(queries: Queries, config: SequenceConfig, first: int) -> Tokens:

@@ -34,7 +34,7 @@ from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.finish import finish
 from components.training.gather import query_request
-from components.training.heads import Heads, can_answer
+from components.training.heads import Heads, can_answer, told_of
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
 from components.training.replay import Replay
@@ -234,7 +234,7 @@ class NetworkPredictor:
         known = seen(model, queries, carried if isinstance(carried, Seen) else None, self._stepper)
         if self._heads:
             if known.grown is not None:
-                known = replace(known, made=self._heads.made(known.view.read, known.made, known.grown), grown=None)
+                known = replace(known, made=self._heads.made(told_of(known.view), known.made, known.grown), grown=None)
             return self._heads.answer(known.made, moment_of(queries, model.config)), known
         request, last = query_request(queries, model.config), torch.tensor([known.view.length - 1])
         found = calibrated(model.answer(known.view.read, last, request), self.temperatures)

@@ -1,46 +1,58 @@
 """One more event of one user, read by compiled loops: the same state as `models.incremental.step`, to rounding.
 
 Weights are taken out of the model once. Written for encoders whose step is worth it (the Transformer, the GRU) on the
-CPU in float32; every other model is stepped by torch, which stays the reference (`tests/property/test_stepping.py`).
-A view that was made here may be gone on with there, and the other way round. Never reads a history anew.
+CPU in float32; every other model is stepped by torch, which stays the reference (`tests/property/test_stepping.py`)
+and goes on from what was read here. Never reads a history anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from components.features.hexagon import unit_vectors
 from components.features.store import Store
 from components.models.embedding import ItemTable
 from components.models.encoders.recurrent import GRUEncoder
 from components.models.encoders.relative import RelativeBias, space_edges, time_edges
-from components.models.encoders.transformer import Block, TransformerEncoder
+from components.models.encoders.transformer import TransformerEncoder
 from components.models.incremental import View, can_step
-from components.models.item import Read
 from components.models.sequence import SequenceModel
-from components.models.tokens import Carried, Codes, Tokens, followed
+from components.models.tokens import Carried
 from components.training import step_loops
 from components.training.gather import column_of, input_columns
-from components.training.loops import Floats, times
+from components.training.loops import Floats
+from components.training.sheet import Page, Sheet, cut, sheet_of, with_room
 
-_NO_TABLE, _NO_POINTS = np.zeros((0, 1), np.float32), np.zeros((0, 3), np.float32)
-_NO_EDGES = np.zeros(0, np.int64)
+_NO_ROWS = np.zeros(0, np.float32)
 
 
 def can_step_compiled(model: SequenceModel) -> bool:
     """Whether the step of this model is written here."""
     table = model.embedding.table
-    plain = type(table) is ItemTable and table.content is None and all(
-        type(one) is nn.Embedding for one in (table.item, *model.embedding.lookups.values())
-    )  # fmt: skip
+    looked_up = (table.item, *model.embedding.lookups.values())
+    plain = type(table) is ItemTable and table.content is None and all(type(one) is nn.Embedding for one in looked_up)
     here = all(one.dtype == torch.float32 and one.device.type == "cpu" for one in model.parameters())
     return can_step(model) and plain and here and type(model.encoder) in (TransformerEncoder, GRUEncoder)
+
+
+class _Encode(Protocol):
+    """The step of an encoder."""
+
+    def deep(self, view: View, room: int) -> dict[str, Floats]:
+        """What it carries of a view, with room."""
+        ...
+
+    def carried(self, page: Page) -> Carried:
+        """The same of a page, as the encoder itself has it."""
+        ...
+
+    def step(self, sheet: Sheet, event: Floats, t: int) -> Floats:
+        """(d,) the state of token t, whose vector is (d,); what is carried of it is written."""
+        ...
 
 
 class Stepper:
@@ -53,115 +65,124 @@ class Stepper:
 
     def __init__(self, model: SequenceModel) -> None:
         embedding, table = model.embedding, model.embedding.table
-        self.config = model.config
-        self.names = input_columns(model.config)
-        self.columns = [column_of(name) for name in self.names]
-        self.item, self.trained = array(table.item), table.trained
-        self.reads_item = embedding.reads_item
-        self.category = None if table.categories is None else (array(table.categories), table.category.numpy())
-        self.lookups = [(self.names.index(name), array(one)) for name, one in embedding.lookups.items()]
-        self.numbers = None if embedding.numbers is None else array(embedding.numbers)
-        self.scale = np.float32(embedding.scale)
+        self.room = model.config.max_history
+        names = input_columns(model.config)
+        self.columns = [column_of(name) for name in names]
+        lookups = [array(one) for one in embedding.lookups.values()]
+        width = table.item.embedding_dim
+        no_rows = np.zeros((0, width), np.float32)
+        self.embed = (
+            array(table.item), table.trained, names.index("item") if embedding.reads_item else -1,
+            no_rows if table.categories is None else array(table.categories), table.category.numpy(),
+            np.concatenate([no_rows, *lookups]), np.cumsum([0, *(len(one) for one in lookups)])[:-1],
+            np.array([names.index(name) for name in embedding.lookups], np.int64), float(embedding.scale),
+            np.zeros((width, 0), np.float32) if embedding.numbers is None else array(embedding.numbers),
+        )  # fmt: skip
         encoder = model.encoder
-        self.encode: Callable[[Carried, Floats, Tokens], tuple[Floats, Carried]]
-        self.encode = _Transformer(encoder) if isinstance(encoder, TransformerEncoder) else _GRU(encoder)  # type: ignore[arg-type]
+        self.encode: _Encode = _Transformer(encoder) if isinstance(encoder, TransformerEncoder) else _GRU(encoder)  # type: ignore[arg-type]
 
-    def step(self, view: View, store: Store, row: int) -> View:
-        """The view after the event of a row; there must be room for it.
+    def page(self, view: View) -> Page:
+        """A view as one that can be stepped."""
+        sheet = sheet_of(view, self.encode.deep(view, self.room), self.room)
+        return Page(sheet, view.length, view.read.tokens.begins)
 
-        Parameters
-        ----------
-        view : of `incremental.begin`, or of a step
-        store, row : the event, which begins no history
-        """
-        codes = [int(store[name][row]) for name in self.columns]
-        numbers = self._numbers(store, row)
-        event = self._event(codes, numbers)
-        read = view.read
-        tokens = followed(
-            read.tokens,
-            torch.tensor(codes)[:, None, None],
-            None if numbers is None else torch.from_numpy(numbers)[None, None],
-            int(store["time_s"][row]),
-            None if read.tokens.point is None else torch.from_numpy(_point(store, row))[None, None],
-        )
-        assert view.carried is not None
-        state, carried = self.encode(view.carried, event, tokens)
-        events = torch.cat([read.events, torch.from_numpy(event)[None, None]], dim=1)
-        states = torch.cat([read.states, torch.from_numpy(state)[None, None]], dim=1)
-        return View(Read(tokens, events, states), carried)
+    def view(self, page: Page) -> View:
+        """The same as torch reads it."""
+        return View(page.read, self.encode.carried(page))
 
-    def _event(self, codes: list[int], numbers: Floats | None) -> Floats:
-        """(d,) vector of an event; see `models.embedding`."""
-        x = np.zeros(self.item.shape[1], np.float32)
-        if self.reads_item:
-            code = codes[self.names.index("item")]
-            x += self.item[code if code < self.trained else 1]
-            if self.category is not None:
-                x += self.category[0][self.category[1][code]]
-        for place, lookup in self.lookups:
-            x += lookup[codes[place]]
-        x *= self.scale
-        if self.numbers is not None and numbers is not None:
-            x = times(self.numbers, numbers, x)
-        return x
-
-    def _numbers(self, store: Store, row: int) -> Floats | None:
-        """(2F,) numbers of an event and their missing bits; see `training.gather`."""
-        if self.numbers is None:
-            return None
-        F = store.numbers.shape[1]
-        out = np.empty(2 * F, np.float32)
-        np.clip(store.numbers[row], -10.0, 10.0, out=out[:F])
-        missing = int(store.missing[row])
-        out[F:] = [missing >> f & 1 for f in range(F)]
-        return out
+    def step(self, page: Page, store: Store, row: int) -> Page:
+        """The page after the event of a row; there must be room for it, and it begins no history."""
+        sheet, t = page.sheet, page.length
+        if not sheet.claim(t):
+            sheet = sheet.copy(t)
+            sheet.claim(t)
+        flat = sheet.flat
+        flat["codes"][:, t] = [store[name].item(row) for name in self.columns]
+        flat["time_s"][t] = store["time_s"].item(row)
+        numbers = _NO_ROWS
+        if len(flat["numbers"]):
+            numbers = flat["numbers"][t]
+            _fill_numbers(numbers, store, row)
+        if len(flat["point"]):
+            flat["point"][t] = _point(store["latitude"].item(row), store["longitude"].item(row))
+        event = step_loops.embedded(flat["codes"], t, numbers, *self.embed)
+        flat["events"][t], flat["states"][t] = event, self.encode.step(sheet, event, t)
+        sheet.written(t + 1)
+        return Page(sheet, t + 1, page.begins)
 
 
 class _Transformer:
     """Steps of a Transformer."""
 
     def __init__(self, encoder: TransformerEncoder) -> None:
-        self.blocks = [
-            (*_bias(bias), *_block(one))
-            for bias, one in zip(encoder.biases, encoder.blocks, strict=True)  # type: ignore[arg-type]
-        ]
-        self.heads = encoder.blocks[0].heads
-        self.norm = (array(encoder.norm), array(encoder.norm, "bias"))
         timed, placed = encoder.bias in ("time", "both"), encoder.bias in ("space", "both")
-        self.edges = time_edges() if timed else _NO_EDGES, space_edges() if placed else np.zeros(0, np.float32)
-        self.placed = placed
+        self.edges = time_edges() if timed else np.zeros(0, np.int64), space_edges() if placed else _NO_ROWS
+        named = (
+            ("norm_attention", 1), ("qkv", 1), ("out", 1), ("gate_attention", 1), ("norm_feedforward", 1), ("up", 0),
+            ("down", 0), ("gate_feedforward", 1),
+        )  # fmt: skip
+        self.weights = (
+            *(_tables(encoder.biases, name) for name in ("time", "space")),
+            *(
+                np.stack([array(getattr(block, part), name) for block in encoder.blocks])
+                for part, shifts in named
+                for name in ("weight", "bias")[: 1 + shifts]
+            ),
+            array(encoder.norm),
+            array(encoder.norm, "bias"),
+        )
+        self.depth = len(encoder.blocks)
 
-    def __call__(self, carried: Carried, x: Floats, tokens: Tokens) -> tuple[Floats, Carried]:
-        """The (d,) state after one more event (d,), the last of the tokens, and what is carried on."""
-        on = {"time_s": tokens.time_s} | ({} if tokens.point is None else {"point": tokens.point})
-        point = tokens.point[0].numpy() if self.placed and tokens.point is not None else _NO_POINTS
-        edges = self.edges if len(point) else (self.edges[0], self.edges[1][:0])
-        when, where = step_loops.buckets(tokens.time_s[0].numpy(), point, *edges)
-        for i, (by_time, by_space, *weights) in enumerate(self.blocks):
-            keys, values = (carried[f"{name}_{i}"][0].contiguous().numpy() for name in ("keys", "values"))
-            spaced = by_space if len(point) else _NO_TABLE
-            x, keys, values = step_loops.block(x, keys, values, when, where, by_time, spaced, *weights)
-            on[f"keys_{i}"], on[f"values_{i}"] = torch.from_numpy(keys)[None], torch.from_numpy(values)[None]
-        return step_loops.normed(x, *self.norm), on
+    def deep(self, view: View, room: int) -> dict[str, Floats]:
+        """Keys and values (N, H, room, s)."""
+        on = view.carried or {}
+        names = ("keys", "values")
+        return {name: with_room([on[f"{name}_{i}"][0] for i in range(self.depth)], room) for name in names}
+
+    def carried(self, page: Page) -> Carried:
+        """See `TransformerEncoder.carry`."""
+        tokens = page.read.tokens
+        on: dict[str, Tensor] = {"time_s": tokens.time_s} | ({} if tokens.point is None else {"point": tokens.point})
+        for name in ("keys", "values"):
+            on |= {f"{name}_{i}": one for i, one in enumerate(cut(page.sheet.deep[name], page.length))}
+        return on
+
+    def step(self, sheet: Sheet, event: Floats, t: int) -> Floats:
+        """See `_Encode`."""
+        flat, (gaps, chords) = sheet.flat, self.edges
+        chords = chords if len(flat["point"]) else _NO_ROWS
+        keys, values = sheet.deep["keys"], sheet.deep["values"]
+        state: Floats = step_loops.transformed(
+            event, t, keys, values, flat["time_s"], flat["point"], gaps, chords, *self.weights
+        )
+        return state
 
 
 class _GRU:
-    """Steps of a GRU."""
+    """Steps of a GRU; the hidden states of every token are kept, so that a page finds its own."""
 
     def __init__(self, encoder: GRUEncoder) -> None:
-        cells = encoder.recurrence.cells
+        cells, norm = encoder.recurrence.cells, encoder.recurrence.norm
         names = ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
-        self.layers = [[array(cells, f"{name}_l{i}") for name in names] for i in range(cells.num_layers)]
-        self.norm = (array(encoder.recurrence.norm), array(encoder.recurrence.norm, "bias"))
+        stacked = (np.stack([array(cells, f"{name}_l{i}") for i in range(cells.num_layers)]) for name in names)
+        self.weights = (*stacked, array(norm), array(norm, "bias"))
 
-    def __call__(self, carried: Carried, event: Floats, tokens: Tokens) -> tuple[Floats, Carried]:
-        """The (d,) state after one more event (d,), and what is carried on."""
-        before, x = carried["hidden"].numpy(), event
-        after = np.empty_like(before)
-        for i, weights in enumerate(self.layers):
-            x = after[i, 0] = step_loops.gru(x, before[i, 0], *weights)
-        return step_loops.normed(event + x, *self.norm), {"hidden": torch.from_numpy(after)}
+    def deep(self, view: View, room: int) -> dict[str, Floats]:
+        """Hidden states (N, room, d), those of the last token alone."""
+        hidden = (view.carried or {})["hidden"]  # (N, 1, d)
+        out = np.zeros((len(hidden), room, hidden.shape[2]), np.float32)
+        out[:, view.length - 1] = hidden[:, 0].numpy()
+        return {"hidden": out}
+
+    def carried(self, page: Page) -> Carried:
+        """See `GRUEncoder.carry`."""
+        hidden = page.sheet.deep["hidden"][:, page.length - 1]
+        return {"hidden": torch.from_numpy(hidden)[:, None].contiguous()}
+
+    def step(self, sheet: Sheet, event: Floats, t: int) -> Floats:
+        """See `_Encode`."""
+        state: Floats = step_loops.recurred(event, t, sheet.deep["hidden"], *self.weights)
+        return state
 
 
 def array(module: nn.Module, name: str = "weight") -> Floats:
@@ -171,26 +192,24 @@ def array(module: nn.Module, name: str = "weight") -> Floats:
     return found
 
 
-def _block(one: Block) -> tuple[Floats, ...]:
-    """Weights of `step_loops.block`."""
-    named: list[tuple[nn.Module, bool]] = [
-        (one.norm_attention, True), (one.qkv, True), (one.out, True), (one.gate_attention, True),
-        (one.norm_feedforward, True), (one.up, False), (one.down, False), (one.gate_feedforward, True),
-    ]  # fmt: skip
-    return tuple(
-        array(module, name) for module, shifts in named for name in (("weight", "bias") if shifts else ("weight",))
-    )
+def _tables(biases: nn.ModuleList, name: str) -> Floats:
+    """(N, buckets, H) what is added for buckets of time or of place; empty where nothing is."""
+    found = [getattr(one, name) for one in biases if isinstance(one, RelativeBias) and getattr(one, name) is not None]
+    return np.stack([array(one) for one in found]) if found else np.zeros((len(biases), 0, 1), np.float32)
 
 
-def _bias(one: RelativeBias) -> tuple[Floats, Floats]:
-    """What is added for buckets of time and of place; empty where nothing is."""
-    by_time, by_space = (_NO_TABLE if table is None else array(table) for table in (one.time, one.space))
-    return by_time, by_space
+def _fill_numbers(out: Floats, store: Store, row: int) -> None:
+    """(2F,) numbers of an event and their missing bits, in place; see `training.gather`."""
+    F = store.numbers.shape[1]
+    missing = store.missing.item(row)
+    for f in range(F):
+        out[f] = min(max(store.numbers.item(row, f), -10.0), 10.0)
+        out[F + f] = missing >> f & 1
 
 
-def _point(store: Store, row: int) -> Floats:
-    """(3,) place of an event on the unit sphere, 0 where there is none."""
-    lat, lon = float(store["latitude"][row]), float(store["longitude"][row])
-    if not (np.isfinite(lat) and np.isfinite(lon)):
-        return np.zeros(3, np.float32)
-    return np.asarray(unit_vectors(np.radians(np.array(lat)), np.radians(np.array(lon)))).astype(np.float32)
+def _point(lat_deg: float, lon_deg: float) -> tuple[float, float, float]:
+    """A place on the unit sphere; 0 where there is none."""
+    if not (math.isfinite(lat_deg) and math.isfinite(lon_deg)):
+        return 0.0, 0.0, 0.0
+    lat, lon = math.radians(lat_deg), math.radians(lon_deg)
+    return math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)

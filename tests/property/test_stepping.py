@@ -40,12 +40,12 @@ def test_a_compiled_step_is_that_of_torch(name: str, user: int, known: int, more
     kind, params = changed(name)
     model = model_of(kind, **params)
     stepper = Stepper(model)
-    ours = theirs = begin(model, tokens_between(model, user, 0, known))
+    theirs = begin(model, tokens_between(model, user, 0, known))
+    page = stepper.page(theirs)
     for n in range(known, known + more):
-        before, kept = ours.read.states, ours.read.states.clone()
-        ours = stepper.step(ours, STORE, int(STORE.offsets[user]) + n - 1)
+        page = stepper.step(page, STORE, int(STORE.offsets[user]) + n - 1)
         theirs = step(model, theirs, tokens_between(model, user, n, n + 1), 1)
-        assert torch.equal(before, kept)  # what was carried is never changed
+    ours = stepper.view(page)
     for one in ("events", "states"):
         torch.testing.assert_close(getattr(ours.read, one), getattr(theirs.read, one), atol=1e-5, rtol=1e-5)
     assert ours.carried is not None
@@ -65,11 +65,30 @@ def test_a_compiled_step_is_that_of_torch(name: str, user: int, known: int, more
 def test_torch_goes_on_from_a_compiled_step() -> None:
     kind, params = changed("both")
     model = model_of(kind, **params)
-    view = Stepper(model).step(begin(model, tokens_between(model, 1, 0, 5)), STORE, int(STORE.offsets[1]) + 4)
+    stepper = Stepper(model)
+    page = stepper.page(begin(model, tokens_between(model, 1, 0, 5)))
+    view = stepper.view(stepper.step(page, STORE, int(STORE.offsets[1]) + 4))
     view = step(model, view, tokens_between(model, 1, 6, 7), 1)
     with torch.no_grad():
         expected = model.read(tokens_between(model, 1, 0, 7)).states
     torch.testing.assert_close(view.read.states, expected, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gru", "both"])
+def test_two_may_go_on_from_one_page_in_different_ways(name: str) -> None:
+    kind, params = changed(name)
+    model = model_of(kind, **params)
+    stepper, start = Stepper(model), int(STORE.offsets[0])
+    page = stepper.page(begin(model, tokens_between(model, 0, 0, 6)))
+    one = stepper.step(page, STORE, start + 5)
+    kept = stepper.view(one).read.states.clone()
+    other = stepper.step(stepper.step(page, STORE, start + 9), STORE, start + 10)
+    again = stepper.step(page, STORE, start + 5)
+    assert one.sheet is page.sheet
+    assert other.sheet is not page.sheet
+    assert torch.equal(stepper.view(one).read.states, kept)
+    torch.testing.assert_close(stepper.view(again).read.states, kept)
+    assert not torch.allclose(stepper.view(other).read.states[:, 6], kept[:, 6])
 
 
 @pytest.mark.parametrize(("kind", "written"), [("gru", True), ("transformer", True), ("lstm", False), ("bert", False)])
