@@ -17,6 +17,7 @@ from components.memory.share import Share
 from components.once import made_once
 from components.params import CandidateParams
 from components.ranking.best import best
+from components.ranking.compiled import released
 from components.ranking.evidence import Evidence
 
 Table = NDArray[np.float32]
@@ -70,15 +71,44 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
     size, n_items = mixture.shape
     wanted = [_recent(evidence.ask, n_items, params.history)]
     wanted += [part for share in evidence.shares.values() for part in _best(share, size, n_items, params.each)]
-    key = np.concatenate(wanted)
-    chosen = mixture.copy()
-    np.minimum(chosen, 1.0, out=chosen)
-    flat = chosen.reshape(-1)
-    flat[key] = 2.0 + mixture.reshape(-1)[key]  # before all others, among themselves by the mixture
-    chosen[:, : UNKNOWN + 1] = -1.0
     total = min(params.total, n_items - UNKNOWN - 1)
-    item = np.sort(top(chosen, total), axis=1)
-    return Candidates(np.arange(size + 1) * total, item.reshape(-1))
+    item = filled(np.concatenate(wanted), mixture, total, UNKNOWN)
+    return Candidates(np.arange(size + 1) * total, item)
+
+
+@released
+def filled(key: Ints, mixture: Table, total: int, unknown: int) -> Ints:
+    """(B · total,) items of B queries, ascending: those of the keys query · V + item, then what the mixture likes best.
+
+    Where more are keyed than there are places, the mixture chooses among them.
+    """
+    size, n_items = mixture.shape
+    wanted = np.zeros((size, n_items), np.bool_)
+    for one in key:
+        wanted[one // n_items, one % n_items] = True
+    out, value = np.empty(size * total, np.int64), np.empty(n_items, np.float32)
+    for b in range(size):
+        wanted[b, : unknown + 1] = False
+        first = min(int(wanted[b].sum()), total)
+        if first == total:  # there are too many, or just enough
+            for v in range(n_items):
+                value[v] = np.float32(2.0) + mixture[b, v]
+            chosen = best(value, wanted[b], total)
+            wanted[b] = False
+        else:
+            free = ~wanted[b]
+            free[: unknown + 1] = False
+            for v in range(n_items):
+                value[v] = min(mixture[b, v], np.float32(1.0))
+            chosen = best(value, free, total - first)
+        for v in chosen:
+            wanted[b, v] = True
+        at = b * total
+        for v in range(n_items):
+            if wanted[b, v]:
+                out[at] = v
+                at += 1
+    return out
 
 
 def top(block: NDArray[np.floating], count: int) -> Ints:
@@ -86,6 +116,8 @@ def top(block: NDArray[np.floating], count: int) -> Ints:
 
     At most as many as every row has.
     """
+    if len(block) == 1:
+        return best(block[0], _ALL, count)[None]
     rows = [best(row, _ALL, count) for row in block]
     fewest = min((len(row) for row in rows), default=0)
     return np.stack([row[:fewest] for row in rows]) if rows else np.zeros((0, 0), np.int64)
@@ -108,8 +140,8 @@ def _best(share: Share, size: int, n_items: int, count: int) -> list[Ints]:
         order = np.lexsort((-weight, query))
         query, item = query[order], item[order]
         found.append((query * n_items + item)[np.arange(len(query)) - np.searchsorted(query, query) < count])
-    every = np.arange(size)[:, None] * n_items
-    if share.dense is not None:
-        found.append((every + top(share.dense, count)).reshape(-1))
-    found += [(every + top(vector[None, :], count)).reshape(-1) for vector, _ in share.vectors]
+    blocks = [*([] if share.dense is None else [share.dense]), *(vector[None] for vector, _ in share.vectors)]
+    if blocks:
+        every = np.arange(size)[:, None] * n_items
+        found += [(every + top(block, count)).reshape(-1) for block in blocks]
     return found

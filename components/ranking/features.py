@@ -52,7 +52,9 @@ def names(voices: Sequence[str]) -> list[str]:
     return [*kernel.HISTORY, *(f"query/{name}" for name in kernel.QUERY), *said]
 
 
-def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: Items) -> Table:
+def features(
+    evidence: Evidence, mixture: Table, candidates: Candidates, items: Items, described: Table | None = None
+) -> Table:
     """The columns `names` of all candidates.
 
     Parameters
@@ -61,6 +63,7 @@ def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: 
     mixture : (B, V) the mixture of the voices
     candidates : n of them
     items : of the encoding
+    described : what `of_query` gives, where it is at hand
 
     Returns
     -------
@@ -72,7 +75,7 @@ def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: 
     voices = first + len(kernel.QUERY)
     out = np.zeros((len(candidates), voices + 2 * len(evidence.shares) + 2), np.float32)
     slot = _history(out, evidence, candidates, items)
-    out[:, first:voices] = of_query(ask)[query]
+    out[:, first:voices] = (of_query(ask) if described is None else described)[query]
     columns = voices + 2 * np.arange(len(evidence.shares) + 1)
     _voices(out, columns[:-1], evidence, candidates, slot)
     out[:, columns[-1]] = mixture[query, candidates.item]

@@ -137,7 +137,9 @@ class Heads:
         self.cosine = item.temperature
         self.items = (items if self.cosine is None else nn.functional.normalize(items, dim=1)).contiguous()
         self.bias = None if item.bias is None else table.logits(item.bias, self.ranked).clone()
-        self.points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
+        points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
+        self.points = np.ascontiguousarray(points.T)
+        self.reach = np.where((points**2).sum(axis=1) > 0.5, EARTH_KM / SCALE_KM, 0.0).astype(np.float32)
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
@@ -199,7 +201,7 @@ class Heads:
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
         here = point[-1] if len(point) else np.zeros(3, np.float32)
-        return torch.from_numpy(loops.apart(self.points, here, EARTH_KM / SCALE_KM)).log1p_()
+        return torch.from_numpy(loops.apart(self.points, self.reach, here)).log1p_()
 
     @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:
