@@ -118,6 +118,19 @@ class RelativeBias(nn.Module):
             parts.append(self.space(pairs.space))
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2) if parts else None
 
+    def causal(self, pairs: Pairs, later: Tensor) -> Tensor | None:
+        """The same with -inf where `later` (L, L): of one history read once, a table's scalars are laid out by head."""
+        tables = ((self.time, pairs.time), (self.space, pairs.space))
+        parts = [
+            table.weight.T.index_select(1, bucket.flatten()).view(-1, *bucket.shape)
+            for table, bucket in tables
+            if table is not None and bucket is not None
+        ]  # (heads, B, L, L) each
+        if not parts:
+            return None
+        bias = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return bias.masked_fill_(later, -torch.inf).transpose(0, 1)
+
 
 def far_first(length: int, device: torch.device) -> Tensor:
     """(L, L) bool, True where column j lies behind row i: what a causal row must not see."""
