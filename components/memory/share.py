@@ -77,7 +77,11 @@ def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
-    popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
+    if ask.size == 1:
+        alike = sum(w * s.popular.item(0) for w, s in zip(weights[0].tolist(), shares, strict=True))
+        popular = np.array([alike])
+    else:
+        popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
     out: NDArray[np.float32] = _outer(popular, popularity)
     habit = np.zeros(len(ask.item_query))
     for weight, share in zip(weights.T, shares, strict=True):
