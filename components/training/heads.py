@@ -201,7 +201,7 @@ class Heads:
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
         here = point[-1] if len(point) else np.zeros(3, np.float32)
-        return torch.from_numpy(loops.apart(self.points, self.reach, here)).log1p_()
+        return torch.from_numpy(np.log(loops.apart(self.points, self.reach, here)))
 
     @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:

@@ -121,16 +121,16 @@ def filmed(
 
 @quick
 def apart(points: Floats, scale: Floats, here: Floats) -> Floats:
-    """(V,) straight distances of places (3, V) from one (3,) on the unit sphere, times `scale` (V,); 0 = unknown.
+    """(V,) 1 + straight distances of places (3, V) from one (3,) on the unit sphere, times `scale` (V,); 1 = unknown.
 
     `scale` is 0 where there is no place.
     """
-    out = np.zeros(len(scale), np.float32)
+    out = np.ones(len(scale), np.float32)
     if here[0] ** 2 + here[1] ** 2 + here[2] ** 2 < 0.5:
         return out
     for v in range(len(scale)):
         dx, dy, dz = points[0, v] - here[0], points[1, v] - here[1], points[2, v] - here[2]
-        out[v] = np.sqrt(dx * dx + dy * dy + dz * dz) * scale[v]
+        out[v] = np.float32(1) + np.sqrt(dx * dx + dy * dy + dz * dz) * scale[v]
     return out
 
 
