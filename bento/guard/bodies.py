@@ -64,7 +64,7 @@ async def read(call: Call, limit: int, seconds: float) -> bytes:
 
 
 async def _next_within(call: Call, seconds: float) -> tuple[bytes, bool]:
-    """The next block; a clock is set only where it has not come yet, which is rare and costs more than all else here."""
+    """The next block; a clock, dearer than all else here, is set only where it has not come yet, which is rare."""
     coming = _next(call)
     try:
         waits_for = coming.send(None)

@@ -52,7 +52,7 @@ def _any_above(values: NDArray[np.floating], least: float) -> bool:
 def _met(
     values: NDArray[np.floating], allowed: NDArray[np.bool_], place: Ints, size: int, count: int, begin: int, stop: int
 ) -> int:
-    """Let the values begin:stop into the heap `place`, which holds `size` of at most `count`; how many it holds then."""
+    """Let the values begin:stop into the heap `place`, that holds `size` of at most `count`; how many it holds then."""
     all_allowed = len(allowed) == 0
     for v in range(begin, stop):
         value = values[v]

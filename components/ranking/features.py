@@ -141,7 +141,7 @@ def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Item
 def _voices(out: Table, columns: Ints, evidence: Evidence, candidates: Candidates, slot: Ints) -> None:
     """Fill the columns (K,) with the probability that each voice gives to each candidate."""
     query, item = candidates.query, candidates.item
-    popular = np.stack([share.popular for share in evidence.shares.values()])
+    popular = np.array([share.popular for share in evidence.shares.values()]).reshape(-1, evidence.ask.size)
     kernel.put_popular(out, columns, popular, query, evidence.popularity.share[item])
     habits, pairs = [], []
     for column, share in zip(columns.tolist(), evidence.shares.values(), strict=True):

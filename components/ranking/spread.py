@@ -22,7 +22,7 @@ from components.ranking.candidates import Candidates
 from components.ranking.compiled import released
 from components.ranking.lessons import Lessons
 
-Table = Floats32 = NDArray[np.float32]
+Table = NDArray[np.float32]
 TINY = 1e-12
 _STEP = 0.01  # width, relative, of the band in which candidates and others that would be mixed up are parted
 
@@ -56,7 +56,8 @@ class Spread:
         mixture : (B, V) probabilities; is overwritten
         candidates : n items
         """
-        _fill(mixture, scores, candidates.offsets, candidates.item, self.score, self.mixture, self.shift, self.slope, UNKNOWN)
+        numbers = self.score, self.mixture, self.shift, self.slope
+        _fill(mixture, scores, candidates.offsets, candidates.item, *numbers, UNKNOWN)
         return mixture
 
     def mass_of(self, inside: Floats) -> Floats:
@@ -171,7 +172,7 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
         taken[own] = False
         if crossing == 0:
             continue
-        level = _level(row[own], row[rest[:crossing]], least, most)
+        level = _level(row[own], row[rest[:crossing]], float(least), float(most))
         above = rest[:crossing][row[rest[:crossing]] >= level]
         for place, v in enumerate(above[np.argsort(row[above])]):
             row[v] = level * (1 + _STEP * place / len(above))
@@ -181,7 +182,7 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
 
 
 @released
-def _level(own: Floats32, rest: Floats32, low: float, high: float) -> float:
+def _level(own: NDArray[np.float32], rest: NDArray[np.float32], low: float, high: float) -> float:
     """Where candidates (n,) lack in sum what the others (m,) exceed, between `low` and `high`; both arrays are used up.
 
     What lies beyond the bracket stays there: it is summed once and looked at no more.

@@ -36,9 +36,7 @@ def warm(champion: Champion, policy: PolicyParams | None = None) -> None:
     users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
     for user in users:
         _ask(champion, user)
-    for user in users[1:]:
-        if _go_on(champion, user):
-            break
+    any(_go_on(champion, user) for user in users if user is not None)  # the first who has enough events
     if policy is not None:
         for rule in policy.rules.values():
             for user in users[:2]:

@@ -75,9 +75,7 @@ def told_of(view: View | Page) -> Told:
         tokens.codes[name][0].numpy() if name in tokens.codes else zeros for name in ("item", "hour", "weekday")
     )
     point = _NO_POINTS if tokens.point is None else tokens.point[0].numpy()
-    return Told(
-        codes, tokens.time_s[0].numpy(), hours, days, point, read.events[0].numpy(), read.states[0].numpy()
-    )
+    return Told(codes, tokens.time_s[0].numpy(), hours, days, point, read.events[0].numpy(), read.states[0].numpy())
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,8 @@ class Heads:
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
-        self.tables, self.key = (None, None) if item.copy is None else (_tables(item.copy), linear(item.copy.key))
+        self.tables = None if item.copy is None else _tables(item.copy)
+        self.key = None if item.copy is None else linear(item.copy.key)
         self.gate = None if item.gate is None else (*linear(item.gate[0]), *linear(item.gate[2]))  # type: ignore[index]
         self.action, self.place = (_classes(one) for one in (model.action, model.place))
         self.time = None if model.time is None else linear(model.time.linear)

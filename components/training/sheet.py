@@ -136,5 +136,3 @@ def with_room(parts: list[Tensor], room: int) -> Floats:
 def cut(deep: Floats, length: int) -> list[Tensor]:
     """The N arrays of the first tokens, as an encoder carries them."""
     return [torch.from_numpy(one[..., :length, :])[None] for one in deep]
-
-

@@ -51,7 +51,7 @@ def embedded(
     numbers, weight : (2F,), and their layer (d, 2F); empty where they are not read
     item, trained : (trained, d) vectors of items, codes from `trained` on being unknown
     by_category, category : (K, d) vectors, and the category of each item; empty where they are not read
-    table, begins, rows : vectors of all other codes one after the other, where those of each begin, and its row of codes
+    table, begins, rows : vectors of all other codes one after the other, where those of each begin, its row of codes
     """
     out = np.zeros(item.shape[1], np.float32)
     if item_row >= 0:

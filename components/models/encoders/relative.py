@@ -76,7 +76,7 @@ def time_edges() -> NDArray[np.int64]:
 
 
 def space_edges() -> NDArray[np.float32]:
-    """(38,) the least straight distance on the unit sphere of `space_buckets` 2, 3, …; infinite where none is so far."""
+    """(38,) the least straight distance on the unit sphere of `space_buckets` 2, 3, …; infinity: none is so far."""
     most = np.float32(4.0).view(np.int32)  # beyond the sphere
 
     def buckets(bits: Tensor) -> Tensor:
