@@ -5,6 +5,7 @@ Both are views that compute a column when somebody needs it and keep it for the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -163,6 +164,12 @@ class Ask:
     def place(self) -> NDArray[np.float64]:
         """(B, 2) latitude and longitude of the request, else of the last located event, else NaN; degrees."""
         latitude, longitude = self.column("latitude"), self.column("longitude")
+        if self.size == 1:
+            at = self.queries.latitude.item(0), self.queries.longitude.item(0)
+            if not (math.isnan(at[0]) or math.isnan(at[1])):
+                return np.array([at], np.float64)
+            if len(latitude) and not (math.isnan(latitude.item(-1)) or math.isnan(longitude.item(-1))):
+                return np.array([[latitude.item(-1), longitude.item(-1)]], np.float64)
         located = np.flatnonzero(~np.isnan(latitude) & ~np.isnan(longitude))
         here = np.full((self.size, 2), np.nan)
         here[self.query[located]] = np.stack([latitude[located], longitude[located]], axis=1)

@@ -146,6 +146,30 @@ def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> No
 
 
 @compiled
+def add_outer(out: NDArray[np.float32], row: Floats, column: Floats) -> None:
+    """Add row (B,) · column (V,), in single precision, in place."""
+    for b in range(len(out)):
+        weight = np.float32(row[b])
+        for v in range(out.shape[1]):
+            out[b, v] += weight * np.float32(column[v])
+
+
+@njit(cache=True, fastmath={"reassoc"})  # a sum of all items is worth many additions at once, in whatever order
+def rows_shared(weight: NDArray[np.floating], prior: float) -> Floats:
+    """(B,) what popularity gets of each query; the rows of weights (B, V) become shares, in place."""
+    out = np.empty(len(weight))
+    for b in range(len(weight)):
+        total = 0.0
+        for v in range(weight.shape[1]):
+            total += weight[b, v]
+        out[b] = prior / (total + prior)
+        part = 1.0 / (total + prior)
+        for v in range(weight.shape[1]):
+            weight[b, v] *= weight.dtype.type(part)
+    return out
+
+
+@compiled
 def add_dense(out: NDArray[np.float32], values: NDArray[np.floating], weight: NDArray[np.floating]) -> None:
     """Add values (B, V), times the weight (B,) of their query, in place."""
     for b in range(len(out)):

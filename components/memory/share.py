@@ -70,9 +70,7 @@ def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats
 
 def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
     """Share of non-negative weights (B, V), smoothed."""
-    total = weight.sum(axis=1, dtype=np.float64) + prior
-    weight *= (1.0 / total)[:, None].astype(weight.dtype)
-    return Share(popular=prior / total, dense=weight)
+    return Share(popular=loops.rows_shared(weight, prior), dense=weight)
 
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
@@ -82,11 +80,12 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
         popular = np.array([alike])
     else:
         popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
-    out: NDArray[np.float32] = _outer(popular, popularity)
+    out = np.zeros((ask.size, len(popularity)), np.float32)
+    loops.add_outer(out, popular, popularity)
     habit = np.zeros(len(ask.item_query))
     for weight, share in zip(weights.T, shares, strict=True):
         for vector, coefficient in share.vectors:
-            out += _outer(weight * coefficient, vector)
+            loops.add_outer(out, weight * coefficient, vector)
         if share.dense is not None:
             loops.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
         if share.habit is not None:
@@ -96,7 +95,3 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
         if share.pairs is not None:
             loops.scatter(out, *share.pairs, np.ascontiguousarray(weight))
     return out
-
-
-def _outer(row: Floats, column: Floats) -> NDArray[np.float32]:
-    return np.multiply.outer(row.astype(np.float32), column.astype(np.float32))
