@@ -18,7 +18,7 @@ from components.memory.share import Share
 from components.once import made_once
 from components.params import CandidateParams
 from components.ranking.best import best
-from components.ranking.compiled import released
+from components.ranking.compiled import compiled, released
 from components.ranking.evidence import Evidence
 
 Table = NDArray[np.float32]
@@ -139,7 +139,7 @@ def _blocks(share: Share) -> list[NDArray[np.floating]]:
     return [*([] if share.dense is None else [share.dense]), *(vector[None] for vector, _ in share.vectors)]
 
 
-@released
+@compiled
 def recent(query: Ints, item: Ints, n_items: int, count: int) -> Ints:
     """Keys query · V + item of the `count` newest distinct items of each history, of its events (m,), oldest first."""
     out, met = np.empty(len(item), np.int64), np.full(n_items, -1, np.int64)
@@ -155,7 +155,7 @@ def recent(query: Ints, item: Ints, n_items: int, count: int) -> Ints:
     return out[:size]
 
 
-@released
+@compiled
 def heaviest(query: Ints, item: Ints, weight: Floats, size: int, n_items: int, count: int) -> Ints:
     """Keys query · V + item of the `count` heaviest pairs (p,) of each of `size` queries; of equal ones the first."""
     out, found, kept = np.empty(len(item), np.int64), np.zeros(size, np.int64), 0

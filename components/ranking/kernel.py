@@ -236,7 +236,7 @@ def _km(a: Floats, b: Floats) -> float:
     return NO_KM if np.isnan(away) else _EARTH_KM * away
 
 
-@released
+@compiled
 def put_popular(out: Table, column: Ints, weight: Floats, query: Ints, popular: Floats) -> None:
     """Write the popularity of each candidate (n,), times each voice's weight (K, B) of it, to the columns (K,)."""
     for s in range(len(query)):

@@ -19,7 +19,7 @@ from components.errors import IntegrityError
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
 from components.ranking.candidates import Candidates
-from components.ranking.compiled import released
+from components.ranking.compiled import compiled, released
 from components.ranking.lessons import Lessons
 
 Table = NDArray[np.float32]
@@ -181,7 +181,7 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
             row[v] = level * (1 + _STEP + _STEP * place / len(below))
 
 
-@released
+@compiled
 def _level(own: NDArray[np.float32], rest: NDArray[np.float32], low: float, high: float) -> float:
     """Where candidates (n,) lack in sum what the others (m,) exceed, between `low` and `high`; both arrays are used up.
 
