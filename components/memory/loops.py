@@ -1,6 +1,6 @@
 """The loops behind counters that read a history, compiled: one pass over the events in place of twenty small arrays.
 
-The same float64 sums, in the same order. They start no threads. Never here: which counter uses which.
+The same float64 sums, in the same order but where it says so. They start no threads. Never here: which counter uses which.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ _DAY_S = 86_400
 def compiled(function: F) -> F:
     """The same function, compiled at its first call; too short to let another thread run meanwhile."""
     return njit(cache=True)(function)
+
+
+def summing(function: F) -> F:
+    """The same, with sums in whatever order lets many additions be made at once: for rows over the whole catalogue."""
+    return njit(cache=True, fastmath={"reassoc"})(function)
 
 
 @compiled
@@ -154,7 +159,7 @@ def add_outer(out: NDArray[np.float32], row: Floats, column: Floats) -> None:
             out[b, v] += weight * np.float32(column[v])
 
 
-@njit(cache=True, fastmath={"reassoc"})  # a sum of all items is worth many additions at once, in whatever order
+@summing
 def rows_shared(weight: NDArray[np.floating], prior: float) -> Floats:
     """(B,) what popularity gets of each query; the rows of weights (B, V) become shares, in place."""
     out = np.empty(len(weight))
