@@ -1,6 +1,6 @@
 """The loops behind counters that read a history, compiled: one pass over the events in place of twenty small arrays.
 
-The same float64 sums, in the same order but where it says so. They start no threads. Never here: which counter uses which.
+The same float64 sums, in the same order. They start no threads. Never here: which counter uses which.
 """
 
 from __future__ import annotations
@@ -22,11 +22,6 @@ _DAY_S = 86_400
 def compiled(function: F) -> F:
     """The same function, compiled at its first call; too short to let another thread run meanwhile."""
     return njit(cache=True)(function)
-
-
-def summing(function: F) -> F:
-    """The same, with sums in whatever order lets many additions be made at once: for rows over the whole catalogue."""
-    return njit(cache=True, fastmath={"reassoc"})(function)
 
 
 @compiled
@@ -148,45 +143,6 @@ def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> No
     """Add values (m,), times the weight (B,) of their query, in place."""
     for e in range(len(out)):
         out[e] += values[e] * weight[query[e]]
-
-
-@compiled
-def add_outer(out: NDArray[np.float32], row: Floats, column: Floats) -> None:
-    """Add row (B,) · column (V,), in single precision, in place."""
-    for b in range(len(out)):
-        weight = np.float32(row[b])
-        for v in range(out.shape[1]):
-            out[b, v] += weight * np.float32(column[v])
-
-
-@summing
-def rows_shared(weight: NDArray[np.floating], prior: float) -> Floats:
-    """(B,) what popularity gets of each query; the rows of weights (B, V) become shares, in place."""
-    out = np.empty(len(weight))
-    for b in range(len(weight)):
-        total = 0.0
-        for v in range(weight.shape[1]):
-            total += weight[b, v]
-        out[b] = prior / (total + prior)
-        part = 1.0 / (total + prior)
-        for v in range(weight.shape[1]):
-            weight[b, v] *= weight.dtype.type(part)
-    return out
-
-
-@compiled
-def add_dense(out: NDArray[np.float32], values: NDArray[np.floating], weight: NDArray[np.floating]) -> None:
-    """Add values (B, V), times the weight (B,) of their query, in place."""
-    for b in range(len(out)):
-        for v in range(out.shape[1]):
-            out[b, v] += values[b, v] * weight[b]
-
-
-@compiled
-def scatter(out: NDArray[np.float32], query: Ints, item: Ints, value: Floats, weight: Floats) -> None:
-    """Add values (p,), times the weight (B,) of their query, at (query, item) of (B, V), in place."""
-    for p in range(len(value)):
-        out[query[p], item[p]] += np.float32(value[p] * weight[query[p]])
 
 
 @compiled

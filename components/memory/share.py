@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.memory import loops
+from components.memory import loops, rows
 from components.memory.ask import Ask, Floats, Ints
 
 
@@ -70,7 +70,7 @@ def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats
 
 def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
     """Share of non-negative weights (B, V), smoothed."""
-    return Share(popular=loops.rows_shared(weight, prior), dense=weight)
+    return Share(popular=rows.rows_shared(weight, prior), dense=weight)
 
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
@@ -81,17 +81,18 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
     else:
         popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
     out = np.zeros((ask.size, len(popularity)), np.float32)
-    loops.add_outer(out, popular, popularity)
+    rows.add_outer(out, popular, popularity)
     habit = np.zeros(len(ask.item_query))
-    for weight, share in zip(weights.T, shares, strict=True):
+    trusted = [(weight, share) for weight, share in zip(weights.T, shares, strict=True) if weight.any()]
+    for weight, share in trusted:
         for vector, coefficient in share.vectors:
-            loops.add_outer(out, weight * coefficient, vector)
+            rows.add_outer(out, weight * coefficient, vector)
         if share.dense is not None:
-            loops.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
+            rows.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
         if share.habit is not None:
             loops.add_weighted(habit, share.habit, ask.item_query, np.ascontiguousarray(weight))
-    loops.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
-    for weight, share in zip(weights.T, shares, strict=True):
+    rows.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
+    for weight, share in trusted:
         if share.pairs is not None:
-            loops.scatter(out, *share.pairs, np.ascontiguousarray(weight))
+            rows.scatter(out, *share.pairs, np.ascontiguousarray(weight))
     return out
