@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from bento.metrics.gauges import Gauges
 from bento.metrics.metrics import Metrics
+from bento.readiness import Readiness
 from bento.schemas.evolution import checked
 from components.experiments.arms import Arms
 from components.params import Params
@@ -52,6 +53,7 @@ class Worker:
     live, watch, state : the live system, who holds the champion, and where records are kept
     arms : the experiment under way, if there is one; None: there can be none
     metrics, pulse, broadcast : what is counted, and for whom
+    readiness : whether questions are answered
     waiting, explaining, streams : requests that wait for their turn, for reasons, that follow the stream
     evolved : the newest report of how behaviour evolves; None: there can be none
     slow : the one thread that works out reasons
@@ -75,6 +77,7 @@ class Worker:
         self.evolved = evolved
         self._let_go = expire or state.expire
         self.metrics = Metrics()
+        self.readiness = Readiness(live)
         self.pulse = Pulse(
             Source(
                 item=lambda item_id: item_in(live.champion, item_id),
@@ -122,6 +125,17 @@ class Worker:
     def behind(self) -> int:
         """Records of the log that this worker has not counted yet."""
         return max(self.state.head() - self.live.offset, 0)
+
+    def degraded(self) -> list[str]:
+        """What is not as it should be though it answers, in fixed words."""
+        arms = self.arms
+        found = {
+            "questions fail": self.readiness.suspect,
+            "the newest promotion was refused": self.watch.last_error is not None,
+            "what comes in is not counted": self.live.failing,
+            "the experiment rests": arms is not None and arms.error is not None,
+        }
+        return [words for words, so in found.items() if so]
 
     def start(self) -> None:
         """Follow the log of promotions, and what other workers take; let what is too old go."""

@@ -5,9 +5,10 @@
         print(client.recommend("u1", k=5).items)
 
 A call that comes to nothing is tried again, later each time, where that changes nothing twice: a record that comes
-again is a duplicate; forgetting a user is tried again only where the service was too busy to begin. One thing is noted
-twice: a question whose answer was lost, in an experiment that logs what is shown, leaves two lists. Never here:
-anything of the models; it needs httpx and the schemas alone.
+again is a duplicate; forgetting a user is tried again only where the service was too busy to begin. All tries of a call
+carry one `X-Request-ID`, so a question whose answer was lost leaves one list in an experiment that logs what is shown:
+the one that was answered first. Counters of answers (`/metrics`, the live page) count tries. Never here: anything of
+the models; it needs httpx and the schemas alone.
 """
 
 from bento.client.calls import Call

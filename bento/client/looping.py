@@ -8,7 +8,7 @@ from typing import Self
 import httpx
 
 from bento.client.calls import Answer, Call
-from bento.client.tries import Tries, lost
+from bento.client.tries import Tries, called, lost
 
 
 class AsyncClient:
@@ -26,11 +26,11 @@ class AsyncClient:
 
     async def ask(self, call: Call[Answer]) -> Answer:
         """Make a call."""
-        tried = 0
+        tried, headers = 0, called()
         while True:
             came: httpx.Response | httpx.TransportError
             try:
-                came = await self._http.request(call.method, call.path, json=call.body)
+                came = await self._http.request(call.method, call.path, json=call.body, headers=headers)
             except httpx.TransportError as error:
                 came = error
             pause = self._tries.pause_s(call, tried, came)

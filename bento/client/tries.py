@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,6 +75,11 @@ class Tries:
             said = came.headers.get("retry-after", "")
             return max(pause, min(float(said), _LONGEST_S)) if said.isdigit() else pause
         return pause if call.again and came.status_code in _GONE else None
+
+
+def called() -> dict[str, str]:
+    """The headers of a call, the same for all of its tries: by its id the service knows one that comes again."""
+    return {"x-request-id": uuid.uuid4().hex}
 
 
 def lost(error: httpx.TransportError) -> ServiceError:

@@ -11,7 +11,7 @@ import httpx
 
 from bento.client import calls
 from bento.client.calls import Answer, Call, Record
-from bento.client.tries import Tries, lost
+from bento.client.tries import Tries, called, lost
 from bento.schemas.answers import ModelState, PredictResponse, RecommendResponse
 from bento.schemas.evolution import EvolutionResponse
 from bento.schemas.live import LiveResponse
@@ -54,11 +54,11 @@ class Client:
 
     def ask(self, call: Call[Answer]) -> Answer:
         """Make a call."""
-        tried = 0
+        tried, headers = 0, called()
         while True:
             came: httpx.Response | httpx.TransportError
             try:
-                came = self._http.request(call.method, call.path, json=call.body)
+                came = self._http.request(call.method, call.path, json=call.body, headers=headers)
             except httpx.TransportError as error:
                 came = error
             pause = self._tries.pause_s(call, tried, came)

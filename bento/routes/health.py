@@ -14,10 +14,13 @@ async def live(_: Call, __: Worker) -> Reply:
 
 
 async def ready(_: Call, worker: Worker) -> Reply:
-    """The champion is verified, loaded and warm, and the service is not about to end."""
+    """The champion is verified, loaded and warm, it answers, and the service is not about to end."""
     if worker.closing.is_set():
         raise Refusal(503, "the service is about to end")
-    return Reply(dumped({"status": "ok"}))
+    if worker.readiness.suspect and not await worker.beside(worker.readiness.able):
+        raise Refusal(503, "every question fails")
+    degraded = worker.degraded()
+    return Reply(dumped({"status": "degraded", "degraded": degraded} if degraded else {"status": "ok"}))
 
 
 async def metrics(_: Call, worker: Worker) -> Reply:
@@ -28,7 +31,7 @@ async def metrics(_: Call, worker: Worker) -> Reply:
 ROUTES = (
     Route("GET", "/livez", "livez", "Whether the process answers.", None, live, "application/json", described=False),
     Route("GET", "/healthz", "healthz", "The same.", None, live, "application/json", described=False),
-    Route("GET", "/readyz", "readyz", "Whether a champion is loaded and warm.", None, ready, "application/json",
+    Route("GET", "/readyz", "readyz", "Whether a champion answers.", None, ready, "application/json",
           described=False),
     Route("GET", "/metrics", "metrics", "Latency, freshness, state, drift, arms: for Prometheus.", "metrics", metrics,
           "text/plain"),

@@ -21,6 +21,7 @@ from bento.schemas.answers import PredictResponse, RecommendResponse
 from bento.schemas.asking import Asking, ExplainRequest, PredictRequest, RecommendRequest
 from bento.schemas.reasons import ExplainResponse
 from bento.worker import Worker
+from components.errors import DataError
 from components.params import PolicyParams
 from components.serving.champion import Champion
 from components.serving.pulse.pulse import CHAMPION
@@ -41,8 +42,12 @@ def _asked(call: Call, worker: Worker, kind: type[Kind], max_k: int) -> Kind:
     return said
 
 
-def question(said: Asking, k: int, seen_kept: bool) -> Question:
-    """A request as the question that it is; `seen_kept` = whether the model was judged with seen items."""
+def question(said: Asking, k: int, seen_kept: bool, asked_as: bytes | None = None) -> Question:
+    """A request as the question that it is.
+
+    `seen_kept` = whether the model was judged with seen items; `asked_as` names the request, so that one that comes
+    again is known.
+    """
     filters = said.filters
     return Question(
         user_id=said.user_id,
@@ -57,20 +62,28 @@ def question(said: Asking, k: int, seen_kept: bool) -> Question:
         radius_km=filters.radius_km,
         max_price=filters.max_price,
         shown=said.shown,
+        asked_as=asked_as,
     )
 
 
 def _answered(
-    worker: Worker, said: PredictRequest | RecommendRequest, policy: PolicyParams
+    worker: Worker, said: PredictRequest | RecommendRequest, policy: PolicyParams, asked_as: bytes
 ) -> tuple[Answer, dict[str, Any]]:
     """An answer, and the part of it that predictions and recommendations share."""
     begin = time.perf_counter()
     while True:
         champion = worker.live.champion
-        put = question(said, said.k, champion.seen_kept)
-        found = worker.live.answer(put, policy)
+        put = question(said, said.k, champion.seen_kept, asked_as)
+        try:
+            found = worker.live.answer(put, policy)
+        except DataError:  # what is asked is wrong
+            raise
+        except Exception:
+            worker.readiness.failed()
+            raise
         if worker.live.champion is champion:  # else another took over meanwhile: the answer must name who gave it
             break
+    worker.readiness.answered()
     model, side = _by(worker, found, champion)
     worker.metrics.predicted(found, model.entry.digest, found.arm or CHAMPION)
     shown = [item.item_id for item in found.items]
@@ -104,10 +117,15 @@ def _by(worker: Worker, found: Answer, champion: Champion) -> tuple[Champion, st
     return (champion if side == CHAMPION or challenger is None else challenger), side
 
 
+def _named(call: Call) -> bytes:
+    """A request's id with what it asks: a name that a proxy gives to several requests is none of theirs alone."""
+    return b"\0".join((call.scope["path"].encode(), call.request_id.encode(), call.body))
+
+
 async def predict(call: Call, worker: Worker) -> Reply:
     """Everything: items, actions, time, places."""
     said = _asked(call, worker, PredictRequest, worker.params.serving.max_k)
-    found, answer = await worker.asked(_answered, worker, said, worker.policy)
+    found, answer = await worker.asked(_answered, worker, said, worker.policy, _named(call))
     places = None if found.places is None else [{"cell": cell, "probability": p} for cell, p in found.places]
     return Reply(dumped(answer | {"actions": found.actions, "next_event": found.next_event, "places": places}))
 
@@ -131,7 +149,7 @@ async def recommend(call: Call, worker: Worker) -> Reply:
     policy = worker.policy
     if said.order is not None or said.max_per_category is not None:
         policy = overridden(said.order, round(said.weight, 2), said.max_per_category, worker.policy_json)
-    return Reply(dumped((await worker.asked(_answered, worker, said, policy))[1]))
+    return Reply(dumped((await worker.asked(_answered, worker, said, policy, _named(call)))[1]))
 
 
 async def explain(call: Call, worker: Worker) -> Reply:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import logging
 import threading
 import uuid
@@ -24,10 +25,11 @@ from components.errors import ChronotopeError
 from components.experiments.assignment import arm_of
 from components.experiments.challenger import load_challenger
 from components.experiments.exploration import explored
-from components.experiments.exposure import Evidence, impressions
+from components.experiments.exposure import impressions
+from components.experiments.ledger import Ledger
 from components.experiments.log import Active, Follow
 from components.experiments.plan import Arm, Plan
-from components.experiments.results import results
+from components.experiments.results import told
 from components.experiments.silent import Heard, Silent
 from components.experiments.switch import switch_off
 from components.serving.champion import Champion
@@ -49,7 +51,7 @@ class _Trial:
 
     active: Active
     challenger: Champion
-    evidence: Evidence
+    ledger: Ledger
     silent: Silent | None
     strikes: int = 0
     looked_us: int = 0
@@ -57,6 +59,17 @@ class _Trial:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def _named(plan: Plan, question: Question) -> str:
+    """The id of the list that answers a question: the same for one that is asked again, on any worker.
+
+    Of the salt too: whoever names requests cannot choose what the list's id draws.
+    """
+    if question.asked_as is None:
+        return uuid.uuid4().hex
+    key = hashlib.blake2b(plan.salt.encode(), digest_size=32).digest()
+    return hashlib.blake2b(question.asked_as, key=key, digest_size=16).hexdigest()
 
 
 class Arms:
@@ -136,14 +149,14 @@ class Arms:
         if trial.silent is not None:
             if not shown:
                 return ask(champion)
-            return self._beside(trial.challenger, trial.silent, champion, question, ask)
+            return self._beside(trial, trial.silent, champion, question, ask)
         arm = arm_of(plan, user_id)
         found, by = self._asked(trial, arm, champion, ask)
         if self._trial is not trial:
             return found
         if not shown:
             return dataclasses.replace(found, arm=plan.label(arm))
-        return self._shown(plan, arm, user_id, time_us, found, by)
+        return self._shown(plan, arm, _named(plan, question), user_id, time_us, found, by)
 
     def model(self, champion: Champion, question: Question) -> Champion:
         """Who is to answer a question: the model of the user's arm; nothing is noted."""
@@ -159,14 +172,15 @@ class Arms:
             return None
         return trial
 
-    def _beside(self, challenger: Champion, silent: Silent, champion: Champion, question: Question, ask: Ask) -> Answer:
+    def _beside(self, trial: _Trial, silent: Silent, champion: Champion, question: Question, ask: Ask) -> Answer:
         """The champion's answer, and the challenger's some time."""
         try:
             asked = self._state.head()
         except (ChronotopeError, OSError):  # without its place in the log a list could not be scored, nor forgotten
             return ask(champion)
         shown = ask(champion)
-        silent.offer(str(question.user_id), int(question.time.timestamp() * 1e6), asked, shown, lambda: ask(challenger))
+        name, time_us = _named(trial.active.plan, question), int(question.time.timestamp() * 1e6)
+        silent.offer(str(question.user_id), time_us, asked, shown, lambda: ask(trial.challenger), name)
         return shown
 
     def _asked(self, trial: _Trial, arm: Arm, champion: Champion, ask: Ask) -> tuple[Answer, Champion]:
@@ -189,8 +203,9 @@ class Arms:
         if trial.strikes >= _STRIKES and self._trial is trial:
             self._rest(trial.active, f"the challenger failed {_STRIKES} times in a row: {type(error).__name__}")
 
-    def _shown(self, plan: Plan, arm: Arm, user_id: str, time_us: int, found: Answer, by: Champion) -> Answer:
-        list_id = uuid.uuid4().hex
+    def _shown(
+        self, plan: Plan, arm: Arm, list_id: str, user_id: str, time_us: int, found: Answer, by: Champion
+    ) -> Answer:
         items, chances = explored(found.items, plan.settings.explore, list_id)
         answer = dataclasses.replace(found, items=items, arm=plan.label(arm), list_id=list_id, chances=chances)
         self.counts[f"{arm} by {'challenger' if by.entry.digest == plan.challenger else 'champion'}"] += 1
@@ -239,7 +254,7 @@ class Arms:
             folder = Workspace(self._root).shadows / plan.name
             settings, heard = plan.settings, lambda *told: self.heard(*told)
             silent = Silent(folder, settings.waiting, settings.k, self._state.head, heard)
-        self._trial = _Trial(under_way, challenger, Evidence(plan), silent)
+        self._trial = _Trial(under_way, challenger, Ledger(plan), silent)
         logger.info("experiment %s: %s beside the champion, %s", plan.name, plan.challenger[:12], plan.mode)
         return True
 
@@ -260,22 +275,23 @@ class Arms:
         if trial is None:
             return False
         if trial.silent is not None:
-            self._honour(trial.evidence, trial.silent)
+            self._honour(trial.ledger, trial.silent)
             return False
-        trial.evidence.follow(self._state)
-        entry = switch_off(self._root, trial.active, results(trial.evidence, int(self._clock().timestamp() * 1e6)))
+        trial.ledger.follow(self._state)
+        found = told(trial.active.plan, *trial.ledger.outcomes(int(self._clock().timestamp() * 1e6)))
+        entry = switch_off(self._root, trial.active, found)
         self.check()
         return entry is not None
 
-    def _honour(self, evidence: Evidence, silent: Silent) -> None:
+    def _honour(self, ledger: Ledger, silent: Silent) -> None:
         """Take users who were forgotten out of the silent lists."""
-        offset, gone = evidence.offset, dict[str, int]()
+        offset, gone = ledger.offset, dict[str, int]()
         while batch := self._state.after(offset, 10_000):
             gone |= {one.record.user_id: one.offset for one in batch if one.record.kind == "tombstone"}
             offset = batch[-1].offset
         if gone:
             silent.forget(gone)
-        evidence.offset = offset  # last: what failed is looked at again
+        ledger.offset = offset  # last: what failed is looked at again
 
     def start(self, poll_s: float) -> None:
         """Take part from now on: load what is under way, then look every `poll_s` seconds in a thread until `stop`."""

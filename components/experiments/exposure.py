@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from components.experiments.plan import Arm, Plan
+from components.experiments.plan import ARMS, Arm, Plan
 from components.serving.intake import MAX_POSITION
 from components.serving.question import Answer
 from components.serving.state.protocol import State, Stored
@@ -80,7 +80,7 @@ class Evidence:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.offset = plan, plan.offset
-        self._arms = {plan.label(arm): arm for arm in ("champion", "challenger")}
+        self._arms: dict[str, Arm] = {plan.label(arm): arm for arm in ARMS}
         self._shown = pl.DataFrame(schema=SHOWN)
         self._happened = pl.DataFrame(schema=HAPPENED)
 
@@ -115,10 +115,25 @@ class Evidence:
         if happened:
             self._happened = self._happened.vstack(pl.DataFrame(happened, HAPPENED, orient="row"))
 
+    def leave(self, users: Iterable[str]) -> None:
+        """Let go of what was shown to some users and what they did."""
+        if gone := list(users):
+            stays = ~pl.col("user_id").is_in(gone)
+            self._shown, self._happened = (one.filter(stays).rechunk() for one in (self._shown, self._happened))
+
+    def arm(self, record: Record) -> Arm | None:
+        """Which arm's list an impression is part of; None: of neither."""
+        there = 1 <= record.payload["position"] <= MAX_POSITION  # an older log may hold a place beyond
+        return self._arms.get(str(record.payload.get("arm"))) if there else None
+
+    def worth(self, record: Record) -> float:
+        """What an event counts where it counts."""
+        rewards = self.plan.settings.rewards
+        return rewards.get(str(record.payload.get("action")), 0.0) if rewards else 1.0
+
     def _impression(self, record: Record) -> list[tuple[Any, ...]]:
-        told = record.payload
-        arm = self._arms.get(str(told.get("arm")))
-        if arm is None or not 1 <= told["position"] <= MAX_POSITION:  # an older log may hold a place beyond
+        told, arm = record.payload, self.arm(record)
+        if arm is None:
             return []
         list_id = str(told.get("list_id") or record.time_us)
         return [
@@ -129,11 +144,10 @@ class Evidence:
         ]  # fmt: skip
 
     def _event(self, record: Record) -> list[tuple[Any, ...]]:
-        rewards, item = self.plan.settings.rewards, record.payload.get("item_id")
-        worth = rewards.get(str(record.payload.get("action")), 0.0) if rewards else 1.0
+        item = record.payload.get("item_id")
         if item is None:
             return []
-        return [(record.user_id, record.id, str(item), worth, record.time_us, self.offset)]
+        return [(record.user_id, record.id, str(item), self.worth(record), record.time_us, self.offset)]
 
     @property
     def shown(self) -> pl.DataFrame:

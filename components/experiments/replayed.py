@@ -23,6 +23,7 @@ from components.params import Params
 from components.serving.champion import Champion
 from components.serving.follow import Followed
 from components.serving.question import Question
+from components.serving.state.newest import Newest
 from components.serving.state.protocol import State, Stored
 
 _LATER = 10_000  # events of a user that may have come since a list was shown
@@ -40,8 +41,8 @@ class _Until:
     def after(self, offset: int, limit: int) -> list[Stored]:
         return [one for one in self._state.after(offset, limit) if one.offset <= self.offset]
 
-    def last(self, user_id: str, n: int) -> list[Stored]:
-        return [one for one in self._state.last(user_id, n + _LATER) if one.offset <= self.offset][-n:]
+    def last(self, user_id: str, n: int) -> Newest:
+        return self._state.last(user_id, n + _LATER).where(lambda offset, _: offset <= self.offset)[-n:]
 
     def forgotten(self, user_id: str) -> int:
         return self._state.forgotten(user_id)  # whoever was forgotten since is no part of the log either

@@ -88,8 +88,11 @@ def results(evidence: Evidence, now_us: int) -> Results:
     evidence : what was read from the live log
     now_us : UTC microseconds
     """
-    plan = evidence.plan
-    table, misplaced = outcomes(evidence, now_us)
+    return told(evidence.plan, *outcomes(evidence, now_us))
+
+
+def told(plan: Plan, table: pl.DataFrame, misplaced: int) -> Results:
+    """What the lines of `experiments.outcomes` say."""
     ripe = table.filter("ripe")
     ratio = sample_ratio(_count(table, "champion"), _count(table, "challenger"), plan.settings.share)
     order = sorted(METRICS, key=lambda metric: metric != plan.settings.metric)

@@ -85,7 +85,7 @@ def silence(plan: Plan, kept: Iterable[Pair], happened: pl.DataFrame, now_us: in
     happened : events (columns `exposure.HAPPENED`)
     now_us : whoever was asked about first at most `ripe_us` ago is not ripe yet
     """
-    asked = _asked(plan, list(kept))
+    asked = _asked(plan, _once(kept))
     first = pl.col("time_us").min().over("user_id")
     asked = asked.with_columns(first_us=first).filter(
         (pl.col("time_us") <= first + plan.window_us) & (first + plan.ripe_us < now_us)
@@ -107,6 +107,13 @@ def silence(plan: Plan, kept: Iterable[Pair], happened: pl.DataFrame, now_us: in
         compared={score: _compared(plan, score, users) for score in SCORES},
         ripe_us=users["first_us"].to_numpy() + plan.ripe_us,
     )
+
+
+def _once(kept: Iterable[Pair]) -> list[Pair]:
+    """A question that was sent again is the one that it was."""
+    found = list(kept)
+    first = {(one.user_id, one.name): one for one in reversed(found) if one.name}
+    return [one for one in found if not one.name or first[one.user_id, one.name] is one]
 
 
 def _asked(plan: Plan, kept: list[Pair]) -> pl.DataFrame:

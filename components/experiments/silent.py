@@ -41,6 +41,7 @@ class Pair:
     user_id, time_us : of the question
     asked, answered : offsets of the live log before the champion and after the challenger answered
     champion, challenger : ids, best first
+    name : of the list; a question that was sent again has that of the one before
     """
 
     user_id: str
@@ -49,18 +50,21 @@ class Pair:
     answered: int
     champion: tuple[str, ...]
     challenger: tuple[str, ...]
+    name: str = ""
 
     def encode(self) -> bytes:
         """As a line of JSON."""
-        return orjson.dumps([self.user_id, self.time_us, self.asked, self.answered, self.champion, self.challenger])
+        return orjson.dumps(
+            [self.user_id, self.time_us, self.asked, self.answered, self.champion, self.challenger, self.name]
+        )
 
 
 def pairs(folder: Path) -> Iterator[Pair]:
     """Everything that was kept in a folder, in no order."""
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
-            user_id, time_us, asked, answered, champion, challenger = orjson.loads(line)
-            yield Pair(user_id, time_us, asked, answered, tuple(champion), tuple(challenger))
+            user_id, time_us, asked, answered, champion, challenger, *name = orjson.loads(line)
+            yield Pair(user_id, time_us, asked, answered, tuple(champion), tuple(challenger), *name)
 
 
 def erase_forgotten(root: Path) -> int:
@@ -109,7 +113,7 @@ class Silent:
         self, folder: Path, waiting: int, k: int, head: Callable[[], int], heard: Heard = lambda *_: None
     ) -> None:
         self._folder, self._k, self._head, self._heard = folder, k, head, heard
-        self._queue: queue.Queue[tuple[str, int, int, Answer, Callable[[], Answer]] | None] = queue.Queue(waiting)
+        self._queue: queue.Queue[tuple[str, int, int, Answer, Callable[[], Answer], str] | None] = queue.Queue(waiting)
         self._gone: dict[str, int] = {}
         self._held: list[Pair] = []
         self._lock = threading.Lock()
@@ -117,13 +121,15 @@ class Silent:
         self._thread = threading.Thread(target=self._run, name="silent-challenger", daemon=True)
         self._thread.start()
 
-    def offer(self, user_id: str, time_us: int, asked: int, shown: Answer, ask: Callable[[], Answer]) -> bool:
+    def offer(
+        self, user_id: str, time_us: int, asked: int, shown: Answer, ask: Callable[[], Answer], name: str = ""
+    ) -> bool:
         """Let the challenger answer too, some time; whether it will. Never waits.
 
-        `asked` is the offset of the log before the champion answered.
+        `asked` is the offset of the log before the champion answered, `name` that of the list.
         """
         try:
-            self._queue.put_nowait((user_id, time_us, asked, shown, ask))
+            self._queue.put_nowait((user_id, time_us, asked, shown, ask, name))
         except queue.Full:
             self.left_out += 1
             return False
@@ -159,7 +165,9 @@ class Silent:
                 return
             self._answer(*job)
 
-    def _answer(self, user_id: str, time_us: int, asked: int, shown: Answer, ask: Callable[[], Answer]) -> None:
+    def _answer(
+        self, user_id: str, time_us: int, asked: int, shown: Answer, ask: Callable[[], Answer], name: str
+    ) -> None:
         try:
             found, answered = ask(), self._head()
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever a challenger throws ends here
@@ -169,7 +177,7 @@ class Silent:
         with self._lock:
             if not self._stays(user_id, asked):
                 return
-            self._held.append(Pair(user_id, time_us, asked, answered, self._ids(shown), self._ids(found)))
+            self._held.append(Pair(user_id, time_us, asked, answered, self._ids(shown), self._ids(found), name))
             full = len(self._held) >= _ROWS
         self._heard(user_id, self._ids(found))
         self.asked += 1

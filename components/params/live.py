@@ -24,5 +24,7 @@ class LiveParams(Section):
     retention_days: int = Field(ge=1)  # older live events leave the state; the day files keep them
     max_batch: int = Field(ge=1)  # records of one request
     follow_s: float = Field(gt=0)  # between two looks at what other workers took: how stale counts may be
+    recent_mb: float = Field(gt=0)  # of events that a process keeps beside the store, as they were sent
+    histories_mb: float = Field(gt=0)  # of histories that each model in use keeps packed
     feedback: dict[str, str]  # question → action: rated answers about an item that are events too
     fresh: FreshParams

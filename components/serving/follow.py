@@ -6,8 +6,8 @@ workers that followed the same log hold the same counts, but for rounding, and b
 
 - a model without `forget`, whose late events are only added, and of whom nothing can be taken back;
 - a late event older than the newest `serving.history` of its user: it is counted without its neighbours;
-- a tombstone of a user whom this worker no longer holds (`CACHED` users are held): the live events stay in its counts
-  until the next champion; the artifact's are taken back always, as far as it keeps them.
+- a tombstone of a user whom this worker no longer holds (`live.histories_mb` of them are): the live events stay in its
+  counts until the next champion; the artifact's are taken back always, as far as it keeps them.
 
 One thread at a time counts; answers do not wait for it: one that overlaps sees each table before or after.
 Never here: whether a record is allowed, where it is kept, or who is told.
@@ -16,7 +16,6 @@ Never here: whether a record is allowed, where it is kept, or who is told.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
@@ -31,13 +30,12 @@ from components.registry.artifact import later
 from components.registry.lineage import in_model
 from components.serving.champion import Champion
 from components.serving.fresh import Fresh
+from components.serving.held import Held
 from components.serving.histories import History, nothing, of_store
 from components.serving.insertion import touched, with_all, with_events
 from components.serving.settle import beside_others
 from components.serving.state.protocol import State, Stored
 
-#: Users whose packed histories are held at a time.
-CACHED = 4_096
 #: Records that are counted while the lock is held: of a model that answers; of one that is caught up while others do;
 #: of one for which everybody waits. Histories are packed once a batch, so many at once are many times cheaper.
 BATCH, BESIDE, ALONE = 256, 2_048, 32_768
@@ -54,7 +52,7 @@ class Followed:
     ----------
     champion : its predictor changes with what comes in
     state : the log
-    params : `serving.history` events of a user are kept
+    params : `serving.history` events of a user are kept, of as many users as have room in `live.histories_mb`
 
     Attributes
     ----------
@@ -69,7 +67,7 @@ class Followed:
         self.watermark = int(champion.artifact.lineage.get("live_offset", 0))
         # A log that was cut by time lacks events that are below its offset: those are looked for from the beginning.
         self.offset = 0 if champion.artifact.lineage.get("until") else self.watermark
-        self._held: OrderedDict[str, History] = OrderedDict()
+        self._held = Held(int(params.live.histories_mb * (1 << 20)))
         self._gone: dict[str, int] = {}
         self._nobody = nothing(champion.encoding, "")
         self._lock = threading.RLock()
@@ -130,7 +128,8 @@ class Followed:
         held = self._held.get(user_id)
         if held is None:
             held = self._and_live(self._base(user_id), self.offset)
-        return self._hold(user_id, held)
+        self._held.put(user_id, held)
+        return held
 
     def _base(self, user_id: str) -> History:
         """What the artifact holds of a user; nothing once they were forgotten."""
@@ -141,25 +140,18 @@ class Followed:
 
     def _and_live(self, known: History, until: int | None = None) -> History:
         """A history with those live events of the state that it lacks, up to an offset."""
-        have, user = known.offsets, str(known.store.users[0])
-        new = [
-            one
-            for one in self._state.last(user, self._keep)
-            if self._lacks(one) and one.offset not in have and (until is None or one.offset <= until)
-        ]
-        return with_events(known, new, self._keep)[0]
+        have = set(known.offset.tolist())
+        found = self._state.last(str(known.store.users[0]), self._keep)
+        new = found.where(
+            lambda offset, time_us: (
+                offset not in have and (until is None or offset <= until) and self._lacks(offset, time_us)
+            )
+        )
+        return with_events(known, list(new), self._keep)[0]
 
-    def _lacks(self, one: Stored) -> bool:
+    def _lacks(self, offset: int, time_us: int) -> bool:
         """Whether the model was made without an event of the log."""
-        lineage = self.champion.artifact.lineage
-        return one.offset > self.watermark or not in_model(one.record.time_us, one.offset, lineage)
-
-    def _hold(self, user_id: str, history: History) -> History:
-        self._held[user_id] = history
-        self._held.move_to_end(user_id)
-        while len(self._held) > CACHED:
-            self._held.popitem(last=False)
-        return history
+        return offset > self.watermark or not in_model(time_us, offset, self.champion.artifact.lineage)
 
     def _count(self, records: Sequence[Stored], gently: bool) -> None:
         """Count live events that come after what is counted, all users at once."""
@@ -168,7 +160,7 @@ class Followed:
         grown: dict[str, History] = {}
         by_user: dict[str, list[Stored]] = {}
         for one in records:
-            if one.record.kind == "event" and self._lacks(one):
+            if one.record.kind == "event" and self._lacks(one.offset, one.record.time_us):
                 by_user.setdefault(one.record.user_id, []).append(one)
         users, size = list(by_user), _FEW if gently else len(by_user)
         for at in range(0, len(users), max(size, 1)):
@@ -186,7 +178,7 @@ class Followed:
             self._tell(before, 1)
             raise
         for user, now in grown.items():  # only what is counted is held: what failed comes again
-            self._hold(user, now)
+            self._held.put(user, now)
         self.offset = records[-1].offset
 
     def _grown(
@@ -194,15 +186,14 @@ class Followed:
     ) -> dict[str, tuple[History, History, NDArray[np.int64]]]:
         """User → the history before, after, and where each event of it was before (-1 = it is new)."""
         before = [self._of(user) for user in users]
-        held = [history.offsets for history in before]
-        new = [[one for one in by_user[user] if one.offset not in have] for user, have in zip(users, held, strict=True)]
+        pairs = zip(users, before, strict=True)
+        new = [[one for one in by_user[user] if not history.has(one.offset)] for user, history in pairs]
         after = with_all(list(zip(before, new, strict=True)), self._keep)
         return {user: (was, *made) for user, was, made in zip(users, before, after, strict=True)}
 
     def _alone(self, user_id: str, new: Sequence[Stored], now: History) -> list[Part]:
         """Events that are older than the history that is kept."""
-        kept = now.offsets
-        late = [one for one in new if one.offset not in kept]
+        late = [one for one in new if not now.has(one.offset)]
         return [(with_events(self._nobody.of(user_id), [one], self._keep)[0], np.zeros(1, np.int64)) for one in late]
 
     def _take_back(self, tombs: Sequence[Stored]) -> None:
@@ -213,7 +204,7 @@ class Followed:
                 known = self._of(user)
                 self._tell([(known, np.arange(len(known)))], -1)
                 self._gone[user] = one.offset
-                self._hold(user, self._nobody.of(user))
+                self._held.put(user, self._nobody.of(user))
             self.offset = one.offset
 
     def _tell(self, parts: Sequence[Part], sign: int) -> None:

@@ -97,7 +97,7 @@ class Fresh:
         item, window = history.store["item"], history.store["window"]
         with self._lock:
             for row in rows.tolist():
-                if item[row] == PADDING or (history.live[row] is None and window[row] <= WINDOWS["train"]):
+                if item[row] == PADDING or (not history.offset[row] and window[row] <= WINDOWS["train"]):
                     continue
                 time_s = float(history.time_us[row]) / 1e6
                 self._since(time_s)
@@ -223,8 +223,4 @@ class Fresh:
 
 def new_item(history: History, row: int) -> str | None:
     """Id of an event's item where the model does not know it and the log has its name."""
-    one = history.live[row]
-    if one is None or history.store["item"][row] != UNKNOWN:
-        return None
-    name = one.record.payload.get("item_id")
-    return None if name is None else str(name)
+    return history.names[row] if history.store["item"][row] == UNKNOWN else None

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.context import OUTLIER
+from components.features.encoding import UNKNOWN
 from components.features.pack import pack_histories
 from components.features.store import Store
 from components.features.time import DAY_S
-from components.serving.histories import History, cut
+from components.serving.histories import History, cut, sent_as
 from components.serving.intake import tie_key
 from components.serving.state.protocol import Stored
 from components.serving.state.record import Record
@@ -72,16 +73,14 @@ class _Plan:
     Attributes
     ----------
     history : before
-    source, live, time_us : of `_merged`
+    merged : the same events with the new ones
     first : the first new row; before it rows and sources are the same, from there on every event is measured anew
     events : rows that are packed, plain, from a context before `first`
     lead : how many of them are that context
     """
 
     history: History
-    source: NDArray[np.int64]
-    live: list[Stored | None]
-    time_us: NDArray[np.int64]
+    merged: _Merged
     first: int
     events: list[dict[str, Any]]
     lead: int
@@ -92,23 +91,33 @@ class _Plan:
 
     @classmethod
     def of(cls, history: History, new: Sequence[Stored]) -> _Plan:
-        source, live, time_us = _merged(history, sorted(new, key=lambda one: _order(one.record)))
-        first = int(np.flatnonzero(source < 0)[0])
-        start = _context(history, first, int(time_us[first])) if first else 0
-        events = [
-            history.plain(int(at)) if at >= 0 else {**one.record.payload, "timestamp": one.record.time_us}  # type: ignore[union-attr]
-            for at, one in zip(source[start:].tolist(), live[start:], strict=True)
-        ]
-        return cls(history, source, live, time_us, first, events, first - start)
+        if len(new) > 1:
+            new = sorted(new, key=lambda one: _order(one.record))
+        merged = _merged(history, new)
+        first = int(np.argmax(merged.source < 0))
+        start = _context(history, first, int(merged.time_us[first])) if first else 0
+        coming = iter(new)
+        events = [history.plain(at) if at >= 0 else _plain(next(coming)) for at in merged.source[start:].tolist()]
+        return cls(history, merged, first, events, first - start)
 
     def done(self, packed: Store, keep: int) -> tuple[History, NDArray[np.int64]]:
         """The newest `keep` events, and the row of each in the history before."""
         # Spliced also where there was nothing: rows of their own, for a view would hold all that was packed beside it.
-        store = _spliced(self.history.store, packed, self.source, self.first, self.lead)
-        drop = max(len(self.live) - keep, 0)
+        merged = self.merged
+        store = _spliced(self.history.store, packed, merged.source, self.first, self.lead)
+        known = np.flatnonzero((merged.source < 0) & (np.asarray(store["item"]) != UNKNOWN))
+        for row in known.tolist():
+            merged.names[row] = None
+        n = len(merged.sent)
+        drop = max(n - keep, 0)
         if drop:
-            store = cut(store, drop, len(self.live), self.user)
-        return History(store, self.time_us[drop:], tuple(self.live[drop:])), self.source[drop:]
+            store = cut(store, drop, n, self.user)
+        names, sent = tuple(merged.names[drop:]), tuple(merged.sent[drop:])
+        return History(store, merged.time_us[drop:], merged.offset[drop:], sent, names), merged.source[drop:]
+
+
+def _plain(one: Stored) -> dict[str, Any]:
+    return {**one.record.payload, "timestamp": one.record.time_us}
 
 
 def _order(record: Record) -> tuple[int, int, int, int]:
@@ -117,24 +126,48 @@ def _order(record: Record) -> tuple[int, int, int, int]:
     return record.time_us, int(sequence is not None), int(sequence or 0), tie_key(record)
 
 
-def _merged(
-    history: History, new: Sequence[Stored]
-) -> tuple[NDArray[np.int64], list[Stored | None], NDArray[np.int64]]:
-    """Row of each event of the merged history in the old one, its live record, its time; `new` is in order."""
-    source, live, time_us = list(range(len(history))), list(history.live), history.time_us.tolist()
-    for one in new:
+@dataclass(frozen=True)
+class _Merged:
+    """Columns of a history with new events: row of each in the old one (-1 = it is new), and those of `History`."""
+
+    source: NDArray[np.int64]
+    time_us: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    sent: list[bytes]
+    names: list[str | None]
+
+
+def _merged(history: History, new: Sequence[Stored]) -> _Merged:
+    """A history with new events, which are in order; a name is that of any item until it is known whether it is new."""
+    n, time_us = len(history), history.time_us
+    sent, names = list(history.sent), list(history.names)
+    before = np.empty(len(new), np.int64)  # rows of the old history that stand before each new one
+    for k, one in enumerate(new):
         moment = one.record.time_us
-        at = int(np.searchsorted(time_us, moment, side="right")) if time_us and time_us[-1] >= moment else len(time_us)
-        while at and time_us[at - 1] == moment and _after(live[at - 1], one):
+        at = int(np.searchsorted(time_us, moment, side="right")) if n and time_us[-1] >= moment else n
+        while at and time_us[at - 1] == moment and _after(history, at - 1, one):
             at -= 1
-        source.insert(at, -1)
-        live.insert(at, one)
-        time_us.insert(at, moment)
-    return np.array(source, np.int64), live, np.array(time_us, np.int64)
+        before[k] = at
+        sent.insert(at + k, sent_as(one.record))
+        names.insert(at + k, one.record.payload.get("item_id"))
+    return _Merged(
+        source=_put(np.arange(n), before, [-1] * len(new)),
+        time_us=_put(time_us, before, [one.record.time_us for one in new]),
+        offset=_put(history.offset, before, [one.offset for one in new]),
+        sent=sent,
+        names=names,
+    )
 
 
-def _after(held: Stored | None, one: Stored) -> bool:
-    return held is not None and _order(held.record) > _order(one.record)
+def _put(column: NDArray[np.int64], before: NDArray[np.int64], values: list[int]) -> NDArray[np.int64]:
+    if before[0] == len(column):  # behind all of it, as most are
+        return np.concatenate([column, np.array(values, np.int64)])
+    return np.insert(column, before, values)
+
+
+def _after(history: History, row: int, one: Stored) -> bool:
+    held = history.record(row)
+    return held is not None and _order(held) > _order(one.record)
 
 
 def _context(history: History, first: int, time_us: int) -> int:

@@ -87,6 +87,7 @@ class Live:
     ----------
     listeners : called with the records that were just applied, in the order of the log, each once in this worker
     beside : decides who answers, where a challenger is on trial; None: the champion answers everybody
+    failing : the champion failed at what came in last: it is not counted yet
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Live:
         self._thread: threading.Thread | None = None
         self._followers = Followers(watch, state, params)
         self.listeners: list[Listener] = []
+        self.failing = False
         self._rhythm: tuple[str, Rhythm | None] | None = None
         self._told = state.head()
         self.prepare(watch.champion)
@@ -175,7 +177,13 @@ class Live:
         """
         with self._lock:
             serving = self.of(self.champion)
-            known, found = serving.offset, serving.follow()
+            known = serving.offset
+            try:
+                found = serving.follow()
+            except TrainingError:
+                self.failing = True
+                raise
+            self.failing = False
             self._followers.follow(serving)
             if known > self._told:  # a champion that took over had taken records that nobody was told of
                 found = self._after(self._told, serving.offset)

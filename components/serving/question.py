@@ -24,6 +24,7 @@ class Question:
     radius_km : only items this near to the request's place; None = anywhere
     max_price : only items with a known price up to this; None = any
     shown : whether the list is for the user's eyes; if not, no experiment counts it
+    asked_as : the request that asks: one that is sent again leaves one list; None: it is none that may come again
     """
 
     user_id: str | None
@@ -38,6 +39,7 @@ class Question:
     radius_km: float | None
     max_price: float | None
     shown: bool = True
+    asked_as: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def timeline(history: History, n: int) -> list[TimelineEvent]:
 
 
 def _told(history: History, row: int) -> TimelineEvent:
-    store, one = history.store, history.live[row]
+    store, sent = history.store, history.payload(row)
     words, catalogue = store.encoding.vocabularies, store.encoding.catalogue
     item, action = int(store["item"][row]), int(store["action"][row])
     category = int(catalogue.category[item])
@@ -53,10 +53,10 @@ def _told(history: History, row: int) -> TimelineEvent:
         item_id=history.item_id(row),
         title=str(catalogue.title[item] or "") if item > UNKNOWN else "",
         category=str(words["category"].ids[category]) if item > UNKNOWN and category > UNKNOWN else None,
-        action=name if one is None else str(one.record.payload.get("action") or name),
+        action=name if sent is None else str(sent.get("action") or name),
         time=_EPOCH + dt.timedelta(microseconds=int(history.time_us[row])),
         latitude=None if place[0] != place[0] else place[0],
         longitude=None if place[1] != place[1] else place[1],
-        offset=0 if one is None else one.offset,
+        offset=int(history.offset[row]),
         new_item=item == UNKNOWN,
     )

@@ -151,3 +151,10 @@ def test_a_file_written_aside_comes_to_its_place(
     assert place.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in place.parent.iterdir()] == ["file"]
     files.flush_names(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 6, 7])
+def test_texts_have_the_digest_of_their_list(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PIECE", 3)
+    texts = ["a", 'b"', "ü,\\", "", "日本", "\n", "],["][:n]
+    assert files.digest_of_texts(iter(texts)) == files.digest_of(texts)

@@ -15,14 +15,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.serving.state import index, keys, shelf
+from components.serving.state import index, keys, mapped, shelf
+from components.serving.state.newest import Newest, nothing
 from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
-from components.serving.state.recent import History, by_time
+from components.serving.state.recent import MOST_BYTES, History
 from components.serving.state.record import Record
 from components.serving.state.shelf import Heads, Transaction
 
 _FOLD = 256  # records that the index takes together
 _BEHIND = 8_192  # records of others beyond which a process starts its memory anew
+_READ = 50_000  # records, some twenty megabytes, after which a process lets go of what it has read of the file
 
 
 def now_us() -> int:
@@ -39,10 +41,18 @@ class FolderState:
     durability : what an acknowledged record survives: `process`, kill -9; `fsync`, a power cut too
     clock : UTC microseconds, for tombstones
     begin : offset beyond which an empty folder goes on
+    most_bytes : of the histories that the process holds
     """
 
-    def __init__(self, folder: Path, durability: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
-        self._shelf = shelf.take(folder, durability, begin)
+    def __init__(
+        self,
+        folder: Path,
+        durability: str,
+        clock: Callable[[], int] = now_us,
+        begin: int = 0,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self._shelf = shelf.take(folder, durability, begin, most_bytes)
         self._clock = clock
         self._closed = False
 
@@ -68,18 +78,18 @@ class FolderState:
                 receipts, taken = self._put(txn, heads, records, encoded)
                 own.write(txn, heads._replace(head=heads.head + len(taken)))
             with own.view:
-                for stored in taken:
-                    own.tail.take(stored)
+                for stored, data in taken:
+                    own.tail.take(stored, data)
                 own.tail.trim(heads.folded)
         return receipts
 
     def _put(
         self, txn: Transaction, heads: Heads, records: Sequence[Record], encoded: list[bytes]
-    ) -> tuple[list[Receipt], list[Stored]]:
-        """Write to the log what it does not hold."""
+    ) -> tuple[list[Receipt], list[tuple[Stored, bytes]]]:
+        """Write to the log what it does not hold: that, with its bytes."""
         own = self._shelf
         receipts: list[Receipt] = []
-        taken: list[Stored] = []
+        taken: list[tuple[Stored, bytes]] = []
         fresh: dict[tuple[str, str, str], int] = {}
         offset = heads.head
         for record, data in zip(records, encoded, strict=True):
@@ -92,7 +102,7 @@ class FolderState:
             fresh[name] = offset
             txn.put(keys.pack_offset(offset), keys.seal(offset, data), db=own.log, append=True)
             receipts.append(Receipt(offset, duplicate=False))
-            taken.append(Stored(offset, record))
+            taken.append((Stored(offset, record), data))
         return receipts, taken
 
     def _there(self, txn: Transaction, record: Record) -> int:
@@ -106,10 +116,10 @@ class FolderState:
         barred, offset = index.grave(own, txn, user)
         return offset if offset and record.time_us <= barred else 0
 
-    def last(self, user_id: str, n: int) -> list[Stored]:
+    def last(self, user_id: str, n: int) -> Newest:
         """A user's newest `n` events, oldest first: by time, then by offset."""
         if n <= 0:
-            return []
+            return nothing()
         own = self._shelf
         with own.told, own.view, own.env.begin() as txn:
             self._follow(txn)
@@ -117,10 +127,13 @@ class FolderState:
             if known is not None:
                 return known
             indexed = index.newest(own, txn, keys.user_key(user_id), n)
-            events = sorted([*indexed, *own.tail.events(user_id)], key=by_time)
-            history = History(events[-n:], whole=len(indexed) < n and len(events) <= n)
+            history = History(indexed, whole=len(indexed) < n)
+            for stored in own.tail.events(user_id):
+                history.put(stored)
+            history.cut(n)
+            found = history.events[:]
             own.tail.recent.put(user_id, history)
-            return history.events[:]
+            return found
 
     def after(self, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records of the log with a greater offset, in order; forgotten ones are left out."""
@@ -219,6 +232,9 @@ class FolderState:
             for stored in self._log(txn, tail.seen, heads.head - tail.seen):
                 tail.take(stored)
             tail.seen = heads.head
+        if heads.head - own.let_go >= _READ:
+            own.let_go = heads.head
+            mapped.let_go(own.folder / "data.mdb")
         tail.trim(heads.folded)
         return heads
 

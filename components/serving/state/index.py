@@ -6,8 +6,10 @@ its concern (`tail.py`).
 
 from __future__ import annotations
 
+from array import array
+
 from components.serving.state import keys
-from components.serving.state.protocol import Stored
+from components.serving.state.newest import Newest
 from components.serving.state.record import KINDS
 from components.serving.state.shelf import Heads, Shelf, Transaction
 
@@ -29,20 +31,26 @@ def fold(own: Shelf, txn: Transaction, heads: Heads) -> Heads:
     return heads._replace(folded=heads.head, users=heads.users + len(new))
 
 
-def newest(own: Shelf, txn: Transaction, user: bytes, n: int) -> list[Stored]:
+def newest(own: Shelf, txn: Transaction, user: bytes, n: int) -> Newest:
     """The newest `n` events of a user that the index holds, oldest first."""
     start = keys.moments(user, "event")
     cursor = txn.cursor(own.index)
     found = cursor.prev() if cursor.set_range(start + b"\xff" * 17) else cursor.last()
-    offsets: list[bytes] = []
+    moments: list[bytes] = []
     if found:
         for key in cursor.iterprev(keys=True, values=False):
-            if len(offsets) == n or not key.startswith(start):
+            if len(moments) == n or not key.startswith(start):
                 break
-            offsets.append(key[-8:])
-    offsets.reverse()
-    values = dict(txn.cursor(own.log).getmulti(offsets))
-    return [keys.unseal(keys.unpack_offset(one), values.get(one, b"")) for one in offsets]
+            moments.append(key)
+    moments.reverse()
+    values = dict(txn.cursor(own.log).getmulti([key[-8:] for key in moments]))
+    times, offsets = array("q"), array("q")
+    for key in moments:
+        time_us, offset = keys.moment_of(key)
+        times.append(time_us)
+        offsets.append(offset)
+    data = [keys.verify(at, values.get(key[-8:], b"")) for at, key in zip(offsets, moments, strict=True)]
+    return Newest(offsets, times, data)
 
 
 def grave(own: Shelf, txn: Transaction, user: bytes) -> tuple[int, int]:

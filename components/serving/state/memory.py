@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
+from components.serving.state.newest import Newest
 from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
 from components.serving.state.record import Record
 
@@ -43,11 +44,11 @@ class MemoryState:
         self._offsets.append(self._head)
         return self._head
 
-    def last(self, user_id: str, n: int) -> list[Stored]:
+    def last(self, user_id: str, n: int) -> Newest:
         """A user's newest `n` events, oldest first."""
         with self._lock:
             newest = self._users.get(user_id, [])[-n:] if n > 0 else []
-            return [Stored(offset, self._log[offset]) for _, offset in newest]
+            return Newest.of(Stored(offset, self._log[offset]) for _, offset in newest)
 
     def after(self, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records with a greater offset, in order."""

@@ -20,7 +20,7 @@ def open_state(root: Path, params: LiveParams, url: str | None, name: str | None
     Parameters
     ----------
     root : the workspace
-    params : section `live`; `durability` is heeded
+    params : section `live`; `durability` and `recent_mb` are heeded
     url : None: the folder `.chronotope/live`; else a Redis server, `redis://[user:password@]host[:port][/db]`,
         `rediss://…` with TLS, or `unix:///path/to/socket`
     name : of the workspace, which its keys on a server begin with; default: the folder's
@@ -34,9 +34,9 @@ def open_state(root: Path, params: LiveParams, url: str | None, name: str | None
     StorageError, IntegrityError
         The folder cannot be written, or is damaged.
     """
-    begin = read_cursor(root).offset
+    begin, most = read_cursor(root).offset, int(params.recent_mb * (1 << 20))
     if url is None:
-        return FolderState(Workspace(root).live, params.durability, begin=begin)
+        return FolderState(Workspace(root).live, params.durability, begin=begin, most_bytes=most)
     if not url.startswith(_SCHEMES):
         raise ConfigError(
             f"an address that begins with {', '.join(_SCHEMES)} in CHRONOTOPE_STATE",
@@ -45,4 +45,4 @@ def open_state(root: Path, params: LiveParams, url: str | None, name: str | None
         )
     from components.serving.state.redis import RedisState  # who keeps it in a folder needs no client of servers
 
-    return RedisState(url, params.durability, name or root.resolve().name, begin=begin)
+    return RedisState(url, params.durability, name or root.resolve().name, begin=begin, most_bytes=most)

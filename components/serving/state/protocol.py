@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from components.serving.state.record import Record
+
+if TYPE_CHECKING:
+    from components.serving.state.newest import Newest
 
 EVERYTHING = 1 << 53  # an offset beyond all: a double holds it, as Redis does
 
@@ -56,8 +59,8 @@ class State(Protocol):
         """Take records, all or none; one receipt each, in their order."""
         ...
 
-    def last(self, user_id: str, n: int) -> list[Stored]:
-        """A user's newest `n` events, oldest first: by time, then by offset."""
+    def last(self, user_id: str, n: int) -> Newest:
+        """A user's newest `n` events, oldest first: by time, then by offset; each decoded when it is looked at."""
         ...
 
     def after(self, offset: int, limit: int) -> list[Stored]:

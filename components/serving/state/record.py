@@ -43,7 +43,12 @@ class Record:
 
     def encode(self) -> bytes:
         """As JSON."""
-        return orjson.dumps([self.kind, self.id, self.user_id, self.time_us, self.received_us, self.payload])
+        return dumped([self.kind, self.id, self.user_id, self.time_us, self.received_us, self.payload])
+
+
+def dumped(value: Any) -> bytes:
+    """A value as JSON, in no more room than it takes: what orjson gives keeps the four kilobytes it was written in."""
+    return bytes(memoryview(orjson.dumps(value)))
 
 
 def decode(data: bytes) -> Record:

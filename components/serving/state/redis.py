@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import re
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -31,8 +32,9 @@ from redis.retry import Retry
 
 from components.errors import ConfigError, IntegrityError, ServiceError, StorageError
 from components.serving.state.folder import now_us
+from components.serving.state.newest import Newest, nothing
 from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
-from components.serving.state.recent import History, Recent
+from components.serving.state.recent import MOST_BYTES, History, Recent
 from components.serving.state.record import Record, record_of
 
 _LOG = logging.getLogger(__name__)
@@ -53,14 +55,23 @@ class RedisState:
     name : of the workspace; workspaces of different names share a server without knowing each other
     clock : UTC microseconds, for tombstones
     begin : offset beyond which an empty state goes on
+    most_bytes : of the histories that this worker holds
     """
 
-    def __init__(self, url: str, durability: str, name: str, clock: Callable[[], int] = now_us, begin: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        durability: str,
+        name: str,
+        clock: Callable[[], int] = now_us,
+        begin: int = 0,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self._shown = re.sub(r"//[^/@]*@", "//", url)
         self._prefix = f"chronotope:{name}:"
         self._clock = clock
         self._lock = Lock()
-        self._recent = Recent()
+        self._recent = Recent(most_bytes)
         try:
             self._redis, self._soon = (
                 redis.Redis.from_url(
@@ -115,10 +126,10 @@ class RedisState:
             self._recent.add(stored)
             known.version = after
 
-    def last(self, user_id: str, n: int) -> list[Stored]:
+    def last(self, user_id: str, n: int) -> Newest:
         """A user's newest `n` events, oldest first: by time, then by offset."""
         if n <= 0:
-            return []
+            return nothing()
         with self._lock:
             known = self._recent.get(user_id) or _NOTHING
             version = known.version if known.whole or len(known.events) >= n else "none"
@@ -130,22 +141,28 @@ class RedisState:
             events = self._joined(answer, top, held) if len(answer) > 1 else None
         if events is None:  # what is new here is old there, or another thread changed what was known: read all of it
             answer = self._run("last", user_id, n, "none", "", soon=True)
-            events = self._joined(answer, 0, []) or []
+            events = self._joined(answer, 0, nothing()) or nothing()
         with self._lock:
             self._recent.put(user_id, History(events, len(events) < n, answer[0].decode()))
             return events[:]
 
-    def _joined(self, answer: list[bytes], top: int, held: list[Stored]) -> list[Stored] | None:
+    def _joined(self, answer: list[bytes], top: int, held: Newest) -> Newest | None:
         """Events of an answer, those that were known and those that were sent; None where one is neither."""
-        known = {one.offset: one for one in held}
-        sent = iter(self._rows(answer[2]))
-        events = []
+        known = dict(zip(held.offsets, zip(held.times, held.data, strict=False), strict=False))
+        sent = (record_of(row) for row in self._rows(answer[2]))
+        times, offsets, data = array("q"), array("q"), list[bytes]()
         for offset in map(int, answer[1].split(b",") if answer[1] else ()):
-            one = Stored(offset, record_of(next(sent))) if offset > top else known.get(offset)
-            if one is None:
+            if offset > top:
+                record = next(sent)
+                one = record.time_us, record.encode()
+            elif offset in known:
+                one = known[offset]
+            else:
                 return None
-            events.append(one)
-        return events
+            offsets.append(offset)
+            times.append(one[0])
+            data.append(one[1])
+        return Newest(offsets, times, data)
 
     def after(self, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records of the log with a greater offset, in order; forgotten ones are left out."""
@@ -263,7 +280,7 @@ class RedisState:
         ) from error
 
 
-_NOTHING = History([], whole=False, version="none")
+_NOTHING = History(nothing(), whole=False, version="none")
 _ASKED = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
 _NOT_LET_IN = (
     redis.exceptions.AuthenticationError,

@@ -66,11 +66,11 @@ class Shelf:
     first. A reader opens its transaction inside `view`, so that `tail` is never newer than it.
     """
 
-    def __init__(self, folder: Path, durability: str, begin: int) -> None:
+    def __init__(self, folder: Path, durability: str, begin: int, most_bytes: int) -> None:
         self.folder, self.durability = folder, durability
         self.told = _Told(folder)
         self.writing, self.view = threading.Lock(), threading.Lock()
-        self.tail = Tail()
+        self.tail = Tail(most_bytes)
         with self.told:
             folder.mkdir(parents=True, exist_ok=True)
             check.before_opening(folder)
@@ -98,6 +98,7 @@ class Shelf:
                 )
             heads = self.read(txn)
             self.tail.restart(heads.folded, heads.epoch)
+            self.let_go = heads.head  # of the log when pages of its file were let go of
 
     def read(self, txn: Transaction) -> Heads:
         """What a transaction knows of the whole."""
@@ -161,10 +162,10 @@ _shelves: dict[Path, tuple[Shelf, int]] = {}
 _opening = threading.Lock()
 
 
-def take(folder: Path, durability: str, begin: int) -> Shelf:
+def take(folder: Path, durability: str, begin: int, most_bytes: int) -> Shelf:
     """The environment of a folder: this process's, or a new one. Every taker lets go of it once.
 
-    An empty folder gives offsets beyond `begin`.
+    An empty folder gives offsets beyond `begin`; histories of at most `most_bytes` are held.
 
     Raises
     ------
@@ -175,7 +176,7 @@ def take(folder: Path, durability: str, begin: int) -> Shelf:
     with _opening:
         shelf, takers = _shelves.get(folder, (None, 0))
         if shelf is None:
-            shelf = Shelf(folder, durability, begin)
+            shelf = Shelf(folder, durability, begin, most_bytes)
         elif shelf.durability != durability:
             raise ConfigError(
                 f"durability {durability} for {folder}",

@@ -25,8 +25,8 @@ class Tail:
     recent : histories in use, kept up to `seen`
     """
 
-    def __init__(self) -> None:
-        self.recent = Recent()
+    def __init__(self, most_bytes: int) -> None:
+        self.recent = Recent(most_bytes)
         self.epoch = 0
         self.restart(0, 0)
 
@@ -39,8 +39,8 @@ class Tail:
         self._ids: dict[tuple[str, str, str], int] = {}
         self._events: dict[str, list[Stored]] = {}
 
-    def take(self, stored: Stored) -> None:
-        """The next record of the log; what was taken already is passed over."""
+    def take(self, stored: Stored, data: bytes | None = None) -> None:
+        """The next record of the log, and its bytes where they are at hand; what was taken already is passed over."""
         if stored.offset <= self.seen:
             return
         self.seen = stored.offset
@@ -52,7 +52,7 @@ class Tail:
         self._ids[record.user_id, record.kind, record.id] = stored.offset
         if record.kind == "event":
             insort(self._events.setdefault(record.user_id, []), stored, key=by_time)
-            self.recent.add(stored)
+            self.recent.add(stored, data)
 
     def trim(self, folded: int) -> None:
         """The index now holds everything up to `folded`."""

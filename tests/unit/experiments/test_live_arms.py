@@ -55,8 +55,12 @@ def packed(root: Path, store: Store, name: str, memory: Mapping[str, Any]) -> tu
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str, Params]:
+    return packed_workspace(tmp_path_factory.mktemp("arms"))
+
+
+def packed_workspace(root: Path) -> tuple[Path, str, str, Params]:
     """A workspace with a champion that knows habits, and a challenger that knows what is popular."""
-    root, store = tmp_path_factory.mktemp("arms"), toy_store(pattern="habit")
+    store = toy_store(pattern="habit")
     best, params = packed(root, store, "whole", {})
     poor, _ = packed(root, store, "popular", few_counters("popularity"))
     append(root, expected=0, kind="promote", model="whole", digest=best.digest, content=best.content, reason="")

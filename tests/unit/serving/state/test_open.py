@@ -22,7 +22,16 @@ FRESH = {"half_life_days": 1.0, "most_share": 0.5, "max_items": 10}
 
 def live(durability: str = "process") -> LiveParams:
     return LiveParams.model_validate(
-        {"durability": durability, "retention_days": 9, "max_batch": 9, "follow_s": 1.0, "feedback": {}, "fresh": FRESH}
+        {
+            "durability": durability,
+            "retention_days": 9,
+            "max_batch": 9,
+            "follow_s": 1.0,
+            "recent_mb": 16,
+            "histories_mb": 64,
+            "feedback": {},
+            "fresh": FRESH,
+        }
     )
 
 
