@@ -6,6 +6,8 @@ Never here: what the JSON should say (`bento.schemas`, and the intake of live re
 from __future__ import annotations
 
 import asyncio
+import types
+from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
 import orjson
@@ -15,6 +17,7 @@ from bento.exchange import JSON, Call, Refusal
 
 _CLOSE = ((b"connection", b"close"),)
 Asked = TypeVar("Asked", bound=BaseModel)
+Found = TypeVar("Found")
 
 
 def _head(call: Call, limit: int) -> None:
@@ -61,11 +64,34 @@ async def read(call: Call, limit: int, seconds: float) -> bytes:
 
 
 async def _next_within(call: Call, seconds: float) -> tuple[bytes, bool]:
+    """The next block; a clock, dearer than all else here, is set only where it has not come yet, which is rare."""
+    coming = _next(call)
+    try:
+        waits_for = coming.send(None)
+    except StopIteration as found:
+        block: tuple[bytes, bool] = found.value
+        return block
     try:
         async with asyncio.timeout(seconds):
-            return await _next(call)
+            return await _on(coming, waits_for)
     except TimeoutError as error:
         raise _slow(seconds) from error
+
+
+@types.coroutine
+def _on(coming: Coroutine[Any, Any, Found], waits_for: Any) -> Generator[Any, Any, Found]:
+    """What a coroutine gives that has begun and now waits for something."""
+    try:
+        while True:
+            try:
+                told = yield waits_for
+            except BaseException as error:  # noqa: BLE001 - whatever ends the wait ends it in there
+                waits_for = coming.throw(error)
+            else:
+                waits_for = coming.send(told)
+    except StopIteration as found:
+        ended: Found = found.value
+        return ended
 
 
 def _slow(seconds: float) -> Refusal:

@@ -40,11 +40,7 @@ class ActionCounts:
 
     def parts(self, ask: Ask) -> Floats:
         """(4, B, A) distributions over the actions, in the order of PARTS."""
-        everybody = self.count + 1.0
-        everybody[: UNKNOWN + 1] = 0.0
-        everybody /= everybody.sum()
-        action = ask.column("action").astype(np.int64)
-        return loops.action_parts(ask.edges, action, everybody, self.step, self.prior, UNKNOWN)
+        return loops.action_parts(ask.edges, ask.column("action"), self.count, self.step, self.prior, UNKNOWN)
 
     def merge(self, other: Self) -> None:
         """Add what another has counted."""

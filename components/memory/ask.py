@@ -5,6 +5,7 @@ Both are views that compute a column when somebody needs it and keep it for the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -119,24 +120,31 @@ class Ask:
         """(m,) positions among the n events of those with a known item."""
         return np.flatnonzero(self.item > UNKNOWN)
 
-    def _of_known(self, values: NDArray) -> NDArray:
+    def of_known(self, values: NDArray) -> NDArray:
         """(m,) of (n,); the same array where every item is known, as it nearly always is."""
         return values if len(self.known) == len(values) else values[self.known]
 
     @made_once
     def item_query(self) -> Ints:
         """(m,) query of each known event."""
-        return self._of_known(self.query)
+        return self.of_known(self.query)
+
+    @made_once
+    def item_edges(self) -> Ints:
+        """(B+1,) the known events of query b are item_edges[b]:item_edges[b+1]."""
+        if self.size == 1:
+            return np.array([0, len(self.known)], np.int64)
+        return np.searchsorted(self.item_query, np.arange(self.size + 1))
 
     @made_once
     def item_code(self) -> Ints:
         """(m,) item of each known event."""
-        return self._of_known(self.item)
+        return self.of_known(self.item)
 
     @made_once
     def item_age_d(self) -> Floats:
         """(m,) days from each known event to the request, at least 0."""
-        return self._of_known(self.age_d)
+        return self.of_known(self.age_d)
 
     @made_once
     def here(self) -> Floats:
@@ -156,6 +164,12 @@ class Ask:
     def place(self) -> NDArray[np.float64]:
         """(B, 2) latitude and longitude of the request, else of the last located event, else NaN; degrees."""
         latitude, longitude = self.column("latitude"), self.column("longitude")
+        if self.size == 1:
+            at = self.queries.latitude.item(0), self.queries.longitude.item(0)
+            if not (math.isnan(at[0]) or math.isnan(at[1])):
+                return np.array([at], np.float64)
+            if len(latitude) and not (math.isnan(latitude.item(-1)) or math.isnan(longitude.item(-1))):
+                return np.array([[latitude.item(-1), longitude.item(-1)]], np.float64)
         located = np.flatnonzero(~np.isnan(latitude) & ~np.isnan(longitude))
         here = np.full((self.size, 2), np.nan)
         here[self.query[located]] = np.stack([latitude[located], longitude[located]], axis=1)

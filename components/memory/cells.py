@@ -43,11 +43,6 @@ class CellCounts:
         both = placed & events.known
         self.of_item.add(events.item[both], cell[both], sign)
 
-    def _everybody(self) -> Floats:
-        share = np.maximum(self.count, 0.0) + 1.0
-        share[: UNKNOWN + 1] = 0.0
-        return np.asarray(share / share.sum())
-
     def parts(self, ask: Ask, item: NDArray[np.floating]) -> Floats:
         """(4, B, cells) distributions, in the order of PARTS.
 
@@ -55,10 +50,9 @@ class CellCounts:
         ----------
         item : (B, V) probabilities of the items
         """
-        everybody = self._everybody()
-        cell = ask.column(self.column).astype(np.int64)
-        out = loops.cell_parts(ask.edges, cell, everybody, self.prior, UNKNOWN)
-        out[0] = self._through_items(item, everybody)
+        out = loops.cell_parts(ask.edges, ask.column(self.column), self.count, self.prior, UNKNOWN)
+        if ask.size:
+            out[0] = self._through_items(item, out[3, 0])
         return out
 
     def _through_items(self, item: NDArray[np.floating], everybody: Floats) -> Floats:

@@ -63,6 +63,11 @@ class World:
         return np.nan_to_num(unit_vectors(self.latitude, self.longitude))
 
     @made_once
+    def axes(self) -> Floats:
+        """(3, V) the same, axis by axis: what is read in one pass over all items."""
+        return np.ascontiguousarray(self.points.T)
+
+    @made_once
     def nowhere_mask(self) -> NDArray[np.bool_]:
         """(V,) whether an item has no place."""
         return np.isnan(self.latitude) | np.isnan(self.longitude)

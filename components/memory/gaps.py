@@ -106,9 +106,8 @@ class GapCounts:
 
     def parts(self, ask: Ask) -> Floats:
         """(3, B, C) weights of the components, in the order of PARTS."""
-        everybody = (np.maximum(self.count, 0.0) + 1.0) / (np.maximum(self.count, 0.0) + 1.0).sum()
-        place = self._place(ask.column("gap_s").astype(np.int64))
-        return loops.gap_parts(ask.edges, place, self._table, everybody, self.step, self.prior)
+        gap_s = ask.column("gap_s")
+        return loops.gap_parts(ask.edges, gap_s, self._table, float(TABLE), self.count, self.step, self.prior)
 
     def density(self, parts: Floats, gap_s: Ints) -> Floats:
         """(B, 3) density of log(gap_s + 1) at the pauses (B,) under each part."""

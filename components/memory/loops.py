@@ -146,23 +146,20 @@ def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> No
 
 
 @compiled
-def add_dense(out: NDArray[np.float32], values: NDArray[np.floating], weight: NDArray[np.floating]) -> None:
-    """Add values (B, V), times the weight (B,) of their query, in place."""
-    for b in range(len(out)):
-        for v in range(out.shape[1]):
-            out[b, v] += values[b, v] * weight[b]
+def everywhere(count: Floats, first: int) -> Floats:
+    """(n,) counts as a distribution over the codes from `first` on, one more being counted of each."""
+    out = np.zeros(len(count))
+    total = 0.0
+    for c in range(first, len(count)):
+        out[c] = max(count[c], 0.0) + 1.0
+        total += out[c]
+    return out / total
 
 
 @compiled
-def scatter(out: NDArray[np.float32], query: Ints, item: Ints, value: Floats, weight: Floats) -> None:
-    """Add values (p,), times the weight (B,) of their query, at (query, item) of (B, V), in place."""
-    for p in range(len(value)):
-        out[query[p], item[p]] += np.float32(value[p] * weight[query[p]])
-
-
-@compiled
-def cell_parts(edges: Ints, cell: Ints, everybody: Floats, prior: float, unknown: int) -> Floats:
+def cell_parts(edges: Ints, cell: NDArray[np.integer], count: Floats, prior: float, unknown: int) -> Floats:
     """(4, B, C) distributions over the cells, the first still empty; see `memory.cells`."""
+    everybody = everywhere(count, unknown + 1)
     size, n = len(edges) - 1, len(everybody)
     out = np.zeros((4, size, n))
     for b in range(size):
@@ -212,8 +209,11 @@ def smoothed(out: Floats, base: Floats, prior: float, unknown: int) -> None:
 
 
 @compiled
-def action_parts(edges: Ints, action: Ints, everybody: Floats, step: Floats, prior: float, unknown: int) -> Floats:
+def action_parts(
+    edges: Ints, action: NDArray[np.integer], count: Floats, step: Floats, prior: float, unknown: int
+) -> Floats:
     """(4, B, A) distributions over the actions; see `memory.actions`."""
+    everybody = everywhere(count, unknown + 1)
     size, n = len(edges) - 1, len(everybody)
     out = np.zeros((4, size, n))
     for b in range(size):
@@ -232,15 +232,24 @@ def action_parts(edges: Ints, action: Ints, everybody: Floats, step: Floats, pri
 
 
 @compiled
-def gap_parts(edges: Ints, place: Ints, table: Floats, everybody: Floats, step: Floats, prior: float) -> Floats:
-    """(3, B, C) weights of the components of time, for events at rows `place` (n,) of the table; see `memory.gaps`."""
+def row_of_gap(gap_s: int, rows: int, steps: float) -> int:
+    """Row of a table of log-pauses, `steps` to each unit, that a pause belongs to; the last where there is none."""
+    return min(int(math.log1p(float(gap_s)) * steps), rows - 2) if gap_s >= 0 else rows - 1
+
+
+@compiled
+def gap_parts(
+    edges: Ints, gap_s: NDArray[np.integer], table: Floats, steps: float, count: Floats, step: Floats, prior: float
+) -> Floats:
+    """(3, B, C) weights of the components of time, for pauses (n,) before events; see `memory.gaps`."""
+    everybody = everywhere(count, 0)
     size, n = len(edges) - 1, len(everybody)
     out = np.zeros((3, size, n))
     for b in range(size):
         out[0, b] = everybody
         known = 0.0
         if edges[b + 1] > edges[b]:
-            last = table[place[edges[b + 1] - 1]]
+            last = table[row_of_gap(gap_s[edges[b + 1] - 1], len(table), steps)]
             for c in range(n):
                 known += last[c]
                 row = 0.0
@@ -252,8 +261,9 @@ def gap_parts(edges: Ints, place: Ints, table: Floats, everybody: Floats, step: 
         for c in range(n):
             out[1, b, c] += (1.0 - known) * everybody[c]
         for e in range(edges[b], edges[b + 1]):
+            at = row_of_gap(gap_s[e], len(table), steps)
             for c in range(n):
-                out[2, b, c] += table[place[e], c]
+                out[2, b, c] += table[at, c]
         for c in range(n):
             total += out[2, b, c]
         for c in range(n):

@@ -26,24 +26,25 @@ def distances_km(ask: Ask, world: World) -> NDArray[np.float32]:
     """
 
     def make() -> NDArray[np.float32]:
-        return _chords_km(ask.here, world.points, world.nowhere_mask)
+        return _chords_km(ask.here, world.axes, world.nowhere_mask)
 
     return ask.once("distances_km", make)
 
 
 @loops.compiled
-def _chords_km(here: Floats, points: Floats, nowhere: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(B, V) km from unit vectors (B, 3), NaN = unknown, to (V, 3); inf where either is unknown."""
-    out = np.empty((len(here), len(points)), np.float32)
+def _chords_km(here: Floats, axes: Floats, nowhere: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(B, V) km from unit vectors (B, 3), NaN = unknown, to (3, V); inf where either is unknown."""
+    out = np.empty((len(here), len(nowhere)), np.float32)
     scale = np.float32(math.sqrt(2.0) * EARTH_KM)
     for b in range(len(here)):
         x, y, z = here[b, 0], here[b, 1], here[b, 2]
-        for v in range(len(points)):
-            apart = 1.0 - (x * points[v, 0] + y * points[v, 1] + z * points[v, 2])
-            out[b, v] = np.sqrt(np.float32(max(apart, 0.0))) * scale
-        for v in range(len(points)):
-            if nowhere[v] or math.isnan(x):
-                out[b, v] = np.inf
+        if math.isnan(x):
+            out[b] = np.inf
+            continue
+        for v in range(len(nowhere)):
+            apart = 1.0 - (x * axes[0, v] + y * axes[1, v] + z * axes[2, v])
+            km = np.sqrt(np.float32(max(apart, 0.0))) * scale
+            out[b, v] = np.float32(np.inf) if nowhere[v] else km
     return out
 
 

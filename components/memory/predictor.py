@@ -154,19 +154,18 @@ class MemoryPredictor(_Counting):
     def _all_of(self, answer: Answer, item: NDArray[np.float32]) -> Scores:
         ask = answer.ask
         weights = self.weights[ask.queries.time_given]
-        action = np.einsum("bk,kba->ba", weights.action.of(ask.length), self.heads.actions.parts(ask))
+        action = weighed(weights.action.of(ask.length), self.heads.actions.parts(ask))
         time = place = None
         if "time" in self.capabilities:
             gaps = self.heads.gaps
-            share = np.einsum("bk,kbc->bc", weights.time.of(ask.length), gaps.parts(ask)).astype(np.float32)
+            share = weighed(weights.time.of(ask.length), gaps.parts(ask))
             mean, sigma = gaps.shape
             if len(share) > 1:
                 mean, sigma = np.broadcast_to(mean, share.shape), np.broadcast_to(sigma, share.shape)
             time = TimeDistribution(share, mean, sigma)
         if "place" in self.capabilities and self.heads.cells is not None:
-            parts = self.heads.cells.parts(ask, item)
-            place = np.einsum("bk,kbc->bc", weights.place.of(ask.length), parts).astype(np.float32)
-        return Scores(log_of(item), action.astype(np.float32), time, place)
+            place = weighed(weights.place.of(ask.length), self.heads.cells.parts(ask, item))
+        return Scores(log_of(item), action, time, place)
 
     def target_probability(self, queries: Queries, items: NDArray[np.integer]) -> Floats:
         """(B, K) probability that each counter gives to one item (B,) per query; no dense block is built for most."""
@@ -259,6 +258,13 @@ class CounterPredictor(_Counting):
         counter = cls(next(iter(params.components)), params)
         counter._tables = tables
         return counter
+
+
+def weighed(weights: Floats, parts: Floats) -> NDArray[np.float32]:
+    """(B, n) mixtures of distributions (K, B, n) with weights (B, K)."""
+    if len(weights) == 1:
+        return (weights @ parts[:, 0]).astype(np.float32)
+    return np.einsum("bk,kbn->bn", weights, parts).astype(np.float32)
 
 
 def log_of(item: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.memory import loops
+from components.memory import loops, rows
 from components.memory.ask import Ask, Floats, Ints
 
 _STRIDE = 1 << 32  # more than there are items
@@ -80,29 +80,29 @@ def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats
 
 def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
     """Share of non-negative weights (B, V), smoothed."""
-    total = weight.sum(axis=1, dtype=np.float64) + prior
-    weight *= (1.0 / total)[:, None].astype(weight.dtype)
-    return Share(popular=prior / total, dense=weight)
+    return Share(popular=rows.rows_shared(weight, prior), dense=weight)
 
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
-    popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
-    out: NDArray[np.float32] = _outer(popular, popularity)
+    if ask.size == 1:
+        alike = sum(w * s.popular.item(0) for w, s in zip(weights[0].tolist(), shares, strict=True))
+        popular = np.array([alike])
+    else:
+        popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
+    out = np.zeros((ask.size, len(popularity)), np.float32)
+    rows.add_outer(out, popular, popularity)
     habit = np.zeros(len(ask.item_query))
-    for weight, share in zip(weights.T, shares, strict=True):
+    trusted = [(weight, share) for weight, share in zip(weights.T, shares, strict=True) if weight.any()]
+    for weight, share in trusted:
         for vector, coefficient in share.vectors:
-            out += _outer(weight * coefficient, vector)
+            rows.add_outer(out, weight * coefficient, vector)
         if share.dense is not None:
-            loops.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
+            rows.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
         if share.habit is not None:
             loops.add_weighted(habit, share.habit, ask.item_query, np.ascontiguousarray(weight))
-    loops.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
-    for weight, share in zip(weights.T, shares, strict=True):
+    rows.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
+    for weight, share in trusted:
         if share.pairs is not None:
-            loops.scatter(out, *share.pairs, np.ascontiguousarray(weight))
+            rows.scatter(out, *share.pairs, np.ascontiguousarray(weight))
     return out
-
-
-def _outer(row: Floats, column: Floats) -> NDArray[np.float32]:
-    return np.multiply.outer(row.astype(np.float32), column.astype(np.float32))

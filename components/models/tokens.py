@@ -6,7 +6,7 @@ Plain records of tensors; never reads a store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -15,6 +15,30 @@ from torch import Tensor
 
 #: What an encoder keeps of B histories of one length between two events, by names of its own.
 Carried = dict[str, Tensor]
+
+
+class Codes(Mapping[str, Tensor]):
+    """Codes by name as rows of one block.
+
+    Parameters
+    ----------
+    names : of the rows
+    block : (C, B, L) int64
+    """
+
+    def __init__(self, names: Sequence[str], block: Tensor) -> None:
+        self._names, self._block = tuple(names), block
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._block[self._names.index(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from components.memory.ask import Ints
 from components.ranking.compiled import compiled
 
+_STRETCH = 64  # values that are passed over together where none of them is large enough
+
 
 @compiled
 def best(values: NDArray[np.floating], allowed: NDArray[np.bool_], count: int) -> Ints:
@@ -22,10 +24,37 @@ def best(values: NDArray[np.floating], allowed: NDArray[np.bool_], count: int) -
     allowed : (V,), or empty: all are
     count : at most so many
     """
-    all_allowed = len(allowed) == 0
     place = np.empty(max(count, 1), np.int64)  # a heap whose root is the worst that is kept
     size = 0
+    for begin in range(0, len(values), _STRETCH):
+        stop = min(begin + _STRETCH, len(values))
+        if size == count and (count == 0 or not _any_above(values[begin:stop], values[place[0]])):
+            continue
+        size = _met(values, allowed, place, size, count, begin, stop)
+    out = np.empty(size, np.int64)
+    while size > 0:  # the worst comes out first
+        out[size - 1] = place[0]
+        size -= 1
+        _sink(values, place, size, place[size])
+    return out
+
+
+@compiled
+def _any_above(values: NDArray[np.floating], least: float) -> bool:
+    """Whether one of a stretch is greater; without a way out in between, so that many are compared at once."""
+    found = False
     for v in range(len(values)):
+        found |= values[v] > least
+    return found
+
+
+@compiled
+def _met(
+    values: NDArray[np.floating], allowed: NDArray[np.bool_], place: Ints, size: int, count: int, begin: int, stop: int
+) -> int:
+    """Let the values begin:stop into the heap `place`, that holds `size` of at most `count`; how many it holds then."""
+    all_allowed = len(allowed) == 0
+    for v in range(begin, stop):
         value = values[v]
         if size == count and (count == 0 or not value > values[place[0]]):
             continue  # an equal one stands at a lower place already
@@ -44,12 +73,7 @@ def best(values: NDArray[np.floating], allowed: NDArray[np.bool_], count: int) -
             place[at] = v
         else:
             _sink(values, place, size, v)
-    out = np.empty(size, np.int64)
-    while size > 0:  # the worst comes out first
-        out[size - 1] = place[0]
-        size -= 1
-        _sink(values, place, size, place[size])
-    return out
+    return size
 
 
 @compiled

@@ -6,17 +6,19 @@ candidate is ranked behind, by the mixture. Never here: an order among candidate
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import UNKNOWN
-from components.memory.ask import Ask, Ints
+from components.memory.ask import Floats, Ints
 from components.memory.share import Share
 from components.once import made_once
 from components.params import CandidateParams
 from components.ranking.best import best
+from components.ranking.compiled import compiled, released
 from components.ranking.evidence import Evidence
 
 Table = NDArray[np.float32]
@@ -68,17 +70,46 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
         min(total, real items) of each query.
     """
     size, n_items = mixture.shape
-    wanted = [_recent(evidence.ask, n_items, params.history)]
-    wanted += [part for share in evidence.shares.values() for part in _best(share, size, n_items, params.each)]
-    key = np.concatenate(wanted)
-    chosen = mixture.copy()
-    np.minimum(chosen, 1.0, out=chosen)
-    flat = chosen.reshape(-1)
-    flat[key] = 2.0 + mixture.reshape(-1)[key]  # before all others, among themselves by the mixture
-    chosen[:, : UNKNOWN + 1] = -1.0
+    wanted = [recent(evidence.ask.item_query, evidence.ask.item_code, n_items, params.history)]
+    wanted += _best(list(evidence.shares.values()), size, n_items, params.each)
     total = min(params.total, n_items - UNKNOWN - 1)
-    item = np.sort(top(chosen, total), axis=1)
-    return Candidates(np.arange(size + 1) * total, item.reshape(-1))
+    item = filled(np.concatenate(wanted), mixture, total, UNKNOWN)
+    return Candidates(np.arange(size + 1) * total, item)
+
+
+@released
+def filled(key: Ints, mixture: Table, total: int, unknown: int) -> Ints:
+    """(B · total,) items of B queries, ascending: those of the keys query · V + item, then what the mixture likes best.
+
+    Where more are keyed than there are places, the mixture chooses among them.
+    """
+    size, n_items = mixture.shape
+    wanted = np.zeros((size, n_items), np.bool_)
+    for one in key:
+        wanted[one // n_items, one % n_items] = True
+    out, value = np.empty(size * total, np.int64), np.empty(n_items, np.float32)
+    for b in range(size):
+        wanted[b, : unknown + 1] = False
+        first = min(int(wanted[b].sum()), total)
+        if first == total:  # there are too many, or just enough
+            for v in range(n_items):
+                value[v] = np.float32(2.0) + mixture[b, v]
+            chosen = best(value, wanted[b], total)
+            wanted[b] = False
+        else:
+            free = ~wanted[b]
+            free[: unknown + 1] = False
+            for v in range(n_items):
+                value[v] = min(mixture[b, v], np.float32(1.0))
+            chosen = best(value, free, total - first)
+        for v in chosen:
+            wanted[b, v] = True
+        at = b * total
+        for v in range(n_items):
+            if wanted[b, v]:
+                out[at] = v
+                at += 1
+    return out
 
 
 def top(block: NDArray[np.floating], count: int) -> Ints:
@@ -86,30 +117,51 @@ def top(block: NDArray[np.floating], count: int) -> Ints:
 
     At most as many as every row has.
     """
+    if len(block) == 1:
+        return best(block[0], _ALL, count)[None]
     rows = [best(row, _ALL, count) for row in block]
     fewest = min((len(row) for row in rows), default=0)
     return np.stack([row[:fewest] for row in rows]) if rows else np.zeros((0, 0), np.int64)
 
 
-def _recent(ask: Ask, n_items: int, count: int) -> Ints:
-    """Keys query · V + item of the `count` newest distinct items of each history."""
-    newest_first = (ask.item_query * n_items + ask.item_code)[::-1]
-    key, steps = np.unique(newest_first, return_index=True)
-    key = key[np.lexsort((steps, key // n_items))]
-    query = key // n_items
-    return key[np.arange(len(key)) - np.searchsorted(query, query) < count]
-
-
-def _best(share: Share, size: int, n_items: int, count: int) -> list[Ints]:
-    """Keys query · V + item of what one voice likes best, by the terms of its share; habits are in the history."""
-    found = []
-    if share.pairs is not None:
-        query, item, weight = share.pairs
-        order = np.lexsort((-weight, query))
-        query, item = query[order], item[order]
-        found.append((query * n_items + item)[np.arange(len(query)) - np.searchsorted(query, query) < count])
-    every = np.arange(size)[:, None] * n_items
-    if share.dense is not None:
-        found.append((every + top(share.dense, count)).reshape(-1))
-    found += [(every + top(vector[None, :], count)).reshape(-1) for vector, _ in share.vectors]
+def _best(shares: Sequence[Share], size: int, n_items: int, count: int) -> list[Ints]:
+    """Keys query · V + item of what each voice likes best, by the terms of its share; habits are in the history."""
+    found = [heaviest(*one.pairs, size, n_items, count) for one in shares if one.pairs is not None]
+    blocks = [block for one in shares for block in _blocks(one)]
+    if blocks:
+        every = np.arange(size)[:, None] * n_items
+        found += [(every + top(block, count)).reshape(-1) for block in blocks]
     return found
+
+
+def _blocks(share: Share) -> list[NDArray[np.floating]]:
+    """Its terms over the whole catalogue, (B, V) or (1, V)."""
+    return [*([] if share.dense is None else [share.dense]), *(vector[None] for vector, _ in share.vectors)]
+
+
+@compiled
+def recent(query: Ints, item: Ints, n_items: int, count: int) -> Ints:
+    """Keys query · V + item of the `count` newest distinct items of each history, of its events (m,), oldest first."""
+    out, met = np.empty(len(item), np.int64), np.full(n_items, -1, np.int64)
+    size, found, last = 0, 0, -1
+    for e in range(len(item) - 1, -1, -1):
+        if query[e] != last:
+            last, found = query[e], 0
+        if found < count and met[item[e]] != last:
+            met[item[e]] = last
+            out[size] = last * n_items + item[e]
+            size += 1
+            found += 1
+    return out[:size]
+
+
+@compiled
+def heaviest(query: Ints, item: Ints, weight: Floats, size: int, n_items: int, count: int) -> Ints:
+    """Keys query · V + item of the `count` heaviest pairs (p,) of each of `size` queries; of equal ones the first."""
+    out, found, kept = np.empty(len(item), np.int64), np.zeros(size, np.int64), 0
+    for p in np.argsort(-weight, kind="mergesort"):
+        if found[query[p]] < count:
+            found[query[p]] += 1
+            out[kept] = query[p] * n_items + item[p]
+            kept += 1
+    return out[:kept]

@@ -52,7 +52,9 @@ def names(voices: Sequence[str]) -> list[str]:
     return [*kernel.HISTORY, *(f"query/{name}" for name in kernel.QUERY), *said]
 
 
-def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: Items) -> Table:
+def features(
+    evidence: Evidence, mixture: Table, candidates: Candidates, items: Items, described: Table | None = None
+) -> Table:
     """The columns `names` of all candidates.
 
     Parameters
@@ -61,6 +63,7 @@ def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: 
     mixture : (B, V) the mixture of the voices
     candidates : n of them
     items : of the encoding
+    described : what `of_query` gives, where it is at hand
 
     Returns
     -------
@@ -72,7 +75,7 @@ def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: 
     voices = first + len(kernel.QUERY)
     out = np.zeros((len(candidates), voices + 2 * len(evidence.shares) + 2), np.float32)
     slot = _history(out, evidence, candidates, items)
-    out[:, first:voices] = of_query(ask)[query]
+    out[:, first:voices] = (of_query(ask) if described is None else described)[query]
     columns = voices + 2 * np.arange(len(evidence.shares) + 1)
     _voices(out, columns[:-1], evidence, candidates, slot)
     out[:, columns[-1]] = mixture[query, candidates.item]
@@ -82,15 +85,18 @@ def features(evidence: Evidence, mixture: Table, candidates: Candidates, items: 
 
 def of_query(ask: Ask) -> Table:
     """(B, QUERY) columns that describe a query and none of its candidates."""
-    known, queries = ask.known, ask.queries
-    edges = np.searchsorted(ask.item_query, np.arange(ask.size + 1))
-    session = ask.column("session")[known].astype(np.int64)
+    queries, session = ask.queries, ask.of_known(ask.column("session")).astype(np.int64)
     weekday = _weekday(queries.time_s, queries.utc_offset_min)
-    return kernel.of_query(edges, ask.item_code, session, _gap(ask), ask.hour, weekday)
+    return kernel.of_query(ask.item_edges, ask.item_code, session, _gap(ask), ask.hour, weekday)
 
 
 def _gap(ask: Ask) -> NDArray[np.float64]:
     """(B,) log(1 + seconds) since the last event, where the time is given; else between the last two events."""
+    if ask.size == 1:
+        if not ask.length[0]:
+            return np.zeros(1)
+        since = ask.queries.time_s[0] - ask.time_s[-1] if ask.queries.time_given else ask.column("gap_s")[-1]
+        return np.log1p(np.array([max(float(since), 0.0)]))
     last = ask.edges[1:][ask.length > 0] - 1
     gap = np.zeros(ask.size)
     if ask.queries.time_given:
@@ -108,21 +114,20 @@ def _weekday(time_s: NDArray[np.integer], utc_offset_min: NDArray[np.integer]) -
 def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Items) -> Ints:
     """Fill the columns of the history; the candidate of each known event (m,), or -1."""
     ask = evidence.ask
-    known, queries = ask.known, ask.queries
-    edges = np.searchsorted(ask.item_query, np.arange(ask.size + 1))
-    slot = kernel.slots(edges, ask.item_code, candidates.offsets, candidates.item)
-    offset = ask.column("utc_offset_min")[known]
+    queries = ask.queries
+    slot = kernel.slots(ask.item_edges, ask.item_code, candidates.offsets, candidates.item)
+    offset, time_s = ask.of_known(ask.column("utc_offset_min")), ask.of_known(ask.time_s)
     kernel.of_history(
         out,
         candidates.offsets,
         candidates.item,
-        edges,
+        ask.item_edges,
         slot,
         ask.item_code,
-        ask.age_d[known],
-        local_hour(ask.time_s[known], offset),
-        _weekday(ask.time_s[known], offset),
-        ask.column("session")[known].astype(np.int64),
+        ask.item_age_d,
+        local_hour(time_s, offset),
+        _weekday(time_s, offset),
+        ask.of_known(ask.column("session")).astype(np.int64),
         ask.hour,
         _weekday(queries.time_s, queries.utc_offset_min),
         items.category,
@@ -136,10 +141,10 @@ def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Item
 def _voices(out: Table, columns: Ints, evidence: Evidence, candidates: Candidates, slot: Ints) -> None:
     """Fill the columns (K,) with the probability that each voice gives to each candidate."""
     query, item = candidates.query, candidates.item
-    popular = evidence.popularity.share[item]
+    popular = np.array([share.popular for share in evidence.shares.values()]).reshape(-1, evidence.ask.size)
+    kernel.put_popular(out, columns, popular, query, evidence.popularity.share[item])
     habits, pairs = [], []
     for column, share in zip(columns.tolist(), evidence.shares.values(), strict=True):
-        out[:, column] = share.popular[query] * popular
         for vector, weight in share.vectors:
             out[:, column] += weight[query] * vector[item]
         if share.dense is not None:

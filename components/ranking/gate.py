@@ -44,7 +44,9 @@ class Gate:
     def of(self, described: NDArray[np.floating]) -> Floats:
         """(B, K) weights for queries that are described by (B, D); rows sum to 1."""
         x = (described.astype(np.float64) - self.centre) / self.spread
-        return np.asarray(softmax(self.bias + x @ self.slope, axis=1))
+        logits = self.bias + x @ self.slope
+        weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
     @classmethod
     def even(cls, voices: int, columns: int) -> Self:

@@ -236,6 +236,14 @@ def _km(a: Floats, b: Floats) -> float:
     return NO_KM if np.isnan(away) else _EARTH_KM * away
 
 
+@compiled
+def put_popular(out: Table, column: Ints, weight: Floats, query: Ints, popular: Floats) -> None:
+    """Write the popularity of each candidate (n,), times each voice's weight (K, B) of it, to the columns (K,)."""
+    for s in range(len(query)):
+        for k in range(len(column)):
+            out[s, column[k]] = weight[k, query[s]] * popular[s]
+
+
 @released
 def add_pairs(
     out: Table, column: Ints, query: Ints, pair_item: Ints, weight: Floats, offsets: Ints, item: Ints

@@ -59,14 +59,21 @@ class Looker:
 
     def weigh(self, parts: Mapping[str, Predictor], queries: Queries, items_only: bool) -> tuple[Evidence, Table]:
         """What the voices say to B queries, and their mixture (B, V)."""
+        return self._weighed(parts, queries, items_only)[:2]
+
+    def _weighed(
+        self, parts: Mapping[str, Predictor], queries: Queries, items_only: bool
+    ) -> tuple[Evidence, Table, Table]:
+        """The same, and the (B, QUERY) columns of the queries."""
         evidence = gather(parts, queries, self.max_history, items_only)
-        return evidence, evidence.mix(self.gate.of(of_query(evidence.ask)))
+        described = of_query(evidence.ask)
+        return evidence, evidence.mix(self.gate.of(described)), described
 
     def look(self, parts: Mapping[str, Predictor], queries: Queries, items_only: bool = False) -> Look:
         """Evidence, mixture, candidates and columns of B queries."""
-        evidence, mixture = self.weigh(parts, queries, items_only)
+        evidence, mixture, described = self._weighed(parts, queries, items_only)
         candidates = choose(evidence, mixture, self.params)
-        table = features(evidence, mixture, candidates, self._items_of(queries.store.encoding))
+        table = features(evidence, mixture, candidates, self._items_of(queries.store.encoding), described)
         own = mixture[candidates.query, candidates.item].astype(np.float64)
         return Look(evidence, mixture, candidates, table, own)
 

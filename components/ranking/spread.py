@@ -19,7 +19,7 @@ from components.errors import IntegrityError
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
 from components.ranking.candidates import Candidates
-from components.ranking.compiled import released
+from components.ranking.compiled import compiled, released
 from components.ranking.lessons import Lessons
 
 Table = NDArray[np.float32]
@@ -56,16 +56,8 @@ class Spread:
         mixture : (B, V) probabilities; is overwritten
         candidates : n items
         """
-        query, item, first = candidates.query, candidates.item, candidates.offsets[:-1]
-        own = mixture[query, item].astype(np.float64)
-        inside = np.add.reduceat(own, first)
-        total = mixture.sum(axis=1, dtype=np.float64)
-        mass = self.mass_of(inside / total)
-        mixture *= ((1.0 - mass) / np.maximum(total - inside, TINY))[:, None].astype(np.float32)
-        mixture[query, item] = mass[query] * self.among(scores, own, candidates)
-        _part(mixture, candidates.offsets, item)
-        mixture[:, : UNKNOWN + 1] = 0.0
-        mixture /= mixture.sum(axis=1, dtype=np.float64)[:, None].astype(np.float32)
+        numbers = self.score, self.mixture, self.shift, self.slope
+        _fill(mixture, scores, candidates.offsets, candidates.item, *numbers, UNKNOWN)
         return mixture
 
     def mass_of(self, inside: Floats) -> Floats:
@@ -129,6 +121,38 @@ def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
 
 
 @released
+def _fill(
+    block: Table, scores: Floats, offsets: Ints, item: Ints, by_score: float, by_mixture: float, shift: float,
+    slope: float, unknown: int,
+) -> None:  # fmt: skip
+    """Make mixtures (B, V) what `Spread.of` says, in place; see `mass_of` and `among`."""
+    for b in range(len(block)):
+        row, own = block[b], item[offsets[b] : offsets[b + 1]]
+        inside, total = 0.0, 0.0
+        for v in own:
+            inside += row[v]
+        for v in range(len(row)):
+            total += row[v]
+        logit_inside = min(max(inside / total, 1e-6), 1 - 1e-6)
+        mass = 1.0 / (1.0 + np.exp(-(shift + slope * np.log(logit_inside / (1.0 - logit_inside)))))
+        weight = np.empty(len(own))
+        for place in range(len(own)):
+            weight[place] = by_score * scores[offsets[b] + place] + by_mixture * np.log(float(row[own[place]]) + TINY)
+        weight = np.exp(weight - weight.max())
+        weight *= mass / weight.sum()
+        row *= np.float32((1.0 - mass) / max(total - inside, TINY))
+        for place in range(len(own)):
+            row[own[place]] = weight[place]
+    _part(block, offsets, item)
+    for b in range(len(block)):
+        row, total = block[b], 0.0
+        row[: unknown + 1] = 0.0
+        for v in range(len(row)):
+            total += row[v]
+        row *= np.float32(1.0) / np.float32(total)
+
+
+@released
 def _part(block: Table, offsets: Ints, item: Ints) -> None:
     """Raise low candidates and lower other items in place, by as much in sum, until every candidate is above the rest.
 
@@ -148,25 +172,50 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
         taken[own] = False
         if crossing == 0:
             continue
-        low, high = least, most
-        for _ in range(30):
-            level = 0.5 * (low + high)
-            lack, excess = 0.0, 0.0
-            for v in own:
-                lack += max(level - row[v], 0.0)
-            for v in rest[:crossing]:
-                excess += max(row[v] - level, 0.0)
-            if lack < excess:
-                low = level
-            else:
-                high = level
-        level = 0.5 * (low + high)
+        level = _level(row[own], row[rest[:crossing]], float(least), float(most))
         above = rest[:crossing][row[rest[:crossing]] >= level]
         for place, v in enumerate(above[np.argsort(row[above])]):
             row[v] = level * (1 + _STEP * place / len(above))
         below = own[row[own] < level * (1 + 2 * _STEP)]
         for place, v in enumerate(below[np.argsort(row[below])]):
             row[v] = level * (1 + _STEP + _STEP * place / len(below))
+
+
+@compiled
+def _level(own: NDArray[np.float32], rest: NDArray[np.float32], low: float, high: float) -> float:
+    """Where candidates (n,) lack in sum what the others (m,) exceed, between `low` and `high`; both arrays are used up.
+
+    What lies beyond the bracket stays there: it is summed once and looked at no more.
+    """
+    most_own, most_rest = len(own), len(rest)
+    lacking, lacked, exceeding, excess = 0.0, 0.0, 0.0, 0.0  # how many there are for good, and their sums
+    for _ in range(30):
+        level = 0.5 * (low + high)
+        lack, beyond = lacking * level - lacked, excess - exceeding * level
+        for v in own[:most_own]:
+            lack += max(level - v, 0.0)
+        for v in rest[:most_rest]:
+            beyond += max(v - level, 0.0)
+        if lack < beyond:
+            low = level
+        else:
+            high = level
+        kept = 0
+        for v in own[:most_own]:
+            if v <= low:
+                lacking, lacked = lacking + 1, lacked + v
+            elif v < high:
+                own[kept] = v
+                kept += 1
+        most_own, kept = kept, 0
+        for v in rest[:most_rest]:
+            if v >= high:
+                exceeding, excess = exceeding + 1, excess + v
+            elif v > low:
+                rest[kept] = v
+                kept += 1
+        most_rest = kept
+    return 0.5 * (low + high)
 
 
 def _broken(where: str, found: str) -> IntegrityError:

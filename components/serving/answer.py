@@ -95,15 +95,11 @@ def _listed(
 
 def _named(encoding: Encoding, log_probability: NDArray[np.float32], codes: NDArray[np.int64]) -> list[RankedItem]:
     names, categories = encoding.vocabularies["item"].ids, encoding.vocabularies["category"].ids
-    items = encoding.catalogue
+    title, category = (column[codes].tolist() for column in (encoding.catalogue.title, encoding.catalogue.category))
+    chance = np.exp(log_probability[codes]).tolist()
     return [
-        RankedItem(
-            item_id=str(names[code]),
-            probability=float(np.exp(log_probability[code])),
-            title=str(items.title[code] or ""),
-            category=str(categories[items.category[code]]) if items.category[code] > UNKNOWN else None,
-        )
-        for code in codes.tolist()
+        RankedItem(str(name), p, str(words or ""), str(categories[kind]) if kind > UNKNOWN else None)
+        for name, p, words, kind in zip(names[codes].tolist(), chance, title, category, strict=True)
     ]
 
 

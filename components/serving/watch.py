@@ -10,7 +10,10 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from components.errors import PromotionError
 from components.params import PolicyParams
@@ -25,6 +28,7 @@ from components.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 _WARM_UP_QUESTIONS = 20
+_FIRST_EVENTS = 2
 
 
 def warm(champion: Champion, policy: PolicyParams | None = None) -> None:
@@ -32,10 +36,25 @@ def warm(champion: Champion, policy: PolicyParams | None = None) -> None:
     users = [None, *list(champion.row_of)[: _WARM_UP_QUESTIONS - 1]]
     for user in users:
         _ask(champion, user)
+    any(_go_on(champion, user) for user in users if user is not None)  # the first who has enough events
     if policy is not None:
         for rule in policy.rules.values():
             for user in users[:2]:
                 _ask(champion, user, policy.model_copy(update={"rules": dict.fromkeys(policy.rules, rule)}))
+
+
+def _go_on(champion: Champion, user: str) -> bool:
+    """Ask after a user's first events and after one more: a state is carried on; False where they are too few."""
+    predictor, row = champion.predictor, champion.row_of[user]
+    start, stop = (int(one) for one in champion.artifact.histories.offsets[row : row + 2])
+    if not carries(predictor) or stop - start < _FIRST_EVENTS + 1:
+        return False
+    queries, _ = champion.queries(_question(user))
+    carried = None
+    for last in (start + _FIRST_EVENTS, start + _FIRST_EVENTS + 1):
+        one = replace(queries, start=np.array([start]), stop=np.array([last]))
+        _, carried = predictor.carry(one, carried)
+    return True
 
 
 def meet(champion: Champion, users: Sequence[str]) -> None:
@@ -48,11 +67,14 @@ def meet(champion: Champion, users: Sequence[str]) -> None:
 
 
 def _ask(champion: Champion, user: str | None, policy: PolicyParams | None = None) -> None:
-    question = Question(
+    answer(champion, _question(user), policy)
+
+
+def _question(user: str | None) -> Question:
+    return Question(
         user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
         latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
     )  # fmt: skip
-    answer(champion, question, policy)
 
 
 class Alone:

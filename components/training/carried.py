@@ -23,6 +23,8 @@ from components.models.tokens import Tokens
 from components.predictor import Queries
 from components.training.gather import Slices, query_slices, read_columns, tokens_of
 from components.training.heads import Moment
+from components.training.sheet import Page
+from components.training.stepping import Stepper
 
 _MOST_STEPS = 8  # more new events than this are read at once
 
@@ -34,7 +36,7 @@ class Seen:
     Attributes
     ----------
     store, start, stop : the rows that it came from
-    view : tokens, vectors, states and what the encoder carries
+    view : tokens, vectors, states and what the encoder carries; a page where the compiled step has gone on
     made : what the heads made of it, for the next query; None: nothing yet
     grown : tokens of the view that `made`, of an earlier view, covers; None: it is of this one
     """
@@ -42,12 +44,12 @@ class Seen:
     store: Store
     start: int
     stop: int
-    view: View
+    view: View | Page
     made: Any = None
     grown: int | None = 0
 
 
-def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
+def seen(model: SequenceModel, queries: Queries, before: Seen | None, stepper: Stepper | None = None) -> Seen:
     """The history of one query, read as far as it is new.
 
     Parameters
@@ -55,19 +57,21 @@ def seen(model: SequenceModel, queries: Queries, before: Seen | None) -> Seen:
     model : in eval mode, on the CPU
     queries : one
     before : of an earlier query of the same user; None: nothing
+    stepper : the model's step, compiled; None: by torch
     """
     start, stop = int(queries.start[0]), int(queries.stop[0])
     if before is not None and before.store is queries.store and (before.start, before.stop) == (start, stop):
         return before
     if before is not None and _goes_on(before, queries, model.config):
-        return _grown(model, queries, before)
+        return _grown(model, queries, before, stepper)
     tokens = tokens_of(queries.store, query_slices(queries, model.config.max_history), model.config)
     known = 0 if before is None else _continued(before.view.read.tokens, tokens)
     length = tokens.mask.shape[1]
     if before is not None and known == length:
         return replace(before, store=queries.store, start=start, stop=stop)
     if before is not None and known and length - known <= _MOST_STEPS and can_step(model):
-        view = before.view
+        view = stepper.view(before.view) if stepper is not None and isinstance(before.view, Page) else before.view
+        assert isinstance(view, View)
         for at in range(known, length):
             view = step(model, view, part_of(tokens, at, at + 1), 1)
         return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
@@ -90,7 +94,7 @@ def _goes_on(before: Seen, queries: Queries, config: SequenceConfig) -> bool:
     return all(one[then].tobytes() == other[now].tobytes() for one, other in columns)
 
 
-def _grown(model: SequenceModel, queries: Queries, before: Seen) -> Seen:
+def _grown(model: SequenceModel, queries: Queries, before: Seen, stepper: Stepper | None) -> Seen:
     """A history of which the last few tokens alone are new."""
     start, stop = int(queries.start[0]), int(queries.stop[0])
     known, length = before.view.length, stop - start + 1
@@ -98,10 +102,17 @@ def _grown(model: SequenceModel, queries: Queries, before: Seen) -> Seen:
         return replace(before, store=queries.store, start=start, stop=stop)
     if not can_step(model):
         return Seen(queries.store, start, stop, begin(model, _tokens(queries, model.config, 0)))
-    tokens, view = _tokens(queries, model.config, known), before.view
+    grown, view = known if before.grown is None else before.grown, before.view
+    if stepper is not None:
+        page = view if isinstance(view, Page) else stepper.page(view)
+        for row in range(before.stop - before.start + start, stop):
+            page = stepper.step(page, queries.store, row)
+        return Seen(queries.store, start, stop, page, before.made, grown)
+    assert isinstance(view, View)
+    tokens = _tokens(queries, model.config, known)
     for at in range(length - known):
         view = step(model, view, part_of(tokens, at, at + 1), 1)
-    return Seen(queries.store, start, stop, view, before.made, known if before.grown is None else before.grown)
+    return Seen(queries.store, start, stop, view, before.made, grown)
 
 
 def _tokens(queries: Queries, config: SequenceConfig, first: int) -> Tokens:

@@ -58,10 +58,15 @@ def input_columns(config: SequenceConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *config.told_columns]))
 
 
+def column_of(name: str) -> str:
+    """The store's column that codes of a name are read from."""
+    return _COLUMN_OF.get(name, name)
+
+
 def read_columns(config: SequenceConfig) -> tuple[str, ...]:
     """Columns of a store that tokens are made of, besides its numbers."""
     places = ("latitude", "longitude") if config.reads_points else ()
-    return ("time_s", *places, *(_COLUMN_OF.get(name, name) for name in input_columns(config)))
+    return ("time_s", *places, *(column_of(name) for name in input_columns(config)))
 
 
 def event_rows(slices: Slices) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -79,7 +84,7 @@ def tokens_of(store: Store, slices: Slices, config: SequenceConfig) -> Tokens:
     token = slices.first[:, None] + j  # (B, L) index in the history
     mask = j < slices.length[:, None]
     codes = {
-        name: _tensor(np.where(event, np.asarray(store[_COLUMN_OF.get(name, name)])[row], 0).astype(np.int64))
+        name: _tensor(np.where(event, np.asarray(store[column_of(name)])[row], 0).astype(np.int64))
         if store.n_events
         else torch.zeros(row.shape, dtype=torch.int64)
         for name in input_columns(config)

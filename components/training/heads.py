@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from components.models.copy import NEAR_KM, CopyHead
 from components.models.distance import SCALE_KM
 from components.models.embedding import ItemTable
 from components.models.heads import RESERVED, ClassHead
-from components.models.item import Read
+from components.models.incremental import View
 from components.models.query import GAP_KNOTS, GAP_MAX, WAVES, RequestConditioning
 from components.models.sequence import SequenceModel
 from components.models.sphere import EARTH_KM
 from components.predictor import Scores, TimeDistribution
-from components.training import loops
+from components.training import loops, step_loops
+from components.training.sheet import Page
 
 Floats = NDArray[np.float32]
 _NO_TABLE, _NO_POINTS = np.zeros((0, 1), np.float32), np.zeros((0, 3), np.float32)
@@ -41,6 +41,41 @@ class Moment:
     minute: int
     log_gap: float
     known: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """A history as it was read, without padding.
+
+    Attributes
+    ----------
+    codes, time_s, hours, days : (L,) of the tokens; codes of items, and hours and days, are 0 where they are not read
+    point : (L, 3); empty where places are not read
+    events, states : (L, d)
+    """
+
+    codes: NDArray[np.int64]
+    time_s: NDArray[np.int64]
+    hours: NDArray[np.int64]
+    days: NDArray[np.int64]
+    point: Floats
+    events: Floats
+    states: Floats
+
+
+def told_of(view: View | Page) -> Told:
+    """What a view of one row tells the heads."""
+    if isinstance(view, Page):
+        times, point, events, states = (view.first(name) for name in ("time_s", "point", "events", "states"))
+        codes, hours, days = (view.row(name) for name in ("item", "hour", "weekday"))
+        return Told(codes, times, hours, days, point, events, states)
+    read = view.read
+    tokens, zeros = read.tokens, np.zeros(view.length, np.int64)
+    codes, hours, days = (
+        tokens.codes[name][0].numpy() if name in tokens.codes else zeros for name in ("item", "hour", "weekday")
+    )
+    point = _NO_POINTS if tokens.point is None else tokens.point[0].numpy()
+    return Told(codes, tokens.time_s[0].numpy(), hours, days, point, read.events[0].numpy(), read.states[0].numpy())
 
 
 @dataclass(frozen=True)
@@ -100,51 +135,63 @@ class Heads:
         self.cosine = item.temperature
         self.items = (items if self.cosine is None else nn.functional.normalize(items, dim=1)).contiguous()
         self.bias = None if item.bias is None else table.logits(item.bias, self.ranked).clone()
-        self.points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
+        points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
+        self.points = np.ascontiguousarray(points.T)
+        self.reach = np.where((points**2).sum(axis=1) > 0.5, EARTH_KM / SCALE_KM, 0.0).astype(np.float32)
         self.strength = None if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
         self.tables = None if item.copy is None else _tables(item.copy)
+        self.key = None if item.copy is None else linear(item.copy.key)
         self.gate = None if item.gate is None else (*linear(item.gate[0]), *linear(item.gate[2]))  # type: ignore[index]
         self.action, self.place = (_classes(one) for one in (model.action, model.place))
         self.time = None if model.time is None else linear(model.time.linear)
 
     @torch.no_grad()
-    def made(self, read: Read, before: Made | None, known: int) -> Made:
+    def made(self, told: Told, before: Made | None, known: int) -> Made:
         """What the heads need of a history, of one row and without padding.
 
         Parameters
         ----------
-        read : the history
+        told : the history
         before : what was made of its first `known` tokens; None: nothing
         """
-        tokens, item = read.tokens, self.model.item
-        code = tokens.codes.get("item", torch.zeros_like(tokens.time_s))[0]
-        time_s = tokens.time_s[0].numpy()
-        point = _NO_POINTS if tokens.point is None else tokens.point[0].numpy()
-        away = self._away(point, before)
-        zeros = np.zeros(len(time_s), np.int64)
-        hours, days = (tokens.codes[name][0].numpy() if name in tokens.codes else zeros for name in ("hour", "weekday"))
+        codes, time_s, point = told.codes, told.time_s, told.point
         keys, lasting, follows = _NO_TABLE[None], _NO_TABLE, np.zeros(len(time_s), bool)
-        if self.tables is not None and item.copy is not None:
-            lasting, follows = loops.lasting(code.numpy(), point, *self.tables, EARTH_KM, NEAR_KM)
-            keys = _keys(item.copy, read, known)
-            keys = keys if before is None or not known else np.concatenate([before.keys, keys])
-        gap = np.maximum(np.diff(time_s, prepend=time_s[:1]), 0).astype(np.float32)
+        if self.tables is not None:
+            lasting, follows = loops.lasting(codes, point, *self.tables, EARTH_KM, NEAR_KM)
+            keys = self._keys(told) if before is None or not known else self._more_keys(before, known, told)
+        gap = np.zeros(len(time_s), np.float32)
+        np.maximum(time_s[1:] - time_s[:-1], 0, out=gap[1:], casting="unsafe")
         return Made(
-            state=read.states[0, -1].numpy(),
+            state=told.states[-1],
             here=point[-1:],
-            away=away,
-            codes=code.numpy(),
+            away=self._away(point, before),
+            codes=codes,
             time_s=time_s,
-            hours=hours,
-            days=days,
-            known=tokens.mask[0].numpy() & (code.numpy() > 1),
+            hours=told.hours,
+            days=told.days,
+            known=codes > 1,
             follows=follows,
             pauses=np.log1p(gap),
             keys=keys,
             lasting=lasting,
         )
+
+    def _keys(self, told: Told) -> Floats:
+        """(L, H, s) what each event is found by."""
+        assert self.key is not None
+        before = np.concatenate([np.zeros_like(told.states[:1]), told.states[:-1]])
+        both = torch.from_numpy(np.concatenate([told.events, before], axis=1))
+        weight, shift = (torch.from_numpy(one) for one in self.key)
+        found: Floats = torch.addmm(shift, both, weight.T).view(len(both), self.config.copy_heads, -1).numpy()
+        return found
+
+    def _more_keys(self, before: Made, known: int, told: Told) -> Floats:
+        """(L, H, s) the same, where those of the first `known` events were made."""
+        assert self.key is not None
+        heads = self.config.copy_heads
+        return step_loops.keyed(before.keys, told.events, told.states, known, *self.key, heads)
 
     def _away(self, point: Floats, before: Made | None) -> Tensor | None:
         distance = self.model.item.distance
@@ -153,7 +200,7 @@ class Heads:
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
         here = point[-1] if len(point) else np.zeros(3, np.float32)
-        return torch.from_numpy(np.log1p(loops.apart(self.points, here, EARTH_KM / SCALE_KM)))
+        return torch.from_numpy(np.log(loops.apart(self.points, self.reach, here)))
 
     @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:
@@ -236,12 +283,3 @@ def _copy(head: CopyHead) -> tuple[Floats, ...]:
 def _tables(head: CopyHead) -> tuple[Floats, Floats, Floats]:
     """Tables by rank, sameness and place."""
     return _table(head.rank), _table(head.same), _table(head.place)
-
-
-def _keys(head: CopyHead, read: Read, known: int) -> Floats:
-    """(L - known, H, s) what each event behind the first `known` is found by."""
-    states = read.states
-    before = states[:, known - 1 : -1] if known else F.pad(states[:, :-1], (0, 0, 1, 0))
-    keys = head.key(torch.cat([read.events[:, known:], before], dim=2))
-    found: Floats = keys.view(-1, head.heads, head.size).numpy()
-    return found

@@ -120,16 +120,17 @@ def filmed(
 
 
 @quick
-def apart(points: Floats, here: Floats, scale: float) -> Floats:
-    """(V,) straight distances of places (V, 3) from one (3,) on the unit sphere, times `scale`; 0 = unknown."""
-    out = np.zeros(len(points), np.float32)
+def apart(points: Floats, scale: Floats, here: Floats) -> Floats:
+    """(V,) 1 + straight distances of places (3, V) from one (3,) on the unit sphere, times `scale` (V,); 1 = unknown.
+
+    `scale` is 0 where there is no place.
+    """
+    out = np.ones(len(scale), np.float32)
     if here[0] ** 2 + here[1] ** 2 + here[2] ** 2 < 0.5:
         return out
-    for v in range(len(points)):
-        x, y, z = points[v, 0], points[v, 1], points[v, 2]
-        dx, dy, dz = x - here[0], y - here[1], z - here[2]
-        there = np.float32(scale) if x * x + y * y + z * z > 0.5 else np.float32(0)
-        out[v] = np.sqrt(dx * dx + dy * dy + dz * dz) * there
+    for v in range(len(scale)):
+        dx, dy, dz = points[0, v] - here[0], points[1, v] - here[1], points[2, v] - here[2]
+        out[v] = np.float32(1) + np.sqrt(dx * dx + dy * dy + dz * dz) * scale[v]
     return out
 
 

@@ -34,12 +34,13 @@ from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.finish import finish
 from components.training.gather import query_request
-from components.training.heads import Heads, can_answer
+from components.training.heads import Heads, can_answer, told_of
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
 from components.training.replay import Replay
 from components.training.saved import FORMAT, read_saved
 from components.training.scores import capabilities_of, scores_of
+from components.training.stepping import Stepper, can_step_compiled
 from components.training.transfer import Origin, carry, encoding_of, network_in
 from components.training.tune import Judge, answers, blocks
 
@@ -92,6 +93,7 @@ class NetworkPredictor:
         self._encoding: dict[str, str] = {}
         self._checked: Encoding | None = None
         self._heads: Heads | Literal[False] | None = None  # False: the model's own answer
+        self._stepper: Stepper | None = None  # None: by torch
 
     @classmethod
     def of(cls, name: str, params: Params, seed_offset: int = 0) -> Self:
@@ -190,7 +192,8 @@ class NetworkPredictor:
         return Origin(self.model.state_dict(), self.model.config, encoding, digest)
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
-        self._model, self._encoding, self._checked, self._heads = model.eval(), encoding, None, None
+        self._model, self._encoding, self._checked = model.eval(), encoding, None
+        self._heads = self._stepper = None
         self.capabilities = capabilities_of(model.config.heads)  # less what the data has no ground for
 
     def score(self, queries: Queries) -> Scores:
@@ -226,10 +229,11 @@ class NetworkPredictor:
         self._check(queries.store.encoding)
         if self._heads is None:
             self._heads = Heads(model, self.temperatures) if can_answer(model) else False
-        known = seen(model, queries, carried if isinstance(carried, Seen) else None)
+            self._stepper = Stepper(model) if can_step_compiled(model) else None
+        known = seen(model, queries, carried if isinstance(carried, Seen) else None, self._stepper)
         if self._heads:
             if known.grown is not None:
-                known = replace(known, made=self._heads.made(known.view.read, known.made, known.grown), grown=None)
+                known = replace(known, made=self._heads.made(told_of(known.view), known.made, known.grown), grown=None)
             return self._heads.answer(known.made, moment_of(queries, model.config)), known
         request, last = query_request(queries, model.config), torch.tensor([known.view.length - 1])
         found = calibrated(model.answer(known.view.read, last, request), self.temperatures)

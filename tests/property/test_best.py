@@ -11,8 +11,8 @@ from components.ranking.best import best
 
 @settings(deadline=None)  # the first call compiles
 @given(
-    st.lists(st.sampled_from([-np.inf, -3.0, -1.5, 0.0, 0.5, 2.0, 7.0, np.nan]), max_size=60),
-    st.integers(0, 70),
+    st.lists(st.sampled_from([-np.inf, -3.0, -1.5, 0.0, 0.5, 2.0, 7.0, np.nan]), max_size=200),
+    st.integers(0, 210),
     st.integers(0, 2**32 - 1),
     st.booleans(),
 )
@@ -22,3 +22,10 @@ def test_the_best_are_those_of_a_stable_sort(values: list[float], count: int, se
     use = np.isfinite(value) & (allowed if filtered and len(value) else True)
     order = np.argsort(-np.where(use, value, -np.inf), kind="stable")
     np.testing.assert_array_equal(best(value, allowed, count), order[: min(count, int(use.sum()))])
+
+
+def test_what_comes_after_many_that_are_smaller_is_found_and_what_is_no_number_hides_nothing() -> None:
+    value = np.zeros(1_000, np.float32)
+    value[700], value[703], value[710:] = 5.0, 4.0, np.nan
+    value[999] = 3.0
+    np.testing.assert_array_equal(best(value, np.zeros(0, np.bool_), 4), [700, 703, 999, 0])

@@ -7,9 +7,12 @@ has happened: never those of event i + 1, the answer's, whatever a model is told
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from components.models.sphere import chords, great_circle_km, located
@@ -57,9 +60,42 @@ def time_buckets(gap_s: Tensor) -> Tensor:
 
 def space_buckets(point: Tensor, other: Tensor) -> Tensor:
     """(B, M, 3), (B, L, 3) unit vectors → (B, M, L) int64 bucket of the distance, 0..39; 0 where a place is unknown."""
-    octaves = torch.log2(1 + great_circle_km(chords(point, other)) / _NEAR_KM)
-    bucket = 1 + (2 * octaves).long().clamp_max(_DISTANCES - 2)
+    bucket = 1 + _half_octaves(chords(point, other))
     return torch.where(located(point)[:, :, None] & located(other)[:, None, :], bucket, 0)
+
+
+def _half_octaves(chord: Tensor) -> Tensor:
+    """(…) straight distances on the unit sphere → (…) int64 bucket, 0..38."""
+    octaves = torch.log2(1 + great_circle_km(chord) / _NEAR_KM)
+    return (2 * octaves).long().clamp_max(_DISTANCES - 2)
+
+
+def time_edges() -> NDArray[np.int64]:
+    """(71,) the least gap, in seconds, of bucket 1, 2, … of `time_buckets`: for a search in place of a logarithm."""
+    return _least(time_buckets, _TIMES - 1, 1 << 40)
+
+
+def space_edges() -> NDArray[np.float32]:
+    """(38,) the least straight distance on the unit sphere of `space_buckets` 2, 3, …; infinity: none is so far."""
+    most = np.float32(4.0).view(np.int32)  # beyond the sphere
+
+    def buckets(bits: Tensor) -> Tensor:
+        return _half_octaves(bits.to(torch.int32).view(torch.float32))
+
+    found = _least(buckets, _DISTANCES - 2, int(most)).astype(np.int32).view(np.float32)
+    return np.where(found > 2.0, np.float32(np.inf), found).astype(np.float32)
+
+
+def _least(buckets: Callable[[Tensor], Tensor], count: int, high: int) -> NDArray[np.int64]:
+    """(count,) the least integer of bucket 1, 2, …, by bisection between 0 and `high`; buckets never fall."""
+    wanted = torch.arange(1, count + 1)
+    below, above = torch.zeros(count, dtype=torch.int64), torch.full((count,), high)
+    while bool((above - below > 1).any()):
+        middle = (below + above) // 2
+        reached = buckets(middle) >= wanted
+        below, above = torch.where(reached, below, middle), torch.where(reached, middle, above)
+    found: NDArray[np.int64] = above.numpy()
+    return found
 
 
 class RelativeBias(nn.Module):
@@ -81,6 +117,19 @@ class RelativeBias(nn.Module):
         if self.space is not None and pairs.space is not None:
             parts.append(self.space(pairs.space))
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2) if parts else None
+
+    def causal(self, pairs: Pairs, later: Tensor) -> Tensor | None:
+        """The same with -inf where `later` (L, L): of one history read once, a table's scalars are laid out by head."""
+        tables = ((self.time, pairs.time), (self.space, pairs.space))
+        parts = [
+            table.weight.T.index_select(1, bucket.flatten()).view(-1, *bucket.shape)
+            for table, bucket in tables
+            if table is not None and bucket is not None
+        ]  # (heads, B, L, L) each
+        if not parts:
+            return None
+        bias = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return bias.masked_fill_(later, -torch.inf).transpose(0, 1)
 
 
 def far_first(length: int, device: torch.device) -> Tensor:

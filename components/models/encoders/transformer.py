@@ -44,7 +44,10 @@ class Block(nn.Module):
         `added` (B, heads, L, L) is added to the logits, -inf where a row must not look; None is the causal mask alone,
         and the fused kernel.
         """
-        q, k, v = self.parts(x)
+        return self.attended(x, *self.parts(x), added)
+
+    def attended(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor, added: Tensor | None) -> Tensor:
+        """The same, where the `parts` of x are at hand."""
         mask = None if added is None else added.to(q.dtype)
         return self._grown(x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None))
 
@@ -112,9 +115,9 @@ class TransformerEncoder(nn.Module):
         x, pairs, on = events, pairs_of(tokens, self.bias), moments(tokens)
         later = far_first(x.shape[1], x.device)
         for i, (block, relative) in enumerate(zip(self.blocks, self.biases, strict=True)):
-            _, on[f"keys_{i}"], on[f"values_{i}"] = block.parts(x)  # type: ignore[operator]
-            bias = relative(pairs)
-            x = block(x, None if bias is None else bias.masked_fill(later, -math.inf))
+            q, k, v = block.parts(x)  # type: ignore[operator]
+            on[f"keys_{i}"], on[f"values_{i}"] = k, v
+            x = block.attended(x, q, k, v, relative.causal(pairs, later))  # type: ignore[operator]
         return self.norm(x), on
 
     def step(self, carried: Carried, event: Tensor, token: Tokens) -> tuple[Tensor, Carried]:

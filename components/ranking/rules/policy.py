@@ -15,6 +15,7 @@ from components.features.encoding import UNKNOWN
 from components.features.place import haversine_km
 from components.params import PolicyParams, RuleParams
 from components.predictor import Queries
+from components.ranking.best import best
 from components.ranking.rules.calibrated import calibrated, taste_of
 from components.ranking.rules.diverse import diverse
 from components.ranking.rules.history import history_rows
@@ -107,6 +108,9 @@ def _shaped(
     catalogue = queries.store.encoding.catalogue
     may = _filtered(rule, queries, allowed, now_s)
     if is_plain(rule):
+        if len(log_p) == 1:
+            found = best(log_p[0], np.atleast_2d(may)[0], k)
+            return np.concatenate([found, np.zeros(k - len(found), np.int64)])[None]
         pool = pool_of(log_p, may, catalogue.category, k)
         return pool.listed(np.broadcast_to(np.arange(pool.code.shape[1]), pool.code.shape), k)
     pool = pool_of(log_p, may, catalogue.category, max(candidates, k))

@@ -48,6 +48,17 @@ def test_the_order_of_candidates_is_that_of_the_scores() -> None:
     assert (np.argsort(own, axis=1) == np.argsort(scores.reshape(40, 8), axis=1)).all()
 
 
+def test_candidates_share_their_calibrated_mass_by_the_softmax() -> None:
+    mixture, candidates = block()
+    mixture[candidates.query, candidates.item] += 1.0  # far above the rest, so that nothing is parted
+    spread, scores = Spread(0.1, 0.5, 1.0, 0.7), RNG.normal(size=len(candidates))
+    own = mixture[candidates.query, candidates.item].astype(np.float64)
+    inside = np.add.reduceat(own, candidates.offsets[:-1]) / mixture.sum(axis=1, dtype=np.float64)
+    expected = spread.mass_of(inside)[candidates.query] * spread.among(scores, own, candidates)
+    out = spread.of(scores, mixture, candidates)
+    assert out[candidates.query, candidates.item] == pytest.approx(expected, rel=1e-5)
+
+
 def test_where_nothing_crosses_nothing_moves() -> None:
     mixture = np.array([[0, 0, 0.5, 0.3, 0.1, 0.06, 0.04]], np.float32)
     candidates = Candidates(np.array([0, 2]), np.array([2, 3]))

@@ -80,6 +80,20 @@ def test_who_asked_the_old_champion_is_read_by_the_new_one_if_it_reads_at_all(mo
     assert asked == ["a", "b"]
 
 
+def test_a_champion_that_carries_is_warmed_for_one_more_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    champion, lengths = toy_champion(), []
+
+    class Noting:
+        def carry(self, queries: Queries, carried: object) -> tuple[object, int]:
+            lengths.append((int(queries.stop[0] - queries.start[0]), carried))
+            return None, len(lengths)
+
+    monkeypatch.setattr(type(champion), "predictor", Noting())
+    monkeypatch.setattr(watch, "_ask", lambda *_: None)
+    watch.warm(champion)
+    assert lengths == [(2, None), (3, 1)]
+
+
 def test_a_champion_is_warmed_by_every_rule_of_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first question under a rule would otherwise wait until its loops are compiled."""
     tried: set[str] = set()
