@@ -227,7 +227,8 @@ def _row(kind: str, detector: str, found: list[Record]) -> Record:
         "auc": float(np.mean([one["auc"] for one in found])) if planted else None,
         "precision": hits / flagged if planted and flagged else None,
         "recall": hits / planted if planted else None,
-        "off_days": float(np.median(off)) if off else None, "flagged": flagged, "of": planted, "users": sum(one["users"] for one in found),
+        "off_days": float(np.median(off)) if off else None, "flagged": flagged, "of": planted, 
+        "users": sum(one["users"] for one in found),
     }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ class Drift:
     before, after : (U,) events in each part
     divergence : (U,) Jensen–Shannon divergence of the two mixes, bits, 0..1
     expected : (U,) its mean under the null
-    p, q : (U,) one-sided by permutation, and adjusted over the units
+    p, q : (U,) one-sided by permutation, and adjusted over the units, of which most may differ
     """
 
     before: NDArray[np.int64]
@@ -63,7 +63,7 @@ def drift(found: Sequences, by_day: bool, permutations: int, seed: int) -> Drift
         np.random.default_rng(seed),
     )  # fmt: skip
     p = np.where(np.isnan(observed), np.nan, (1 + above) / (valid + 1))
-    return Drift(size - after, after, observed, expected, p, adjusted(p))
+    return Drift(size - after, after, observed, expected, p, adjusted(p, many=True))
 
 
 @compiled

@@ -156,7 +156,8 @@ class Log:
         Parameters
         ----------
         events : pl.DataFrame
-            user_id, item_id, timestamp (UTC); of action, utc_offset_min, latitude, longitude, device, source_seq what there is.
+            user_id, item_id, timestamp (UTC); of action, utc_offset_min, latitude, longitude, device, source_seq what
+            there is.
         items : pl.DataFrame or None
             item_id and category, where categories are known.
         zone : str

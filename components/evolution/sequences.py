@@ -16,6 +16,9 @@ from components.evolution.log import Log
 from components.features.time import DAY_S
 
 
+_SPAN_DAYS = 100_000  # more than any log has
+
+
 @dataclass(frozen=True)
 class Sequences:
     """N labelled events of U units (users, or segments of them), by local day and then oldest first within each unit.
@@ -109,6 +112,22 @@ def sequences(log: Log, label: NDArray[np.integer], n_labels: int, segment: NDAr
         user=log.user[rows],
         by_user=np.lexsort((log.time_s[rows], log.day[rows], log.user[rows])),
     )
+
+
+def once_a_day(log: Log, label: NDArray[np.integer]) -> NDArray[np.int64]:
+    """(N,) labels of which a user has each once a local day, −1 for the others: like events of a day are one choice.
+
+    Parameters
+    ----------
+    label : (N,) 0..K-1; -1 = none
+    """
+    known = np.flatnonzero(label >= 0)
+    width = int(label.max(initial=0)) + 1
+    day = log.user[known] * _SPAN_DAYS + log.day[known] - log.day.min(initial=2**40)
+    _, first = np.unique(day * width + label[known], return_index=True)
+    found = np.full(len(label), -1, np.int64)
+    found[known[first]] = label[known[first]]
+    return found
 
 
 @dataclass(frozen=True)

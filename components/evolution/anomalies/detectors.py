@@ -1,7 +1,8 @@
 """Figures of users weighed together: one score a user, the larger the stranger, and what chance gives so large.
 
 ECOD asks how far out each figure lies among all; the forest how soon a user stands alone; the tails, how rare the
-rarest figure is if the bulk goes on as it does within one deviation; a history that turns is a score of its own. Never here: what users do (`behaviour`).
+rarest figure is if the bulk goes on as it does within one deviation;
+a history that turns is a score of its own. Never here: what users do (`behaviour`).
 
 References: Li et al. (2022), ECOD: unsupervised outlier detection using empirical cumulative distribution functions;
 Liu, Ting, Zhou (2008), Isolation forest; Benjamini, Hochberg (1995).

@@ -1,8 +1,8 @@
 """Accounts that change hands: from which day on a history is likelier somebody else's than the same user's.
 
 Every user's history is cut at several days, and both pieces compared by what was done, where, when, how and on which
-device; what is usual for pieces of one user, and for pieces of two, is learned from the log (`recurrence`). So interests
-that drift as everybody's do are no reason. Never here: how sure that is among many users (`detectors`).
+device; what is usual for pieces of one user, and for pieces of two, is learned from the log (`recurrence`). So
+interests that drift as everybody's do are no reason. Never here: how sure that is among many users (`detectors`).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def turns(log: Log, user: Ints, resolution: int, least_events: int, seed: int) -
 
 
 def _labels(log: Log, resolution: int) -> Mapping[str, tuple[Ints, int, bool]]:
-    """Name → label (N,) of each event, number of labels, whether they come back one by one; those that the log tells."""
+    """Name → label (N,) of each event, number of labels, whether they come back one by one; of what the log tells."""
     cells, cell = log.cells(resolution)
     slot = log.local_s % DAY_S * _SLOTS // DAY_S
     kind = np.where(log.category >= 0, log.category * _SLOTS + slot, -1)
