@@ -162,7 +162,7 @@ def measured(
     planted = np.array([log.users[row] in chosen for row in found.user])
     chances = {
         "ecod": chance(ecod(by.far)), "forest": chance(forest(by.far, seed)), "tails": chance(tails(by.far)),
-        "turned": turned(changed.score), "together": by.p, "events": chance(found.events.astype(np.float64)),
+        "turned": turned(changed.score, changed.looks), "together": by.p, "events": chance(found.events.astype(np.float64)),
     }  # fmt: skip
     answer = {}
     for name, p in chances.items():
@@ -227,7 +227,7 @@ def _row(kind: str, detector: str, found: list[Record]) -> Record:
         "auc": float(np.mean([one["auc"] for one in found])) if planted else None,
         "precision": hits / flagged if planted and flagged else None,
         "recall": hits / planted if planted else None,
-        "off_days": float(np.median(off)) if off else None, "flagged": flagged, "of": planted, 
+        "off_days": float(np.median(off)) if off else None, "flagged": flagged, "of": planted,
         "users": sum(one["users"] for one in found),
     }  # fmt: skip
 

@@ -44,7 +44,7 @@ from components.stage import run_stage
 Record = dict[str, Any]
 Progress = Callable[[str], None]
 #: Code that findings rest on, below components/.
-_CODE = ("params", "files.py", "features", "evolution", "evolve.py")
+_CODE = ("params", "files.py", "compiled.py", "features", "evolution", "evolve.py")
 
 
 def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:

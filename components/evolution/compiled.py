@@ -1,23 +1,16 @@
-"""Loops that numba compiles, once for each machine, and how they shuffle.
+"""How loops that numba compiles shuffle; in this room they hold no lock while they run.
 
 Never here: which things may change places under a null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable)
+from components.compiled import released
 
-
-def compiled(function: F) -> F:
-    """The same function, compiled at its first call and kept beside the module; it holds no lock while it runs."""
-    return njit(cache=True, nogil=True)(function)
+compiled = released
 
 
 @compiled

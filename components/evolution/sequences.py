@@ -15,7 +15,6 @@ from components.evolution.compiled import bounds_of, compiled, shuffle_groups
 from components.evolution.log import Log
 from components.features.time import DAY_S
 
-
 _SPAN_DAYS = 100_000  # more than any log has
 
 

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 _USERS_A_FREEDOM = 4.4
 _FLANK, _FAR = 0.8413, 0.95
 _TREES, _SAMPLE = 200, 256
+_MOST = 500.0  # nats, beyond which an exponential is 0
 
 
 def ecod(deviation: Floats) -> Floats:
@@ -62,11 +63,16 @@ def chance(score: Floats) -> Floats:
     return _beyond(np.log(np.maximum(score, 1e-30)))
 
 
-def turned(score: Floats) -> Floats:
-    """(V,) the same of log-likelihood ratios, which are taken to be normal themselves; 1 where there is none (NaN)."""
+def turned(score: Floats, looks: NDArray[np.int64]) -> Floats:
+    """(V,) the same of log-likelihood ratios, which are taken to be normal themselves; 1 where there is none (NaN).
+
+    Nor is it smaller than what a ratio says by itself: chance gives one of x or more with 1 / x at most (Markov's
+    inequality), in each of the `looks` (V,) at a history.
+    """
     p, known = np.ones(len(score)), np.isfinite(score)
     if known.any():
-        p[known] = _beyond(score[known])
+        least = looks[known] * np.exp(-np.clip(score[known], 0.0, _MOST))
+        p[known] = np.minimum(np.maximum(_beyond(score[known]), least), 1.0)
     return p
 
 

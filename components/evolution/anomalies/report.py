@@ -25,7 +25,7 @@ from components.params import AnomalyParams
 Record = dict[str, Any]
 Floats = NDArray[np.float64]
 _LEAST_USERS = 50  # fewer are no crowd that anybody could stand out of
-_BUSY = 0.999  # quantile of everybody's days beyond which a day is more than busy
+_BUSY = 0.999  # quantile of the others' days beyond which a day is more than busy
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def anomaly_report(log: Log, params: AnomalyParams, likelihood: Likelihoods | No
 def judged(found: Behaviour, changed: Turns, level: float, seed: int) -> Judged:
     """Who stands out, and by what: by all figures together, by the rarest, or by a history that turns."""
     far = deviations(found.values, found.events, found.least_spread)
-    turn = turned(changed.score)
+    turn = turned(changed.score, changed.looks)
     chances = [chance(ecod(far)), chance(forest(far, seed)), chance(tails(far)), turn]
     p = any_chance(chances)
     figure = np.abs(far).argmax(1)
@@ -113,9 +113,11 @@ def _figures(found: Behaviour) -> list[Record]:
 
 
 def _days(log: Log, user: NDArray[np.int64]) -> list[Record]:
-    """Local days on which users that stand out made more events than nearly anybody does on any day."""
+    """Local days on which users that stand out made more events than nearly any day of the others has."""
     key, events = np.unique(log.user * 100_000 + log.day, return_counts=True)
-    busy = (events > np.quantile(events, _BUSY)) & np.isin(key // 100_000, user)
+    theirs = np.isin(key // 100_000, user)
+    most = np.quantile(events[~theirs], _BUSY) if (~theirs).any() else 0
+    busy = theirs & (events > most)
     days, where = np.unique(key[busy] % 100_000, return_inverse=True)
     users, total = np.bincount(where, minlength=len(days)), np.bincount(where, events[busy], len(days))
     return [

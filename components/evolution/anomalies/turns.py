@@ -33,6 +33,7 @@ class Turns:
     ----------
     user : (V,) rows of the users
     score : (V,) log-likelihood ratio of two people to one, nats; NaN where a history is too short to cut
+    looks : (V,) days at which the history was cut
     since : (V,) first local day of the later piece, since 1970; -1 where there is none
     aspects : names
     parts : (V, A) what each aspect adds to the score
@@ -40,6 +41,7 @@ class Turns:
 
     user: Ints
     score: Floats
+    looks: Ints
     since: Ints
     aspects: tuple[str, ...]
     parts: Floats
@@ -148,4 +150,4 @@ def _best(log: Log, user: Ints, first: Ints, day: Ints, parts: Mapping[str, Floa
         if first[one] < first[one + 1]:
             at = first[one] + int(whole[first[one] : first[one + 1]].argmax())
             score[one], since[one], shares[one] = whole[at], day[at] + int(log.day.min()), every[at]
-    return Turns(user, score, since, names, shares)
+    return Turns(user, score, np.diff(first), since, names, shares)
