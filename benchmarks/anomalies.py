@@ -162,7 +162,8 @@ def measured(
     planted = np.array([log.users[row] in chosen for row in found.user])
     chances = {
         "ecod": chance(ecod(by.far)), "forest": chance(forest(by.far, seed)), "tails": chance(tails(by.far)),
-        "turned": turned(changed.score, changed.looks), "together": by.p, "events": chance(found.events.astype(np.float64)),
+        "turned": turned(changed.score, changed.looks), "together": by.p,
+        "events": chance(found.events.astype(np.float64)),
     }  # fmt: skip
     answer = {}
     for name, p in chances.items():

@@ -62,7 +62,7 @@ def comes_back(aspect: Aspect, own: Pieces, weight: Floats, spliced: Pieces) -> 
     ----------
     aspect : of many labels, of which a person has few
     own : pairs of one user
-    weight : (P,) of each pair in what is usual, e.g. 1 / cuts of the user
+    weight : (P,) of each pair in what is usual, e.g. 1 / cuts of the user; 0: it is not looked at for that
     spliced : pairs of two users
     """
     size, counted = len(aspect.share), []
@@ -107,7 +107,7 @@ def _back(
     before, after = np.zeros(size), np.zeros(size)
     for one in range(len(first)):
         low, high = first_end[one] - first[one], second_end[one] - second[one]
-        if low <= 0 or high <= 0:
+        if low <= 0 or high <= 0 or (counting and weight[one] == 0):
             continue
         for row in range(first[one], first_end[one]):
             before[label[row]] += 1

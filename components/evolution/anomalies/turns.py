@@ -23,6 +23,7 @@ _SLOTS = 6  # of a day
 _SPAN = 100_000  # days, more than any log has
 _SPLICES = 6  # histories of two users, for each user
 _CUTS = 12  # at most
+_LEARNT = 5_000  # users, at most, by whom it is learned what is usual
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +60,14 @@ def turns(log: Log, user: Ints, resolution: int, least_events: int, seed: int) -
     seed : of the splices
     """
     first, day = _cuts(log, user, least_events)
-    owner = user[np.repeat(np.arange(len(user)), np.diff(first))]
     rng = np.random.default_rng(seed)
-    spliced = _splices(user, first, day, rng)
-    weight = 1 / np.repeat(np.maximum(np.diff(first), 1), np.diff(first))
+    learnt = np.flatnonzero(np.diff(first) > 0)
+    if len(learnt) > _LEARNT:
+        learnt = np.sort(rng.choice(learnt, _LEARNT, replace=False))
+    spliced = _splices(user, first, day, learnt, rng)
+    place = np.repeat(np.arange(len(user)), np.diff(first))
+    owner = user[place]
+    weight = np.isin(place, learnt) / np.maximum(np.diff(first), 1)[place]
     parts: dict[str, Floats] = {}
     for name, (label, size, recurs) in _labels(log, resolution).items():
         aspect, key = _aspect(log, label, size)
@@ -118,10 +123,9 @@ def _cuts(log: Log, user: Ints, least: int) -> tuple[Ints, Ints]:
     return np.cumsum(counts), np.concatenate([*days, np.zeros(0, np.int64)]).astype(np.int64)
 
 
-def _splices(user: Ints, first: Ints, day: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints, Ints]:
-    """Users and days of earlier pieces, and of later pieces of other users."""
+def _splices(user: Ints, first: Ints, day: Ints, able: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints, Ints]:
+    """Users and days of earlier pieces, and of later pieces of other users, of those `able` to be spliced (places)."""
     count = np.diff(first)
-    able = np.flatnonzero(count > 0)
     if len(able) < 2:
         nobody = np.zeros(0, np.int64)
         return nobody, nobody, nobody, nobody
