@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from components import learners
 from components.benchmark.load import Options, load_log
 from components.code import CODE, code_digest
+from components.evaluation.data import data_digest, data_record
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
 from components.evaluation.significance import Bootstrap, paired_difference
-from components.evaluation.summary import data_digest, data_record
 from components.features.build import frame_to_store
 from components.features.store import WINDOWS, Store
 from components.features.windows import Split, edges, window_of

@@ -35,10 +35,10 @@ from components.compression.predictor import CompressedPredictor
 from components.compression.stage import load_network
 from components.compression.table import Int8ItemTable
 from components.errors import IntegrityError
+from components.evaluation.data import data_digest
 from components.evaluation.judge import judge_by
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol, make_queries
-from components.evaluation.summary import data_digest
 from components.export import onnx
 from components.features.build import frame_to_store
 from components.features.store import Store

@@ -25,11 +25,12 @@ from components import learners
 from components.benchmark.load import Options, load_log
 from components.benchmark.paired import difference
 from components.code import CODE, code_digest
+from components.evaluation.data import data_digest, data_record
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement
 from components.evaluation.protocol import Protocol
 from components.evaluation.significance import Bootstrap
-from components.evaluation.summary import data_digest, data_record, metric_names
+from components.evaluation.summary import metric_names
 from components.features.build import frame_to_store
 from components.features.store import Store
 from components.features.windows import Split

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from components import learners
 from components.benchmark.load import Options, load_log
+from components.evaluation.data import data_record
 from components.evaluation.protocol import Protocol, make_queries, sample_users
 from components.evaluation.significance import Bootstrap, paired_difference
-from components.evaluation.summary import data_record
 from components.explanation.counters import parts_of
 from components.explanation.faithfulness import Curves, curves, gain
 from components.explanation.occlusion import occlude

@@ -62,6 +62,7 @@ class Service:
 
     url: str = ""
     key: str | None = None
+    report: dict[str, Any] | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     pulse: Pulse = field(
         default_factory=lambda: Pulse(
@@ -110,6 +111,9 @@ class Service:
                 return JSONResponse({"error": "no such user"}, 404)
             return JSONResponse({"user_id": "ann", "events": PAST})
 
+        async def evolution(_: Request) -> Response:
+            return JSONResponse(self.report or {"error": "needed a report, found none"}, 200 if self.report else 404)
+
         def fixed(body: dict[str, Any]) -> Response:
             return JSONResponse(body)
 
@@ -119,6 +123,7 @@ class Service:
             Route("/v1/live/stream", stream),
             Route("/v1/live/places", lambda _: fixed({"places": [488600, 23500, 488700, 23600]})),
             Route("/v1/cells/{cells}", lambda _: fixed({"shapes": {CELL: shape(CELL)}})),
+            Route("/v1/evolution", evolution),
             Route("/v1/predict", predict, methods=["POST"]),
             Route("/v1/explain", explain, methods=["POST"]),
             Route("/v1/users/{user}/timeline", timeline),

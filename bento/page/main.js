@@ -4,6 +4,7 @@
 import { ask, follow, heldKey, holdKey } from './api.js'
 import { calm, find, h, say } from './dom.js'
 import { applied, corners, total } from './live.js'
+import * as evolution from './evolution.js'
 import * as map from './map.js'
 import * as models from './models.js'
 import { isDark, legend } from './scale.js'
@@ -13,7 +14,7 @@ import * as user from './user.js'
 import * as week from './week.js'
 import { count, plain, when } from './words.js'
 
-const TABS = ['stream', 'user', 'models']
+const TABS = ['stream', 'user', 'models', 'evolution']
 let live = null
 let pending = false
 const chosen = { window: 2, action: null, view: 'map', byHand: false }
@@ -131,6 +132,7 @@ function tab(name, focus = false) {
     find(`panel-${one}`).hidden = !on
     if (on && focus) button.focus()
   }
+  evolution.seen(name === 'evolution')
 }
 
 async function show(id) {

@@ -1,6 +1,7 @@
 // One user: what comes next and why, when, and what was before. Asked anew as soon as they do something.
 
 import { ask } from './api.js'
+import { bar, bars, part } from './bars.js'
 import { find, h } from './dom.js'
 import * as map from './map.js'
 import { named } from './stream.js'
@@ -113,18 +114,6 @@ function page(user, answer, events, journey, reasons, now, just) {
 
 const verdict = (just) => (just.rank > 0 ? ` The list had it in place ${just.rank}.` : just.rank === 0 ? ' The list did not have it.' : '')
 const change = (by) => (Math.abs(by) < 0.02 ? '' : by > 0 ? `↑ ${percent(by)}` : `↓ ${percent(-by)}`)
-const part = (title, content) => h('section', { class: 'part' }, h('h3', {}, title), ...content)
-
-function bar(p, most) {
-  const inner = h('i', {})
-  inner.style.width = `${Math.max((100 * p) / most, 0.6)}%`
-  return h('span', { class: 'bar', 'aria-hidden': 'true' }, inner)
-}
-
-function bars(rows) {
-  const most = Math.max(...rows.map((row) => row[1]), 1e-9)
-  return [h('ul', { class: rows.some((row) => row[2]) ? 'bars more' : 'bars' }, ...rows.map(([name, p, more]) => h('li', {}, h('span', {}, name), bar(p, most), h('span', { class: 'figure' }, percent(p), more ? h('small', {}, more) : null))))]
-}
 
 const sentences = (texts, first) => (texts || []).slice(0, first ? 2 : 1).map((text) => h('span', {}, `${text} `))
 

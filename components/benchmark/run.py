@@ -18,11 +18,11 @@ from components.benchmark.load import Options, Say, load_log
 from components.benchmark.result import BenchmarkResult, Row
 from components.code import CODE, code_digest
 from components.errors import ConfigError, DataError
+from components.evaluation.data import data_record
 from components.evaluation.judge import judge
 from components.evaluation.judgement import Judgement, same_queries
 from components.evaluation.progress import spoken
 from components.evaluation.protocol import Protocol, shuffle_ties
-from components.evaluation.summary import data_record
 from components.features.build import frame_to_store
 from components.features.store import Store
 from components.features.windows import Split as Division

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.errors import ConfigError
-from components.evaluation.judge import tiers
+from components.evaluation.popularity import tiers
 from components.features.encoding import UNKNOWN
 from components.features.place import cell_centre
 from components.features.store import WINDOWS, Store

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from components.evaluation.judgement import QUANTILES, TOP, Judgement
 from components.evaluation.metrics import crps_log
 from components.evaluation.places import Places
+from components.evaluation.popularity import tiers
 from components.evaluation.protocol import Protocol, Targets, make_queries, sample_users
 from components.evaluation.ranks import rank_dense, top_items
 from components.features.encoding import PADDING, UNKNOWN
@@ -236,22 +237,6 @@ def _judge_time(time: TimeDistribution, targets: Targets) -> Columns:
     }
     columns: Columns = {name: np.where(asked, values, np.nan).astype(np.float32) for name, values in out.items()}
     return columns | {"time_q": quantiles.astype(np.float32)}
-
-
-def tiers(store: Store) -> NDArray[np.int8]:
-    """(V,) 0 for the most popular items that carry a third of the training events, then 1, then 2; -1 unknown."""
-    count = training_counts(store).astype(np.float64)
-    order = np.argsort(-count[2:], kind="stable") + 2
-    share = (np.cumsum(count[order]) - count[order]) / max(count[2:].sum(), 1.0)
-    tier = np.full(len(count), -1, np.int8)
-    tier[order] = np.minimum((share * 3).astype(np.int8), 2)
-    return tier
-
-
-def training_counts(store: Store) -> NDArray[np.int64]:
-    """(V,) events of each item code in the training window."""
-    training = np.asarray(store["window"]) == WINDOWS["train"]
-    return np.bincount(np.asarray(store["item"])[training], minlength=store.encoding.n_items).astype(np.int64)
 
 
 def _table(

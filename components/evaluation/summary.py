@@ -6,8 +6,6 @@ and no figure is shown that the judgements do not hold.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -19,11 +17,11 @@ from components.evaluation import metrics
 from components.evaluation.ahead import differences
 from components.evaluation.calibration import action_reliability, item_reliability
 from components.evaluation.costs import rules_cost
+from components.evaluation.data import data_record
 from components.evaluation.gaps import largest_gaps
 from components.evaluation.groups import Groups
-from components.evaluation.judge import training_counts
 from components.evaluation.judgement import QUANTILES, TOP, Judgement
-from components.evaluation.protocol import tie_share
+from components.evaluation.popularity import training_counts
 from components.evaluation.significance import Bootstrap, Estimate
 from components.evaluation.slices import Masks, declared, slices
 from components.evaluation.verdict import verdict
@@ -101,54 +99,6 @@ def record_of(
         "time_constant": _constant_time(first, store),
     }
     return record | {"verdict": verdict(record)}
-
-
-def data_digest(store: Store) -> str:
-    """Digest of all that a learner can read of a log: columns, ids, attributes, vectors; equal logs, equal digests."""
-    digest = hashlib.sha256()
-    for name in sorted(store.columns):
-        digest.update(name.encode() + b"\0" + np.ascontiguousarray(store[name]).tobytes())
-    for array in (store.offsets, store.numbers, store.missing):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    vocabularies = [vocabulary.ids for _, vocabulary in sorted(store.encoding.vocabularies.items())]
-    for ids in (store.users, *vocabularies):
-        digest.update("\n".join(str(one) for one in ids).encode() + b"\0")
-    for attribute in dataclasses.fields(store.encoding.catalogue):
-        values = getattr(store.encoding.catalogue, attribute.name)
-        told = "\n".join(values.tolist()).encode() if values.dtype == object else np.ascontiguousarray(values).tobytes()
-        digest.update(attribute.name.encode() + b"\0" + told)
-    for name, values in sorted(store.vectors.items()):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
-
-
-def data_record(store: Store) -> Record:
-    """Size, digest and windows of a log."""
-    window, time_s = np.asarray(store["window"]), np.asarray(store["time_s"])
-    spans = []
-    for name, code in WINDOWS.items():
-        rows = np.flatnonzero(window == code)
-        if len(rows):
-            spans.append(
-                {
-                    "name": name,
-                    "events": len(rows),
-                    "targets": int(np.asarray(store["target"])[rows].sum()),
-                    "users": len(np.unique(store.user[rows])),
-                    "first_s": int(time_s[rows].min()),
-                    "last_s": int(time_s[rows].max()),
-                }
-            )
-    return {
-        "digest": data_digest(store),
-        "users": store.n_users,
-        "items": store.encoding.n_items - 2,
-        "events": store.n_events,
-        "ties": tie_share(store),
-        "windows": spans,
-        "time_kind": str(store.encoding.settings.get("time_kind", "real")),
-    }
 
 
 def _model(

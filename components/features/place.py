@@ -172,7 +172,7 @@ def cell_centre(name: str) -> tuple[float, float] | None:
         cell = int(name, 16)
     except ValueError:
         return None
-    if not h3.is_valid_cell(cell):
+    if not 0 < cell < 1 << 64 or not h3.is_valid_cell(cell):
         return None
     latitude, longitude = h3.cell_to_latlng(cell)
     return float(latitude), float(longitude)

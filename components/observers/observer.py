@@ -17,7 +17,8 @@ from components.errors import DataError
 from components.events.simulator import choice, rules
 from components.events.simulator.day import clock_of
 from components.observers import chances
-from components.observers.ask import Asked, CityPredictor, numbers
+from components.observers.ask import CityPredictor
+from components.observers.asked import Asked, numbers
 from components.observers.beliefs import MAX_EVENTS, Beliefs, Past, Reader, told_zone
 from components.observers.chances import Floats, Whole
 

@@ -18,7 +18,8 @@ from components.events.simulator.habits import Diary
 from components.events.simulator.people import People, build_people, life
 from components.events.simulator.sessions import session_chance
 from components.observers import chances
-from components.observers.ask import Asked, CityPredictor, bot_first
+from components.observers.ask import CityPredictor, bot_first
+from components.observers.asked import Asked
 from components.observers.chances import Floats, Whole
 
 

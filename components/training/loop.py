@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from components.errors import TrainingError
-from components.evaluation.judge import training_counts
+from components.evaluation.popularity import training_counts
 from components.files import fault
 from components.models.encoders.language import LanguageEncoder
 from components.models.heads import RESERVED

@@ -19,7 +19,7 @@ from components.errors import ConfigError, IntegrityError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import Encoding
 from components.features.store import WINDOWS, Store
-from components.files import read_json, sha256_file, write_json
+from components.files import sha256_file, write_json
 from components.models.config import SequenceConfig, config_of
 from components.models.encoders.language import LanguageEncoder
 from components.models.sequence import SequenceModel
@@ -28,7 +28,7 @@ from components.params import NetworkParams, Params, TrainParams
 from components.predictor import Capability, Queries, Scores, Tracker, Window
 from components.training.batches import Corpus
 from components.training.begin import check_item_loss, encoding_digests, filled, initial_model, overridden, shape_of
-from components.training.calibrate import calibrate, calibrated, checked
+from components.training.calibrate import calibrate, calibrated
 from components.training.carried import Seen, moment_of, seen
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
@@ -38,11 +38,11 @@ from components.training.heads import Heads, can_answer
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
 from components.training.replay import Replay
+from components.training.saved import FORMAT, read_saved
 from components.training.scores import capabilities_of, scores_of
 from components.training.transfer import Origin, carry, encoding_of, network_in
 from components.training.tune import Judge, answers, blocks
 
-_FORMAT = 5
 #: The store of the training window, the model's shape and its loop → the teacher of its batches.
 TeacherOf = Callable[[Store, SequenceConfig, TrainParams], Teacher]
 
@@ -140,9 +140,7 @@ class NetworkPredictor:
         judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
         chooser: Chooser = judge
         if loop.choose_by == "log_likelihood":
-            chooser = Likelihood(
-                Corpus(tune, config, "last", loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
-            )
+            chooser = Likelihood(Corpus(tune, config, "last", *crops[1:]))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = self.begun or initial_model(config, encoding, corpus, self.seed)
             self._begin_with(model, encoding)
@@ -269,7 +267,7 @@ class NetworkPredictor:
     def record(self) -> dict[str, Any]:
         """What `config.json` holds."""
         return {
-            "format": _FORMAT,
+            "format": FORMAT,
             "kind": self.KIND,
             "name": self.name,
             "seed": self.seed,
@@ -294,34 +292,17 @@ class NetworkPredictor:
         ConfigError
             It reads with a language model, and the extra for these is not installed.
         """
-        record = read_json(folder / "config.json")
-        if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("kind") != cls.KIND:
-            raise IntegrityError(
-                f"a {cls.KIND}'s config.json in {folder}",
-                found=f"format {record.get('format') if isinstance(record, dict) else record!r}",
-                do="Train the model again, or load it with the version that wrote it.",
-            )
-        try:
-            network = NetworkParams.model_validate(record["network"])
-            loop = TrainParams.model_validate(record["loop"])
-            protocol = Protocol(**record["protocol"])
-            here = loop.model_copy(update={"device": "auto"}) if loop.device == "cuda" else loop  # it answers anywhere
-            found = cls(record["name"], network, here, protocol, record["primary"], int(record["seed"]))
-            found.loop = loop
-            found.temperatures = checked(record["temperatures"])
-            found.began_with = record.get("began_with")
-            config, encoding = SequenceConfig.from_json(record["model"]), dict(record["encoding"])
-        except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise IntegrityError(
-                f"a network's config.json in {folder}", found=f"{error!r:.200}", do="Train the model again."
-            ) from error
-        model = found.read_weights(folder / "weights.safetensors", shape_of(config, folder), record)
+        saved = read_saved(folder, cls.KIND)
+        here = saved.loop.model_copy(update={"device": "auto"}) if saved.loop.device == "cuda" else saved.loop
+        found = cls(saved.name, saved.network, here, saved.protocol, saved.primary, saved.seed)  # it answers anywhere
+        found.loop, found.temperatures, found.began_with = saved.loop, saved.temperatures, saved.began_with
+        model = found.read_weights(folder / "weights.safetensors", shape_of(saved.config, folder), saved.record)
         model.embedding.table.check()
         if isinstance(model.encoder, LanguageEncoder):
             model.encoder.texts.check()
         if model.item.transitions is not None:
             model.item.transitions.check()
-        found._use(model.to(found.precision.device), encoding)
+        found._use(model.to(found.precision.device), saved.encoding)
         return found
 
 

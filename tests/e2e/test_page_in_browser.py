@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.evolved import told
 from tests.live import toy_app
 from tests.page_app import EVIL, Service, event, served
 from tests.running import running
@@ -48,6 +49,7 @@ BROKEN = """() => { const ids = [...document.querySelectorAll('[id]')].map(e => 
 @pytest.fixture
 def service() -> Iterator[Service]:
     with served() as running:
+        running.report = told()
         running.pulse.applied([event(n, user=f"u{n % 3}", place=(48.8 + n / 100, 2.3 + n / 80)) for n in range(1, 9)])
         yield running
 
@@ -82,8 +84,10 @@ def test_it_is_whole_in_both_themes_and_widths(browser: Any, service: Service, s
     page.wait_for_timeout(500)
     for id_ in ("figures", "map", "legend", "panel-stream"):
         assert page.locator(f"#{id_}").bounding_box()["height"] > 15
-    for name in ("user", "models", "stream"):
+    for name in ("user", "models", "evolution", "stream"):
         page.click(f"#tab-{name}")
+        if name == "evolution":
+            page.wait_for_selector("#panel-evolution .fan")
         assert page.locator(f"#panel-{name}").is_visible()
         ratio, where = page.evaluate(CONTRAST)
         assert ratio >= 4.5, where
@@ -129,8 +133,8 @@ def test_a_user_is_found_and_left_by_keyboard_alone(browser: Any, service: Servi
     page.wait_for_selector("#user-title")
     page.wait_for_selector("text=Because you went to Blue Café")
     panel = page.locator("#panel-user").inner_text()
-    for told in ("41 %", "drifting off", "within a day", "90 %", "checkin", "Red Gym", "2 h"):
-        assert told in panel
+    for fact in ("41 %", "drifting off", "within a day", "90 %", "checkin", "Red Gym", "2 h"):
+        assert fact in panel
     assert "null" not in panel
     assert "undefined" not in panel
     assert tab.focused() == "user-title"
@@ -268,6 +272,34 @@ def test_what_goes_wrong_is_told(browser: Any, service: Service) -> None:
     page.press("#who", "Enter")
     page.wait_for_selector("text=nobody cannot be shown: no such user.")
     tab.context.close()
+
+
+@pytest.mark.browser
+def test_how_behaviour_evolves_is_told_from_the_newest_report(browser: Any) -> None:
+    with served() as service:
+        service.pulse.applied([event(1)])
+        tab = Tab(browser, service.url)
+        panel = tab.page.locator("#panel-evolution")
+        tab.page.click("#tab-evolution")
+        tab.page.wait_for_selector("#panel-evolution:has-text('There is no report yet.')")
+        service.report = told(changed=[{"text": EVIL, "known": "100 users"}])
+        tab.page.click("#tab-stream")
+        tab.page.click("#tab-evolution")
+        tab.page.wait_for_selector("#panel-evolution .fan")
+        assert (text := panel.inner_text())
+        for part in (
+            "Report 2: 100 users",
+            EVIL,
+            "10 on 2 Mar (80 % between 8 and 13)",
+            "↓ 89",
+            "all events: 90 instead of 30",
+            "the lunch crowd weekdays",
+            "1 hot spot, 1 of them new",
+        ):
+            assert part in text, part
+        assert "null" not in text
+        assert tab.page.locator("img").count() == 0
+        tab.context.close()
 
 
 @pytest.mark.browser

@@ -15,6 +15,7 @@ from components.serving.pulse.rolling import Table, Windows
 FINEST = 8  # edges of about 500 m
 MOST = 320
 _E5 = 100_000
+_LETTERS = 16  # of a cell as text: 64 bits
 
 
 @lru_cache(maxsize=4096)
@@ -26,7 +27,7 @@ def shape(cell: str) -> tuple[int, ...]:
     ValueError
         It is no H3 cell.
     """
-    if not h3.is_valid_cell(cell):
+    if len(cell) > _LETTERS or not h3.is_valid_cell(cell):  # h3 takes no longer one
         raise ValueError("no H3 cell")
     corners = h3.cell_to_boundary(cell)
     east = corners[0][1]

@@ -50,6 +50,8 @@ def test_a_region_is_where_most_of_a_users_training_events_lie() -> None:
     assert found[:4].tolist() == ["around 48.88, 2.37", "b", NOT_TOLD, "around 48.88, 2.37"]
     assert cell_centre("b") is None
     assert cell_centre("not a cell") is None
+    for number in ("f" * 40, "-f", "0"):
+        assert cell_centre(number) is None
 
 
 def test_small_regions_are_one() -> None:
