@@ -119,8 +119,8 @@ def test_a_dozen_of_a_kind_do_not_hide_one_another() -> None:
 def test_who_is_busier_than_any_group_is_judged_on_the_line_through_the_groups() -> None:
     rng = np.random.default_rng(5)
     events = np.sort(np.exp(rng.normal(4.5, 0.7, 700))).astype(np.int64) + 10
-    far = deviations((0.5 * np.log(events) + rng.normal(0, 0.1, 700))[:, None], events)[:, 0]
-    assert np.abs(far[-10:]).max() < 6  # held at the middle of the busiest group: 8 and more
+    far = deviations((2 * np.log(events) + rng.normal(0, 0.1, 700))[:, None], events)[:, 0]
+    assert abs(far[-10:].mean()) < 1  # held at the middle of the busiest group: above 20
 
 
 def test_reading_without_sleep_and_after_a_script_is_told() -> None:
