@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.evaluation.restrict import train_and_own_session
+from components.features.baskets import Baskets, baskets_of
 from components.features.store import Store
 from components.params import EvaluationParams
 from components.predictor import Queries, Window
@@ -108,10 +109,10 @@ def make_queries(window: Window, protocol: Protocol, rows: NDArray[np.int64] | N
     store = window.store
     targets = window.targets if rows is None else rows[np.argsort(store["time_s"][rows], kind="stable")]
     if protocol.ties == "basket":
-        first, members, offsets = _baskets(store, targets)
+        asked = baskets_of(store, targets)
     else:
-        first, members, offsets = targets, targets, np.arange(len(targets) + 1, dtype=np.int64)
-    stop = _basket_start(store, first) if protocol.ties == "basket" else first
+        asked = Baskets(targets, targets, np.arange(len(targets) + 1, dtype=np.int64))
+    first, stop = asked.first, asked.begin
     user = store.user[first]
     if protocol.history == "online":
         visible, start, seen_by = store, np.asarray(store.offsets)[user], user
@@ -125,8 +126,8 @@ def make_queries(window: Window, protocol: Protocol, rows: NDArray[np.int64] | N
     cell = finest_cell(store)
     answers = Targets(
         row=first,
-        offsets=offsets,
-        item=np.asarray(store["item"][members], np.int32),
+        offsets=asked.offsets,
+        item=np.asarray(store["item"][asked.member], np.int32),
         action=np.asarray(store["action"][first], np.int8),
         time_s=np.asarray(store["time_s"][first], np.int64),
         gap_s=gap_s,
@@ -194,37 +195,6 @@ def sample_users(store: Store, rows: NDArray[np.int64], max_queries: int, seed: 
     if not fits.any():
         return rows[user == order[0]][-max_queries:]
     return rows[np.isin(user, order[fits])]
-
-
-def _runs(store: Store) -> NDArray[np.int64]:
-    """(N,) first row of the run of equal (user, time) that each row is in."""
-    time_s = np.asarray(store["time_s"])
-    new = np.ones(store.n_events, bool)
-    new[1:] = (np.diff(time_s) != 0) | (np.diff(store.user) != 0)
-    return np.flatnonzero(new)[np.cumsum(new) - 1]
-
-
-def _basket_start(store: Store, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    return _runs(store)[rows]
-
-
-def _baskets(
-    store: Store, targets: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """First row of each basket, all its answers (distinct items), and where each basket begins among them."""
-    run = _runs(store)[targets]
-    item = np.asarray(store["item"])[targets]
-    order = np.lexsort((targets, item, run))
-    distinct = np.ones(len(order), bool)
-    distinct[1:] = (np.diff(run[order]) != 0) | (np.diff(item[order]) != 0)
-    kept = np.sort(order[distinct])  # in the order of the answers, which is that of time
-    run, members = run[kept], targets[kept]
-    by_time = np.lexsort((members, run, np.asarray(store["time_s"])[members]))
-    run, members = run[by_time], members[by_time]
-    new = np.ones(len(run), bool)
-    new[1:] = np.diff(run) != 0
-    start = np.flatnonzero(new)
-    return members[start], members, np.append(start, len(members)).astype(np.int64)
 
 
 def _request_clock(

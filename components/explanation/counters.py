@@ -83,7 +83,7 @@ def _counted(
         answer = predictor.tables.answer(query)
         codes = np.asarray(items, np.int64)
         for (name, counter), share in zip(predictor.tables.counters.items(), answer.shares, strict=True):
-            whole = np.array([share.at(answer.ask, codes[m : m + 1], answer.popularity)[0] for m in range(len(codes))])
+            whole = share.at(answer.ask, np.zeros_like(codes), codes, answer.popularity)
             smooth = share.popular[0] * answer.popularity[codes]
             own = 1 - smooth / np.maximum(whole, 1e-300)
             if counter.kind == "popularity":  # which is nothing else

@@ -87,7 +87,9 @@ def are_edges(edges: NDArray[np.int64]) -> bool:
     return edges.ndim == 1 and edges.size > 0 and edges[0] == 0 and bool((np.diff(edges) > 0).all())
 
 
-def fit_weights(likelihood: Floats, steps: int, pull: float = 0.0, towards: Floats | None = None) -> Floats:
+def fit_weights(
+    likelihood: Floats, steps: int, pull: float = 0.0, towards: Floats | None = None, weight: Floats | None = None
+) -> Floats:
     """Weights (K,) that make what happened most probable.
 
     Parameters
@@ -95,6 +97,7 @@ def fit_weights(likelihood: Floats, steps: int, pull: float = 0.0, towards: Floa
     likelihood : (Q, K) probability or density that each part gave to each observation
     steps : EM steps, each of which can only raise the likelihood (the posterior, with a pull)
     pull, towards : `pull` imaginary observations that are distributed as `towards` (K,): a Dirichlet prior
+    weight : (Q,) as how many observations each counts; None: as one
 
     Returns
     -------
@@ -107,20 +110,29 @@ def fit_weights(likelihood: Floats, steps: int, pull: float = 0.0, towards: Floa
     prior = pull * start
     if not len(likelihood):
         return weights
+    counted = np.ones(len(likelihood)) if weight is None else weight
     for _ in range(steps):
         joint = likelihood * weights
-        seen = joint / np.maximum(joint.sum(axis=1, keepdims=True), TINY)
+        seen = joint * (counted / np.maximum(joint.sum(axis=1), TINY))[:, None]
         weights = seen.sum(axis=0) + prior
         weights = weights / weights.sum()
     return np.asarray(weights)
 
 
-def log_likelihood(likelihood: Floats, weights: Floats) -> float:
-    """Mean log-probability of Q observations under weights (K,) or (Q, K)."""
-    return float(np.mean(np.log(np.maximum((likelihood * weights).sum(axis=1), TINY)))) if len(likelihood) else 0.0
+def log_likelihood(likelihood: Floats, weights: Floats, weight: Floats | None = None) -> float:
+    """Mean log-probability of Q observations under weights (K,) or (Q, K), each counted `weight` (Q,) times."""
+    if not len(likelihood):
+        return 0.0
+    return float(np.average(np.log(np.maximum((likelihood * weights).sum(axis=1), TINY)), weights=weight))
 
 
-def fit_mixture(likelihood: Floats, length: NDArray[np.integer], edges: Sequence[int], steps: int) -> Mixture:
+def fit_mixture(
+    likelihood: Floats,
+    length: NDArray[np.integer],
+    edges: Sequence[int],
+    steps: int,
+    weight: Floats | None = None,
+) -> Mixture:
     """Mixture of K parts, with weights by history length where that is worth it.
 
     Each bucket is pulled towards the common weights. How strongly is decided honestly: by the likelihood of the
@@ -132,6 +144,7 @@ def fit_mixture(likelihood: Floats, length: NDArray[np.integer], edges: Sequence
     length : (Q,) events in each query's history
     edges : smallest length of each bucket; 0 is added
     steps : EM steps
+    weight : (Q,) as how many observations each counts; None: as one
 
     Raises
     ------
@@ -145,20 +158,60 @@ def fit_mixture(likelihood: Floats, length: NDArray[np.integer], edges: Sequence
             do="Leave the part out that gives them.",
         )
     lows = np.unique(np.array([0, *edges], np.int64))
+    counted = np.ones(len(likelihood)) if weight is None else weight
     half = len(likelihood) // 2
     best, best_value = np.inf, -np.inf
     for pull in PULLS:
-        trial = _fit(likelihood[:half], length[:half], lows, steps, pull)
-        value = log_likelihood(likelihood[half:], trial.of(length[half:]))
+        trial = _fit(likelihood[:half], length[:half], lows, steps, pull, counted[:half])
+        value = log_likelihood(likelihood[half:], trial.of(length[half:]), counted[half:])
         if value > best_value + 1e-9:
             best, best_value = pull, value
-    return _fit(likelihood, length, lows, steps, best)
+    return _fit(likelihood, length, lows, steps, best, counted)
 
 
-def _fit(likelihood: Floats, length: NDArray[np.integer], lows: NDArray[np.int64], steps: int, pull: float) -> Mixture:
-    common = fit_weights(likelihood, steps)
+def _fit(
+    likelihood: Floats, length: NDArray[np.integer], lows: NDArray[np.int64], steps: int, pull: float, weight: Floats
+) -> Mixture:
+    common = fit_weights(likelihood, steps, weight=weight)
     if np.isinf(pull):
         return Mixture(lows[:1], common[None])
     bucket = np.searchsorted(lows, length, side="right") - 1
-    rows = [fit_weights(likelihood[bucket == b], steps, pull, common) for b in range(len(lows))]
+    rows = [fit_weights(likelihood[bucket == b], steps, pull, common, weight[bucket == b]) for b in range(len(lows))]
     return Mixture(lows, np.stack(rows))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What K parts gave to n things that happened.
+
+    Attributes
+    ----------
+    likelihood : (n, K) probability or density, in time order
+    length : (n,) events in each query's history
+    weight : (n,) as how many observations each counts: of the items of a basket, all together as one
+    """
+
+    likelihood: Floats
+    length: NDArray[np.int64]
+    weight: Floats
+
+    @classmethod
+    def of(cls, likelihood: Floats, length: NDArray[np.int64], use: NDArray[np.bool_]) -> Observed:
+        """One thing for each query, where it happened (n,)."""
+        return cls(likelihood[use], length[use], np.ones(int(use.sum())))
+
+    @classmethod
+    def joined(cls, parts: int, blocks: Sequence[Observed]) -> Observed:
+        """Several as one; of none, nothing."""
+        every = [cls(np.zeros((0, parts)), np.zeros(0, np.int64), np.zeros(0)), *blocks]
+        return cls(
+            *(np.concatenate([getattr(one, name) for one in every]) for name in ("likelihood", "length", "weight"))
+        )
+
+    def mixture(self, edges: Sequence[int], steps: int) -> Mixture:
+        """The mixture of the parts that makes it most probable; see `fit_mixture`."""
+        return fit_mixture(self.likelihood, self.length, edges, steps, self.weight)
+
+    def under(self, mixture: Mixture) -> float:
+        """Mean log-probability under a mixture."""
+        return log_likelihood(self.likelihood, mixture.of(self.length), self.weight)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.features.encoding import UNKNOWN
 from components.memory.ask import DAY_S
 from components.predictor import Queries, Window
 
@@ -20,16 +21,60 @@ Learn = Callable[[NDArray[np.int64]], None]
 
 @dataclass(frozen=True)
 class Questions:
-    """Q queries of a window in time order, and the rows of the window's store that answer them.
+    """Q queries of a window in time order, and what answers them: one item each, or the items of a basket.
 
     Attributes
     ----------
     queries : what is asked, without the answers
-    row : (Q,) int64 row of each answer
+    row : (Q,) int64 row of each (first) answer in the window's store
+    item : (T,) item codes of the answers, those of one question distinct
+    offsets : (Q+1,) int64; question q is answered by item[offsets[q]:offsets[q+1]]
     """
 
     queries: Queries
     row: NDArray[np.int64]
+    item: NDArray[np.integer]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __getitem__(self, part: slice | NDArray[np.integer]) -> Questions:
+        """The questions of a slice or of an index array."""
+        size = np.diff(self.offsets)[part]
+        offsets = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+        shift = np.repeat(self.offsets[:-1][part] - offsets[:-1], size)
+        return Questions(self.queries[part], self.row[part], self.item[np.arange(offsets[-1]) + shift], offsets)
+
+    def thinned(self, most: int) -> Questions:
+        """At most `most` of the questions, evenly spread."""
+        if len(self) <= most:
+            return self
+        return self[np.linspace(0, len(self) - 1, most).astype(np.int64)]
+
+    def answers(self) -> Answers:
+        """The items that training knew."""
+        query = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        known = self.item > UNKNOWN
+        query, item = query[known], self.item[known].astype(np.int64)
+        size = np.bincount(query, minlength=len(self))
+        return Answers(query, item, 1.0 / size[query])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The n items that answer some questions.
+
+    Attributes
+    ----------
+    query : (n,) int64 which question, ascending
+    item : (n,) int64 codes of known items
+    weight : (n,) float64 by which each counts: those of one question sum to 1, however many there are
+    """
+
+    query: NDArray[np.int64]
+    item: NDArray[np.int64]
+    weight: NDArray[np.float64]
 
 
 #: Turns a window into its questions, with the time of the answers given or not.
@@ -56,7 +101,8 @@ def ask_online(window: Window, time_given: bool) -> Questions:
         own = np.where(seen, np.asarray(store["time_s"])[last], begin)
         offset = np.where(seen, np.asarray(store["utc_offset_min"])[last], 0).astype(np.int16)
     nowhere = np.full(len(row), np.nan, np.float32)
-    return Questions(Queries(store, user, start, row, own, offset, nowhere, nowhere.copy(), time_given), row)
+    queries = Queries(store, user, start, row, own, offset, nowhere, nowhere.copy(), time_given)
+    return Questions(queries, row, np.asarray(store["item"])[row], np.arange(len(row) + 1, dtype=np.int64))
 
 
 def replay(window: Window, questions: Questions, learn: Learn | None, block: int = 256) -> Iterator[slice]:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from components.memory import loops
 from components.memory.ask import Ask, Floats, Ints
 
+_STRIDE = 1 << 32  # more than there are items
+
 
 @dataclass(frozen=True)
 class Share:
@@ -37,21 +39,29 @@ class Share:
     pairs: tuple[Ints, Ints, Floats] | None = None
     dense: NDArray[np.floating] | None = None
 
-    def at(self, ask: Ask, items: Ints, popularity: Floats) -> Floats:
-        """(B,) probability of one item (B,) per query."""
-        value = self.popular * popularity[items]
+    def at(self, ask: Ask, query: Ints, items: Ints, popularity: Floats) -> Floats:
+        """(n,) probability of items (n,) in the answers to queries (n,)."""
+        value = self.popular[query] * popularity[items]
         for vector, weight in self.vectors:
-            value = value + weight * vector[items]
+            value = value + weight[query] * vector[items]
         if self.habit is not None:
-            hit = ask.item_code == items[ask.item_query]
-            value = value + np.bincount(ask.item_query[hit], self.habit[hit], ask.size)
+            value = value + _matched(ask.item_query, ask.item_code, self.habit, query, items)
         if self.pairs is not None:
-            query, item, weight = self.pairs
-            hit = item == items[query]
-            value = value + np.bincount(query[hit], weight[hit], ask.size)
+            value = value + _matched(*self.pairs, query, items)
         if self.dense is not None:
-            value = value + self.dense[np.arange(ask.size), items]
+            value = value + self.dense[query, items]
         return value
+
+
+def _matched(at: Ints, code: Ints, weight: Floats, query: Ints, items: Ints) -> Floats:
+    """(n,) sums of weights (p,) of codes (p,) at queries (p,), for the wanted items (n,) of queries (n,)."""
+    if not len(items):
+        return np.zeros(0)
+    wanted, which = np.unique(query * _STRIDE + items, return_inverse=True)
+    key = at * _STRIDE + code
+    place = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+    hit = wanted[place] == key
+    return np.asarray(np.bincount(place[hit], weight[hit], len(wanted))[which], np.float64)
 
 
 def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:

@@ -21,7 +21,7 @@ from components.errors import ConfigError, IntegrityError
 from components.features.store import Store
 from components.files import write_with
 from components.memory.actions import ActionCounts
-from components.memory.ask import Ask, Events, Floats
+from components.memory.ask import Ask, Events, Floats, Ints
 from components.memory.cells import CellCounts
 from components.memory.counter import Counter, Popularity, World, checked
 from components.memory.gaps import GapCounts
@@ -65,10 +65,14 @@ class Answer:
     shares: tuple[Share, ...]
     popularity: Floats
 
-    def at(self, items: NDArray[np.integer]) -> Floats:
-        """(B, K) probability of one item (B,) per query; no dense block is built for most counters."""
-        codes: NDArray[np.int64] = np.asarray(items, np.int64)
-        return np.stack([share.at(self.ask, codes, self.popularity) for share in self.shares], axis=1)
+    def at(self, items: NDArray[np.integer], query: Ints | None = None) -> Floats:
+        """(n, K) probability of items (n,) of queries (n,); by default of one item per query.
+
+        No dense block is built for most counters.
+        """
+        codes: Ints = np.asarray(items, np.int64)
+        of = np.arange(self.ask.size) if query is None else query
+        return np.stack([share.at(self.ask, of, codes, self.popularity) for share in self.shares], axis=1)
 
     def mix(self, weights: Floats) -> NDArray[np.float32]:
         """(B, V) the mixture with weights (B, K)."""

@@ -18,7 +18,7 @@ from components.memory.actions import PARTS as ACTION_PARTS
 from components.memory.ask import Floats
 from components.memory.cells import PARTS as CELL_PARTS
 from components.memory.gaps import PARTS as GAP_PARTS
-from components.memory.mixture import Mixture, fit_mixture, log_likelihood
+from components.memory.mixture import Mixture, Observed, fit_mixture
 from components.memory.replay import Asker, Learn, Questions, replay
 from components.memory.tables import Tables
 from components.params import MemoryParams
@@ -73,72 +73,48 @@ def fit_weights_of(
     params : buckets of history length, EM steps
     """
     edges, steps = params.history_buckets, params.em_steps
-    asked = {given: _thin(asker(tune, given), MAX_QUERIES) for given in (True, False)}
+    asked = {given: asker(tune, given).thinned(MAX_QUERIES) for given in (True, False)}
     found: dict[bool, Weights] = {}
     value: dict[str, float] = {}
     for given, seen in _replay_items(tables, tune, asked).items():
-        mixtures = {
-            name: fit_mixture(at[use], seen.length[use], edges, steps)
-            for name, at in seen.at.items()
-            for use in [~np.isnan(at).any(axis=1)]
-        }
-        use = ~np.isnan(seen.at["item"]).any(axis=1)
+        mixtures = {name: one.mixture(edges, steps) for name, one in seen.items()}
         mixtures["item"] = mixtures["item"].without_idle(LEAST)
-        name = "given" if given else "hidden"
-        value[name] = log_likelihood(seen.at["item"][use], mixtures["item"].of(seen.length[use]))
+        value["given" if given else "hidden"] = seen["item"].under(mixtures["item"])
         found[given] = Weights(**mixtures, place=Mixture.even(len(CELL_PARTS)))
     if tables.heads is not None and tables.heads.cells is not None:
         found = {
-            given: _with_place(tables, tune, _thin(asked[given], MAX_PLACE_QUERIES), weights, edges, steps)
+            given: _with_place(tables, tune, asked[given].thinned(MAX_PLACE_QUERIES), weights, edges, steps)
             for given, weights in found.items()
         }
     return found, value
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Likelihoods (Q, parts) of item, action and time, NaN where there is no answer; (Q,) lengths of history."""
-
-    at: dict[str, Floats]
-    length: NDArray[np.int64]
-
-
-def _thin(questions: Questions, most: int) -> Questions:
-    """At most `most` of the questions, evenly spread."""
-    n = len(questions.row)
-    if n <= most:
-        return questions
-    keep = np.linspace(0, n - 1, most).astype(np.int64)
-    return Questions(questions.queries[keep], questions.row[keep])
 
 
 def _learn(tables: Tables, tune: Window) -> Learn | None:
     return (lambda rows: tables.update(tune.store, rows)) if tune.history == "online" else None
 
 
-def _replay_items(tables: Tables, tune: Window, asked: Mapping[bool, Questions]) -> dict[bool, _Seen]:
+def _replay_items(tables: Tables, tune: Window, asked: Mapping[bool, Questions]) -> dict[bool, dict[str, Observed]]:
+    """What happened, as items (of a basket each), actions and pauses, under both regimes."""
     tables = tables.copy()
     heads, store, row = tables.heads, tune.store, asked[True].row
     assert heads is not None
-    sizes = dict(zip(PARTS[:3], _sizes(len(tables.counters)), strict=False))
-    parts = {given: {name: [np.zeros((0, size))] for name, size in sizes.items()} for given in asked}
-    length: dict[bool, list[NDArray[np.int64]]] = {given: [np.zeros(0, np.int64)] for given in asked}
+    blocks: dict[bool, dict[str, list[Observed]]] = {given: {name: [] for name in PARTS[:3]} for given in asked}
     for block in replay(tune, asked[True], _learn(tables, tune)):
-        item = np.asarray(store["item"][row[block]]).astype(np.int64)
         action = np.asarray(store["action"][row[block]]).astype(np.int64)
         for given, questions in asked.items():
-            answer = tables.answer(questions.queries[block])
-            ask, part = answer.ask, parts[given]
+            part = questions[block]
+            answer, items = tables.answer(part.queries), part.answers()
+            ask, into = answer.ask, blocks[given]
+            into["item"].append(Observed(answer.at(items.item, items.query), ask.length[items.query], items.weight))
             of_action = heads.actions.parts(ask)[:, np.arange(ask.size), action].T
-            gap_s = np.asarray(store["time_s"][row[block]]) - _last_s(questions.queries[block])
+            gap_s = np.asarray(store["time_s"][row[block]]) - _last_s(part.queries)
             of_gap = heads.gaps.density(heads.gaps.parts(ask), gap_s)
-            part["item"].append(np.where((item > UNKNOWN)[:, None], answer.at(item), np.nan))
-            part["action"].append(np.where((action > UNKNOWN)[:, None], of_action, np.nan))
-            part["time"].append(np.where((ask.length > 0)[:, None], of_gap, np.nan))
-            length[given].append(ask.length)
+            for name, at, use in (("action", of_action, action > UNKNOWN), ("time", of_gap, ask.length > 0)):
+                into[name].append(Observed.of(at, ask.length, use))
+    sizes = dict(zip(PARTS[:3], _sizes(len(tables.counters)), strict=False))
     return {
-        given: _Seen({name: np.concatenate(blocks) for name, blocks in part.items()}, np.concatenate(length[given]))
-        for given, part in parts.items()
+        given: {name: Observed.joined(sizes[name], found) for name, found in part.items()}
+        for given, part in blocks.items()
     }
 
 

@@ -186,6 +186,36 @@ def target_log_probability(
     return torch.cat(found) * (target >= 0) if found else torch.zeros(0, device=target.device)
 
 
+def basket_loss(
+    logits: Callable[[slice], Tensor], n: int, query: Tensor, item: Tensor, weight: Tensor, columns: int
+) -> Tensor:
+    """Σ -weight · log p(item) of T items in the answers to n questions, nats.
+
+    Parameters
+    ----------
+    logits : rows → (m, V) of the questions, a pure function of the parameters; made again for the gradient
+    n : questions
+    query : (T,) int64 the question of each item, ascending
+    item : (T,) int64 in 0..V-1
+    weight : (T,)
+    columns : V
+    """
+
+    def block(part: slice, low: int, high: int) -> Tensor:
+        log_p = torch.log_softmax(logits(part).float(), 1)
+        return -(log_p[query[low:high] - part.start, item[low:high]] * weight[low:high]).sum()
+
+    rows = max(1, 4 * _BLOCK[weight.device.type] // max(columns, 1))
+    edges = torch.arange(0, n + rows, rows, device=query.device)
+    bounds = torch.searchsorted(query, edges).tolist()
+    parts = [slice(start, min(n, start + rows)) for start in range(0, n, rows)]
+    found = [
+        checkpoint(block, part, low, high, use_reentrant=False, preserve_rng_state=False)
+        for part, low, high in zip(parts, bounds, bounds[1:], strict=False)
+    ]
+    return torch.stack(found).sum() if found else weight.sum() * 0.0
+
+
 def mixture_log_density(log_gap: Tensor, log_weight: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
     """(n,) log-density of log(1 + gap_s) under normal mixtures (n, C).
 

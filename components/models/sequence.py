@@ -20,6 +20,7 @@ from components.models.heads import RESERVED, ClassHead, TimeHead, item_operands
 from components.models.horizon import Later, later_steps
 from components.models.item import ItemHead, Read
 from components.models.losses import (
+    basket_loss,
     class_cross_entropy,
     linear_cross_entropy,
     mixture_log_density,
@@ -34,6 +35,22 @@ from components.models.tokens import Request, Tokens, spread, spread_request
 
 
 @dataclass(frozen=True)
+class Basket:
+    """The items of n baskets, T in all: of each the distinct ones, all as likely as one another to be asked for.
+
+    Attributes
+    ----------
+    query : (T,) int64 the basket, ascending
+    item : (T,) int64 codes ≥ 2
+    weight : (T,) float32; those of one basket sum to 1
+    """
+
+    query: Tensor
+    item: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True)
 class Targets:
     """Answers of n tokens, and m intervals that are still open. Codes as in the store; what is unknown is skipped.
 
@@ -45,6 +62,7 @@ class Targets:
     open_at : (m,) int64 places of last known tokens
     open_log_gap : (m,) float32 log(1 + seconds without an event since)
     request : when and where each of the n answers came; None when the model does not ask
+    basket : what the item head learns instead of `item`, where answers are baskets; None: they are single events
     """
 
     at: Tensor
@@ -56,6 +74,7 @@ class Targets:
     open_at: Tensor
     open_log_gap: Tensor
     request: Request | None
+    basket: Basket | None = None
 
 
 @dataclass(frozen=True)
@@ -204,12 +223,28 @@ class SequenceModel(nn.Module):
         softmax_weight: float,
     ) -> Tensor:
         """The item head's loss; only what mixes needs the questions back in their histories."""
+        if targets.basket is not None:
+            return self._basket_loss(read, asked, targets, targets.basket)
         if sampler is not None and self.item.plain:
             return sampled_item_loss(asked, self.embedding.table, targets.item, sampler, self.config.temperature)
         if self.item.plain:
             return self._softmax_loss(asked, targets.item, smoothing, dtype)
         question, item = self.questions(read, asked, targets)
         return self.item.loss(question, read, self.embedding.table, item, sampler, dtype, softmax_weight)
+
+    def _basket_loss(self, read: Read, asked: Tensor, targets: Targets, basket: Basket) -> Tensor:
+        """Sum over the baskets of the mean of -log p of their items; the few places that ask stand side by side."""
+        B, L = read.tokens.mask.shape
+        history = targets.at // L  # (n,) ascending
+        first = torch.searchsorted(history, torch.arange(B, device=history.device))
+        slot = torch.arange(len(history), device=history.device) - first[history]
+        T = int(slot.max()) + 1 if len(slot) else 1
+        place = history * T + slot
+        request = None if targets.request is None else spread_request(targets.request, place, B * T)
+        at = spread(targets.at % L, place, B * T).view(B, T)
+        question = Asked(spread(asked, place, B * T).view(B, T, -1), at, request)
+        log_p = self.item.rows(question, read, self.embedding.table, torch.zeros_like(at), place)
+        return basket_loss(log_p, len(place), basket.query, basket.item - RESERVED, basket.weight, self.config.items)
 
     @staticmethod
     def questions(read: Read, asked: Tensor, targets: Targets) -> tuple[Asked, Tensor]:

@@ -123,18 +123,29 @@ class Ablation:
 
 def _metric(lessons: Lessons, scores: Floats) -> Floats:
     """(Q,) the metric of each query; an answer that is no candidate is a miss."""
-    first = np.cumsum(lessons.sizes) - lessons.sizes
-    own = np.repeat(scores[np.maximum(lessons.place, 0)], lessons.sizes)
-    ahead = np.add.reduceat((scores > own) + 0.5 * (scores == own), first) + 0.5
-    ranks = np.where(lessons.place >= 0, ahead, np.inf)
-    return item_metric(METRIC, ranks, np.arange(len(ranks) + 1))
+    query = lessons.query
+    order = np.lexsort((-scores, query))
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(query[order]) != 0) | (np.diff(scores[order]) != 0)
+    start = np.flatnonzero(new)
+    tied = np.diff(np.append(start, len(order)))
+    first = (np.cumsum(lessons.sizes) - lessons.sizes)[query[order][start]]
+    rank = np.empty(len(order))
+    rank[order] = np.repeat(start - first + 0.5 * (tied + 1), tied)
+    offsets = np.concatenate([[0], np.cumsum(lessons.asked)])
+    ranks = np.full(offsets[-1], np.inf)
+    found = lessons.found
+    within = np.arange(int(found.sum())) - np.repeat(np.cumsum(found) - found, found)
+    ranks[np.repeat(offsets[:-1], found) + within] = rank[lessons.right]
+    return item_metric(METRIC, ranks, offsets)
 
 
 def _masks(store: Store, lessons: Lessons) -> Mapping[str, NDArray[np.bool_]]:
-    """Slices that the answer's row tells: by length of the history, and whether the item was in it."""
+    """Slices that the answers tell: by length of the history, and whether an item was in it."""
     length: Ints = lessons.row - np.asarray(store.offsets)[store.user[lessons.row]]
     count = names([]).index("count")
-    repeat = (lessons.place >= 0) & (lessons.table[np.maximum(lessons.place, 0), count] > 0)
+    again = lessons.right & (lessons.table[:, count] > 0)
+    repeat = np.bincount(lessons.query[again], minlength=len(lessons.sizes)) > 0
     found = {}
     for low, high in zip(_HISTORY_EDGES, (*_HISTORY_EDGES[1:], None), strict=True):
         name = f"history {low} and more" if high is None else f"history {low}–{high - 1}"

@@ -21,14 +21,14 @@ from components.errors import ConfigError, IntegrityError, TrainingError
 from components.evaluation.protocol import Protocol
 from components.features.store import Store
 from components.files import read_json, write_json
-from components.memory.mixture import Mixture, fit_mixture, log_likelihood
+from components.memory.mixture import Mixture, Observed
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.memory.replay import Questions
 from components.params import BlendParams
 from components.predictor import Capability, Going, Predictor, Queries, Scores, Tracker, Window, carries
 from components.ranking.mixing import history_length, last_gap_s, mixed, mixed_time, probability_of
 from components.ranking.parts import judges_asker, load_part
-from components.ranking.rehearsal import rehearse, thin
+from components.ranking.rehearsal import rehearse
 
 Floats = NDArray[np.float64]
 HEADS: tuple[Capability, ...] = ("item", "action", "time", "place")
@@ -93,45 +93,45 @@ class BlendPredictor:
             The window holds nothing to predict, or a part's answers are not probabilities.
         """
         asker, given = judges_asker(self.protocol), self.protocol.target_time == "given"
-        questions, hidden = thin(asker(window, given), MAX_QUERIES), thin(asker(window, False), MAX_QUERIES)
-        if not len(questions.row):
+        questions, hidden = asker(window, given).thinned(MAX_QUERIES), asker(window, False).thinned(MAX_QUERIES)
+        if not len(questions):
             raise TrainingError("events to predict in the blend window", found="none", do="Lengthen windows.blend.")
         self._use_even()
-        likelihood = self._live_through(window, questions, hidden)
-        length = history_length(questions.queries)
-        for head, at in likelihood.items():
-            use = ~np.isnan(at).any(axis=1)
-            buckets, steps = self.params.history_buckets, self.params.em_steps
-            self.weights[head] = fit_mixture(at[use], length[use], buckets, steps)
-        item = likelihood["item"]
-        use = ~np.isnan(item).any(axis=1)
-        return log_likelihood(item[use], self.weights["item"].of(length[use]))
+        seen = self._live_through(window, questions, hidden)
+        for head, one in seen.items():
+            self.weights[head] = one.mixture(self.params.history_buckets, self.params.em_steps)
+        return seen["item"].under(self.weights["item"])
 
-    def _live_through(self, window: Window, questions: Questions, hidden: Questions) -> dict[Capability, Floats]:
-        """Head → (Q, its parts) probability of what happened; NaN where nothing did that can be predicted.
+    def _live_through(self, window: Window, questions: Questions, hidden: Questions) -> dict[Capability, Observed]:
+        """Head → what its parts gave to what happened, where something did that can be predicted.
 
         When is always asked without the time of the answer.
         """
         store = window.store
-        seen: dict[Capability, list[Floats]] = {head: [] for head in self.weights}
+        seen: dict[Capability, list[Observed]] = {head: [] for head in self.weights}
         for block, parts in rehearse(self.parts, window, questions):
-            rows, queries = questions.row[block], questions.queries[block]
-            answers = self._ask(parts, queries, np.asarray(store["item"][rows]).astype(np.int64))
+            asked = questions[block]
+            rows, queries = asked.row, asked.queries
+            answers = self._ask(parts, asked)
             untimed = answers
             if queries.time_given and "time" in seen:
                 untimed = {name: parts[name].score(hidden.queries[block]) for name in self._able("time")}
-            gap_s = last_gap_s(queries, np.asarray(store["time_s"][rows]))
+            gap_s, length = last_gap_s(queries, np.asarray(store["time_s"][rows])), history_length(queries)
             for head, blocks in seen.items():
-                asked = untimed if head == "time" else answers
-                at = [probability_of(head, asked[name], store, rows, gap_s) for name in self._able(head)]
-                blocks.append(np.stack(at, axis=1))
-        return {head: np.concatenate(blocks) for head, blocks in seen.items()}
+                able = self._able(head)
+                if head == "item":
+                    told = asked.answers()
+                    given = [np.exp(answers[name].item[told.query, told.item].astype(np.float64)) for name in able]
+                    blocks.append(Observed(np.stack(given, axis=1), length[told.query], told.weight))
+                    continue
+                said = untimed if head == "time" else answers
+                at = np.stack([probability_of(head, said[name], store, rows, gap_s) for name in able], axis=1)
+                blocks.append(Observed.of(at, length, np.asarray(~np.isnan(at).any(axis=1))))
+        return {head: Observed.joined(len(self._able(head)), blocks) for head, blocks in seen.items()}
 
-    def _ask(
-        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
-    ) -> Mapping[str, Scores]:
-        """Answers of all parts to a block of what the weights are fitted on; `happened` are the items (B,)."""
-        return {name: part.score(queries) for name, part in parts.items()}
+    def _ask(self, parts: Mapping[str, Predictor], asked: Questions) -> Mapping[str, Scores]:
+        """Answers of all parts to a block of what the weights are fitted on."""
+        return {name: part.score(asked.queries) for name, part in parts.items()}
 
     def score(self, queries: Queries) -> Scores:
         """Answer B queries; see `components.predictor.Scores`."""

@@ -20,7 +20,7 @@ from components.errors import ConfigError
 from components.evaluation.protocol import Protocol
 from components.features.encoding import UNKNOWN
 from components.files import read_json, write_json
-from components.memory.mixture import Mixture
+from components.memory.mixture import Mixture, Observed
 from components.memory.replay import Questions
 from components.params import BlendParams, EnsembleParams
 from components.predictor import Capability, Predictor, Queries, Scores, Window
@@ -69,7 +69,7 @@ class EnsemblePredictor(BlendPredictor):
         if ensemble.method != "average":
             self.pool = Pool.given([self._given[part] for part in self._able("item")])
         self._fix()
-        self._kept: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]] = []
+        self._kept: list[tuple[NDArray[np.float32], Floats, NDArray[np.int64]]] = []
         self._take = np.zeros(0, bool)
 
     def _fix(self) -> None:
@@ -97,30 +97,30 @@ class EnsemblePredictor(BlendPredictor):
         if self.ensemble.method == "average":
             self._fix()
         if self.ensemble.method == "stack":
-            log_p, item, length = (np.concatenate(part) for part in zip(*self._kept, strict=True))
-            self.pool = fit_pool(log_p, item, length, self.ensemble.history_buckets, self.ensemble.pull)
+            log_p, own, length = (np.concatenate(part) for part in zip(*self._kept, strict=True))
+            self.pool = fit_pool(log_p, own, length, self.ensemble.history_buckets, self.ensemble.pull)
         self._kept = []
         return value
 
-    def _live_through(self, window: Window, questions: Questions, hidden: Questions) -> dict[Capability, Floats]:
-        n, size = len(questions.row), window.store.encoding.n_items * len(self.parts)
+    def _live_through(self, window: Window, questions: Questions, hidden: Questions) -> dict[Capability, Observed]:
+        n, size = len(questions), window.store.encoding.n_items * len(self.parts)
         most = min(self.ensemble.max_queries, max(_FEWEST, _CELLS // size)) if self.ensemble.method == "stack" else 0
         self._take = np.zeros(n, bool)
         if most:
             self._take[np.linspace(0, n - 1, min(n, most)).astype(np.int64)] = True
         return super()._live_through(window, questions, hidden)
 
-    def _ask(
-        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
-    ) -> Mapping[str, Scores]:
-        answers = super()._ask(parts, queries, happened)
-        take, self._take = self._take[: len(queries)], self._take[len(queries) :]
-        rows = np.flatnonzero(take & (happened > UNKNOWN))
+    def _ask(self, parts: Mapping[str, Predictor], asked: Questions) -> Mapping[str, Scores]:
+        answers = super()._ask(parts, asked)
+        take, self._take = self._take[: len(asked)], self._take[len(asked) :]
         if self.ensemble.method == "stack":
-            log_p = np.stack([answers[part].item[rows, _FIRST:] for part in self._able("item")], axis=1)
-            self._kept.append(
-                (np.maximum(log_p, FLOOR).astype(np.float32), happened[rows] - _FIRST, history_length(queries)[rows])
-            )
+            told = asked.answers()
+            rows = np.intersect1d(np.flatnonzero(take), told.query)
+            log_p = np.stack([answers[part].item[:, _FIRST:] for part in self._able("item")], axis=1)
+            log_p = np.maximum(log_p, FLOOR).astype(np.float32)
+            own = np.zeros((len(asked), log_p.shape[1]))
+            np.add.at(own, told.query, log_p[told.query, :, told.item - _FIRST] * told.weight[:, None])
+            self._kept.append((log_p[rows], own[rows], history_length(asked.queries)[rows]))
         return answers
 
     def trust(self, head: Capability) -> Mixture:

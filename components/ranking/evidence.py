@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from components.baselines.base import Baseline
 from components.features.encoding import UNKNOWN
-from components.memory.ask import Ask, Floats
+from components.memory.ask import Ask, Floats, Ints
 from components.memory.counter import Popularity
 from components.memory.predictor import CounterPredictor, MemoryPredictor
 from components.memory.share import Share, mix
@@ -38,10 +38,10 @@ class Evidence:
     shares: Mapping[str, Share]
     scores: Mapping[str, Scores]
 
-    def at(self, items: NDArray[np.integer]) -> Floats:
-        """(B, K) probability of one item (B,) per query by each voice."""
-        codes = np.asarray(items, np.int64)
-        return np.stack([one.at(self.ask, codes, self.popularity.share) for one in self.shares.values()], axis=1)
+    def at(self, items: NDArray[np.integer], query: Ints) -> Floats:
+        """(n, K) probability of items (n,) in the answers to queries (n,) by each voice."""
+        codes, popular = np.asarray(items, np.int64), self.popularity.share
+        return np.stack([one.at(self.ask, query, codes, popular) for one in self.shares.values()], axis=1)
 
     def mix(self, weights: Floats) -> NDArray[np.float32]:
         """(B, V) mixture of the voices with weights (B, K); padding and unknown have nothing."""

@@ -75,7 +75,7 @@ class Gate:
         return cls(**found)
 
 
-def fit_gate(likelihood: Floats, described: NDArray[np.floating], steps: int) -> Gate:
+def fit_gate(likelihood: Floats, described: NDArray[np.floating], steps: int, weight: Floats | None = None) -> Gate:
     """The gate that makes what happened most probable.
 
     Slopes are pulled to zero; how strongly is decided by the second half of the queries under a gate that was fitted
@@ -86,6 +86,7 @@ def fit_gate(likelihood: Floats, described: NDArray[np.floating], steps: int) ->
     likelihood : (Q, K) probability that each voice gave to what happened, in time order
     described : (Q, D)
     steps : EM steps for the common weights that it starts from
+    weight : (Q,) as how many queries each counts; None: as one
 
     Raises
     ------
@@ -97,19 +98,20 @@ def fit_gate(likelihood: Floats, described: NDArray[np.floating], steps: int) ->
             "finite probabilities of every voice", found="NaN, infinite or negative values", do="Leave it out."
         )
     half = len(likelihood) // 2
+    counted = np.ones(len(likelihood)) if weight is None else weight
     best, best_value = np.inf, -np.inf
     for pull in PULLS:
-        trial = _fit(likelihood[:half], described[:half], steps, pull)
-        value = log_likelihood(likelihood[half:], trial.of(described[half:]))
+        trial = _fit(likelihood[:half], described[:half], steps, pull, counted[:half])
+        value = log_likelihood(likelihood[half:], trial.of(described[half:]), counted[half:])
         if value > best_value + 1e-9:
             best, best_value = pull, value
-    return _fit(likelihood, described, steps, best)
+    return _fit(likelihood, described, steps, best, counted)
 
 
-def _fit(likelihood: Floats, described: NDArray[np.floating], steps: int, pull: float) -> Gate:
+def _fit(likelihood: Floats, described: NDArray[np.floating], steps: int, pull: float, weight: Floats) -> Gate:
     queries, voices = likelihood.shape
     columns = described.shape[1]
-    common = np.maximum(fit_weights(likelihood, steps), 1e-4)
+    common = np.maximum(fit_weights(likelihood, steps, weight=weight), 1e-4)
     bias = np.log(common / common.sum())
     if np.isinf(pull) or not queries:
         return Gate(np.zeros(columns), np.ones(columns), bias, np.zeros((columns, voices)))
@@ -124,8 +126,8 @@ def _fit(likelihood: Floats, described: NDArray[np.floating], steps: int, pull: 
         joint = weights * likelihood
         total = np.maximum(joint.sum(axis=1, keepdims=True), TINY)
         away = table - start
-        gradient = x.T @ (weights - joint / total) + pull * away
-        return float(-np.log(total).sum() + 0.5 * pull * (away**2).sum()), gradient.reshape(-1)
+        gradient = x.T @ ((weights - joint / total) * weight[:, None]) + pull * away
+        return float(-np.log(total[:, 0]) @ weight + 0.5 * pull * (away**2).sum()), gradient.reshape(-1)
 
     found = minimize(loss, start.reshape(-1), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
     table = found.x.reshape(start.shape)

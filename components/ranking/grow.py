@@ -32,7 +32,7 @@ def grow(learn: Lessons, stop: Lessons, names: Sequence[str], params: TreeParams
     Raises
     ------
     TrainingError
-        No query has its answer among its candidates.
+        No query has an answer among its candidates.
     """
     learn, stop = learn.answered(), stop.answered()
     if not len(learn.sizes) or not len(stop.sizes):

@@ -7,18 +7,17 @@ stop the growth, to calibrate, and to say what each learner adds. Never here: th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
 from components.memory.replay import Questions
 from components.params import RankerParams, TreeParams
 from components.predictor import Predictor, Window
 from components.ranking.look import Look, Looker
-from components.ranking.rehearsal import rehearse, thin
+from components.ranking.rehearsal import rehearse
 
 Table = NDArray[np.float32]
 
@@ -32,7 +31,8 @@ class Lessons:
     table : (n, F) columns
     own : (n,) what the mixture gives each
     sizes : (Q,) candidates of each query; they sum to n
-    place : (Q,) the answer among the n, or -1
+    right : (n,) whether a candidate is an answer
+    asked : (Q,) how many answers each query has, candidates or not; of a basket, several
     inside : (Q,) the mixture's mass on the candidates, before any were left out
     row : (Q,) of the answer in the store
     """
@@ -40,29 +40,31 @@ class Lessons:
     table: Table
     own: Floats
     sizes: Ints
-    place: Ints
+    right: NDArray[np.bool_]
+    asked: Ints
     inside: Floats
     row: Ints
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """(n,) whether a candidate is the answer."""
-        found = np.zeros(len(self.own), bool)
-        found[self.place[self.place >= 0]] = True
-        return found
+    def query(self) -> Ints:
+        """(n,) the query that a candidate belongs to."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @property
+    def found(self) -> Ints:
+        """(Q,) how many of the answers are candidates."""
+        return np.bincount(self.query[self.right], minlength=len(self.sizes))
 
     def of(self, keep: NDArray[np.bool_]) -> Lessons:
         """Only some candidates (n,); queries that have none left are gone."""
-        query = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        sizes = np.bincount(query[keep], minlength=len(self.sizes))
-        moved = np.append(np.cumsum(keep) - 1, -1)
-        place = np.where((self.place >= 0) & keep[self.place], moved[self.place], -1)
+        sizes = np.bincount(self.query[keep], minlength=len(self.sizes))
         left = sizes > 0
-        return Lessons(self.table[keep], self.own[keep], sizes[left], place[left], self.inside[left], self.row[left])
+        asked, inside, row = self.asked[left], self.inside[left], self.row[left]
+        return Lessons(self.table[keep], self.own[keep], sizes[left], self.right[keep], asked, inside, row)
 
     def answered(self) -> Lessons:
-        """Only the queries whose answer is a candidate."""
-        return self.of(np.repeat(self.place >= 0, self.sizes))
+        """Only the queries of which an answer is a candidate."""
+        return self.of((self.found > 0)[self.query])
 
 
 def lessons_of(
@@ -83,7 +85,7 @@ def lessons_of(
     params : how many questions, the newer share, and what is kept of wrong candidates
     seed : draws these
     """
-    total = sum(len(questions.row) for _, questions in asked)
+    total = sum(len(questions) for _, questions in asked)
     share = min(1.0, params.max_queries / max(total, 1))
     edge = total * share * (1 - params.holdout)
     rng = np.random.default_rng(seed)
@@ -91,49 +93,42 @@ def lessons_of(
     newer: list[Lessons] = []
     done = 0
     for window, every in asked:
-        questions = thin(every, int(share * len(every.row)))
+        questions = every.thinned(int(share * len(every)))
         for block, living in rehearse(parts, window, questions):
-            rows = questions.row[block]
-            looked = looker.look(living, questions.queries[block], items_only=True)
-            found = _lessons(looked, np.asarray(window.store["item"][rows]), rows)
-            early = np.repeat(np.isin(found.row, rows[: max(0, round(edge) - done)]), found.sizes)
+            part = questions[block]
+            found = _lessons(looker.look(living, part.queries, items_only=True), part)
+            early = np.isin(found.row, part.row[: max(0, round(edge) - done)])[found.query]
             older.append(found.of(early & _thinned(found, params.trees, rng)))
             newer.append(found.of(~early))
-            done += len(rows)
+            done += len(part)
     return _joined(older), _joined(newer)
 
 
-def _lessons(looked: Look, item: NDArray[np.integer], rows: Ints) -> Lessons:
-    """All candidates of the queries whose answer training knew."""
-    candidates = looked.candidates
+def _lessons(looked: Look, asked: Questions) -> Lessons:
+    """All candidates of the queries of which training knew an answer."""
+    candidates, told = looked.candidates, asked.answers()
     inside = np.add.reduceat(looked.own, candidates.offsets[:-1])
-    whole = Lessons(looked.table, looked.own, np.diff(candidates.offsets), candidates.position(item), inside, rows)
-    return whole.of((np.asarray(item) > UNKNOWN)[candidates.query])
+    many = looked.mixture.shape[1]
+    right = np.isin(candidates.query * many + candidates.item, told.query * many + told.item)
+    known = np.bincount(told.query, minlength=len(asked))
+    whole = Lessons(looked.table, looked.own, np.diff(candidates.offsets), right, known, inside, asked.row)
+    return whole.of((known > 0)[candidates.query])
 
 
 def _thinned(whole: Lessons, params: TreeParams, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(n,) whether a candidate is kept: the answers, the likeliest wrong ones, some others; none without the answer."""
-    query = np.repeat(np.arange(len(whole.sizes)), whole.sizes)
+    """(n,) whether a candidate is kept: the answers, the likeliest wrong ones, some others; none without an answer."""
+    query = whole.query
     order = np.lexsort((-whole.own, query))
     rank = np.empty(len(query), np.int64)
     rank[order] = np.arange(len(query)) - np.repeat(np.cumsum(whole.sizes) - whole.sizes, whole.sizes)
     chance = params.random / np.maximum(whole.sizes - params.hard, 1)
     keep = (rank < params.hard) | (rng.random(len(query)) < chance[query]) | whole.right
-    return np.asarray(keep & (whole.place >= 0)[query])
+    return np.asarray(keep & (whole.found > 0)[query])
 
 
 def _joined(parts: Sequence[Lessons]) -> Lessons:
     """Lessons of several blocks as one."""
     if not parts:
         none, integers = np.zeros(0), np.zeros(0, np.int64)
-        return Lessons(np.zeros((0, 0), np.float32), none, integers, integers, none, integers)
-    start = np.cumsum([0] + [len(part.own) for part in parts])
-    place = [np.where(part.place >= 0, part.place + at, -1) for part, at in zip(parts, start, strict=False)]
-    return Lessons(
-        np.concatenate([part.table for part in parts]),
-        np.concatenate([part.own for part in parts]),
-        np.concatenate([part.sizes for part in parts]),
-        np.concatenate(place),
-        np.concatenate([part.inside for part in parts]),
-        np.concatenate([part.row for part in parts]),
-    )
+        return Lessons(np.zeros((0, 0), np.float32), none, integers, np.zeros(0, bool), integers, none, integers)
+    return Lessons(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Lessons)))

@@ -53,25 +53,19 @@ def probability_of(
 
     Parameters
     ----------
-    head : item, action, time or place
+    head : action, time or place
     scores : answers to B queries; they must have that head
     store, rows : where what happened is written
     gap_s : (B,) seconds since the last visible event, -1 without one
     """
-    every = np.arange(len(rows))
     if head == "time":
         assert scores.time is not None
         density = np.exp(scores.time.log_density(np.maximum(gap_s, 0)))
         return np.where(gap_s >= 0, density, np.nan)
-    if head == "item":
-        code = np.asarray(store["item"][rows]).astype(np.int64)
-        value = np.exp(scores.item[every, code].astype(np.float64))
-    else:
-        table = scores.action if head == "action" else scores.place
-        assert table is not None
-        code = np.asarray(store[column_of(head, store)][rows]).astype(np.int64)
-        value = table[every, code].astype(np.float64)
-    return np.where(code > UNKNOWN, value, np.nan)
+    table = scores.action if head == "action" else scores.place
+    assert table is not None
+    code = np.asarray(store[column_of(head, store)][rows]).astype(np.int64)
+    return np.where(code > UNKNOWN, table[np.arange(len(rows)), code].astype(np.float64), np.nan)
 
 
 def column_of(head: Capability, store: Store) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from components.baselines.base import Rules
 from components.baselines.kinds import load_baseline, make_baseline
 from components.errors import IntegrityError
@@ -84,8 +87,12 @@ def judges_asker(protocol: Protocol) -> Asker:
     """What a window asks under a protocol: the judge's own questions, with time given or hidden as wanted."""
 
     def ask(window: Window, time_given: bool) -> Questions:
-        rule = replace(protocol, target_time="given" if time_given else "hidden", history=window.history)
-        queries, targets = make_queries(window, rule)
-        return Questions(queries, targets.row)
+        return questions_of(window, replace(protocol, target_time="given" if time_given else "hidden"))
 
     return ask
+
+
+def questions_of(window: Window, protocol: Protocol, rows: NDArray[np.int64] | None = None) -> Questions:
+    """What a window asks under a protocol, with the window's own history; `rows` as for `make_queries`."""
+    queries, targets = make_queries(window, replace(protocol, history=window.history), rows)
+    return Questions(queries, targets.row, targets.item, targets.offsets)

@@ -67,33 +67,31 @@ def pooled(log_p: Sequence[NDArray[np.float32]], weights: Floats) -> NDArray[np.
 
 
 def fit_pool(
-    log_p: NDArray[np.float32], item: NDArray[np.int64], length: NDArray[np.integer], edges: Sequence[int], pull: float
+    log_p: NDArray[np.float32], own: Floats, length: NDArray[np.integer], edges: Sequence[int], pull: float
 ) -> Pool:
     """Weights that make what happened most probable, by history length.
 
     Parameters
     ----------
     log_p : (Q, K, n) log-probabilities, not below FLOOR
-    item : (Q,) column of what happened
+    own : (Q, K) log-probabilities of what happened; of a basket, their mean over its items
     length : (Q,) events in each query's history
     edges : smallest length of each bucket; 0 is added
     pull : to equal weights that sum to 1, and of each bucket to the common weights: of a squared distance of 1 in
         nats; it weighs less the more queries there are
     """
     equal = np.full(log_p.shape[1], 1.0 / log_p.shape[1])
-    common = _fit(log_p, item, pull, equal)
+    common = _fit(log_p, own, pull, equal)
     lows = np.unique(np.array([0, *edges], np.int64))
     bucket = np.searchsorted(lows, length, side="right") - 1
-    rows = [_fit(log_p[bucket == b], item[bucket == b], pull, common) for b in range(len(lows))]
+    rows = [_fit(log_p[bucket == b], own[bucket == b], pull, common) for b in range(len(lows))]
     return Pool(lows, np.stack(rows))
 
 
-def _fit(log_p: NDArray[np.float32], item: NDArray[np.int64], pull: float, towards: Floats) -> Floats:
+def _fit(log_p: NDArray[np.float32], own: Floats, pull: float, towards: Floats) -> Floats:
     """Weights (K,) of the least loss; `towards` without observations."""
-    if not len(item):
+    if not len(own):
         return towards
-    every = np.arange(len(item))
-    own = log_p[every, :, item].astype(np.float64)  # (Q, K)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         logits = np.einsum("k,qkn->qn", weights.astype(np.float32), log_p)

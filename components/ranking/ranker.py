@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from components.errors import IntegrityError, TrainingError
-from components.evaluation.protocol import Protocol, make_queries
+from components.evaluation.protocol import Protocol
 from components.features.encoding import UNKNOWN
 from components.files import read_json, write_json, write_text
 from components.memory.ask import Floats
@@ -39,6 +39,7 @@ from components.ranking.grow import grow
 from components.ranking.kernel import QUERY
 from components.ranking.lessons import lessons_of
 from components.ranking.look import Looker
+from components.ranking.parts import questions_of
 from components.ranking.spread import Spread, fit_spread
 
 Table = NDArray[np.float32]
@@ -78,7 +79,7 @@ class RankerPredictor(BlendPredictor):
         self.adds: dict[str, Any] | None = None  # what each learner adds, where params ask for it
         self.learned_until_s = 0  # of what the trees were told the answers of
         self._text = ""
-        self._heard: list[tuple[Floats, Table]] = []
+        self._heard: list[tuple[Floats, Table, Floats]] = []
 
     @property
     def looker(self) -> Looker:
@@ -112,25 +113,21 @@ class RankerPredictor(BlendPredictor):
         """
         self._heard = []
         super().fit_weights(window)
-        likelihood, described = (np.concatenate(part) for part in zip(*self._heard, strict=True))
+        likelihood, described, weight = (np.concatenate(part) for part in zip(*self._heard, strict=True))
         self._heard = []
-        use = ~np.isnan(likelihood).any(axis=1)
-        likelihood, described = likelihood[use], described[use]
-        gate = fit_gate(likelihood, described, self.ranker.em_steps)
+        gate = fit_gate(likelihood, described, self.ranker.em_steps, weight)
         self._use(gate)
         if self.ranker.method == "trees":
             self._fit_trees(window)
-        return log_likelihood(likelihood, gate.of(described))
+        return log_likelihood(likelihood, gate.of(described), weight)
 
     def _use(self, gate: Gate) -> None:
         self._looker = Looker(gate, self.ranker.candidates, self.max_history)
 
-    def _ask(
-        self, parts: Mapping[str, Predictor], queries: Queries, happened: NDArray[np.int64]
-    ) -> Mapping[str, Scores]:
-        evidence = gather(parts, queries, self.max_history)
-        at = np.where((happened > UNKNOWN)[:, None], evidence.at(happened), np.nan)
-        self._heard.append((at, of_query(evidence.ask)))
+    def _ask(self, parts: Mapping[str, Predictor], asked: Questions) -> Mapping[str, Scores]:
+        evidence, told = gather(parts, asked.queries, self.max_history), asked.answers()
+        described = of_query(evidence.ask)[told.query]
+        self._heard.append((evidence.at(told.item, told.query), described, told.weight))
         return evidence.scores
 
     def _fit_trees(self, window: Window) -> None:
@@ -153,13 +150,11 @@ class RankerPredictor(BlendPredictor):
 
     def _questions(self, window: Window) -> Questions:
         """What the trees learn from: the targets of a window, or all of its events that have an item."""
-        rule = replace(self.protocol, history=window.history)
         rows = window.targets
         if self.ranker.asks == "all":
             events = window.events
             rows = events[np.asarray(window.store["item"])[events] >= UNKNOWN]
-        queries, targets = make_queries(window, rule, rows)
-        return Questions(queries, targets.row)
+        return questions_of(window, self.protocol, rows)
 
     def score(self, queries: Queries) -> Scores:
         """Answer B queries; see `components.predictor.Scores`."""

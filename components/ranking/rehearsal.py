@@ -40,12 +40,3 @@ def rehearse(
         learn(between(store, window.name))
     for block in replay(window, questions, learn if online else None):
         yield block, living
-
-
-def thin(questions: Questions, most: int) -> Questions:
-    """At most `most` of the questions, evenly spread."""
-    n = len(questions.row)
-    if n <= most:
-        return questions
-    keep = np.linspace(0, n - 1, most).astype(np.int64)
-    return Questions(questions.queries[keep], questions.row[keep])

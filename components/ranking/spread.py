@@ -103,16 +103,17 @@ def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
     lessons : candidates of queries that no tree was grown on; how many trees there are was chosen on them
     scores : (n,) of the candidates
     """
-    hit = lessons.place >= 0
-    if not hit.any():
+    if not lessons.right.any():
         return Spread.plain()
+    right, query = lessons.right, lessons.query
+    each = 1.0 / lessons.asked[query[right]]  # the answers of one query count as one
+    part = lessons.found / np.maximum(lessons.asked, 1)  # of the answers that are candidates
     offsets = np.concatenate([[0], np.cumsum(lessons.sizes)])
     candidates = Candidates(offsets, np.zeros(len(scores), np.int64))
-    place = lessons.place[hit]
 
     def among(x: Floats) -> float:
         share = Spread(x[0], x[1], 0.0, 1.0).among(scores, lessons.own, candidates)
-        return -float(np.log(np.maximum(share[place], TINY)).mean())
+        return -float(np.average(np.log(np.maximum(share[right], TINY)), weights=each))
 
     bounds = [(0.0, 50.0), (-2.0, 4.0)]
     score, mixture = minimize(among, np.array([1.0, 0.5]), method="L-BFGS-B", bounds=bounds).x
@@ -120,9 +121,8 @@ def fit_spread(lessons: Lessons, scores: Floats) -> Spread:
 
     def mass(x: Floats) -> float:
         chance = np.clip(expit(x[0] + x[1] * apart), 1e-6, 1 - 1e-6)
-        return -float(np.where(hit, np.log(chance), np.log1p(-chance)).mean()) + 1e-3 * float(
-            x[0] ** 2 + (x[1] - 1) ** 2
-        )
+        missed = part * np.log(chance) + (1 - part) * np.log1p(-chance)
+        return -float(missed.mean()) + 1e-3 * float(x[0] ** 2 + (x[1] - 1) ** 2)
 
     shift, slope = minimize(mass, np.array([0.0, 1.0]), method="L-BFGS-B").x
     return Spread(float(score), float(mixture), float(shift), float(slope))

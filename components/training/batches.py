@@ -17,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from components.errors import TrainingError
+from components.features.baskets import basket_begin
 from components.features.encoding import UNKNOWN
 from components.features.store import WINDOWS, Store
 from components.models.config import SequenceConfig
-from components.models.sequence import Targets
+from components.models.sequence import Basket, Targets
 from components.models.tokens import Request, Tokens
 from components.predictor import Window
 from components.training.gather import Slices, request_of, tokens_of
@@ -60,6 +61,7 @@ class Corpus:
     targets : events that are answers: all of the window, or those that follow another of the same session
     also : windows right behind `window` that are learned from as well
     only : (N,) of all these, the events that are learned; None: all
+    baskets : events of one user and time are one answer, learned from what was there before its first
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Corpus:
         targets: Answered = "all",
         also: Sequence[str] = (),
         only: NDArray[np.bool_] | None = None,
+        baskets: bool = False,
     ) -> None:
         self.store, self.config, self.crops = window.store, config, crops
         self.tokens_per_batch, self.seed = tokens_per_batch, seed
@@ -87,6 +90,11 @@ class Corpus:
         self.answered = self.trained if targets == "all" else self.trained & _follows(store)
         if only is not None:
             self.answered = self.answered & only
+        self._sizes: NDArray[np.int64] | None = None  # (N,) events of the basket that a row begins
+        if baskets:
+            begin = basket_begin(store)
+            self._sizes = np.bincount(begin, minlength=store.n_events)
+            self.answered = self.answered & (begin == np.arange(store.n_events))
         if not np.any(np.asarray(store["item"])[self.answered] > 1):
             raise TrainingError(
                 "events with a known item in the training window" + (", in a session" if targets != "all" else ""),
@@ -181,13 +189,29 @@ class Corpus:
             open_at=torch.from_numpy(tail * L + slices.answers[tail]),
             open_log_gap=torch.from_numpy(np.log1p(since).astype(np.float32)),
             request=self._request(row),
+            basket=None if self._sizes is None else self._basket(row, self._sizes[row]),
         )
         category = np.asarray(store.encoding.catalogue.category)[item] if "category" in config.heads else item
         counts = {"item": item, "action": action, "place": cells, "place_coarse": coarse, "category": category}
         count = {head: int(np.sum(counts[head] > 1)) for head in config.heads if head in counts}
+        if targets.basket is not None:
+            count["item"] = len(torch.unique(targets.basket.query))
         if "time" in config.heads:
             count["time"] = int(known.sum()) + len(tail)
         return Batch(tokens, targets, count)
+
+    def _basket(self, row: NDArray[np.int64], size: NDArray[np.int64]) -> Basket:
+        """What is in the baskets that begin at rows (n,), as far as training knew it."""
+        query = np.repeat(np.arange(len(row)), size)
+        member = np.arange(len(query)) + np.repeat(row - (np.cumsum(size) - size), size)
+        item = _codes(self.store, "item", member)
+        keep = self.trained[member] & (item > UNKNOWN) & (item < self.config.trained)
+        pair = np.unique(query[keep] * self.config.items + item[keep])  # an item counts once
+        query, item = pair // self.config.items, pair % self.config.items
+        each = np.bincount(query, minlength=len(row))[query]
+        return Basket(
+            torch.from_numpy(query), torch.from_numpy(item), torch.from_numpy((1.0 / each).astype(np.float32))
+        )
 
     def _request(self, row: NDArray[np.int64]) -> Request | None:
         """When the answers came, for a model that asks."""

@@ -97,9 +97,23 @@ def filled(model: SequenceModel, tensors: Mapping[str, torch.Tensor]) -> Sequenc
     return model
 
 
-def check_item_loss(config: SequenceConfig, loop: TrainParams) -> None:
-    """What the item's probability is made of says which losses can be learned by."""
+def check_item_loss(config: SequenceConfig, loop: TrainParams, baskets: bool) -> None:
+    """What the item's probability is made of, and whether an answer is a basket, says which losses can be learned by.
+
+    Raises
+    ------
+    ConfigError
+        The network cannot be learned by this loss.
+    """
     kind = loop.item_loss.kind
+    stepwise = config.encoder in ("bert", "seq2seq")  # they learn events that lie inside a basket
+    if baskets and (kind != "full" or loop.label_smoothing or config.transition_lags or stepwise):
+        raise ConfigError(
+            "with `evaluation.ties: basket`, `training.loop.item_loss.kind: full` without label smoothing, and a "
+            "network without transitions whose encoder is neither bert nor seq2seq",
+            found=f"{kind}, smoothing {loop.label_smoothing}, {config.transition_lags} lags, {config.encoder}",
+            do="Set them so: a basket is learned whole, from what was there before it.",
+        )
     if kind != "full" and (config.item_bias or config.distance):
         raise ConfigError(
             "`training.loop.item_loss.kind: full` for a network with item bias or distance",

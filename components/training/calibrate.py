@@ -30,7 +30,7 @@ _COLDEST, _HOTTEST = 0.1, 10.0
 _STEPS = 20
 
 
-def fit_temperature(log_p: Tensor, target: Tensor) -> float:
+def fit_temperature(log_p: Tensor, target: Tensor, row: Tensor | None = None) -> float:
     """Temperature T under which softmax(log_p / T) makes `target` likeliest; in 0.1 … 10.
 
     In β = 1 / T the negative log-likelihood is convex: Newton's steps, kept within a shrinking bracket.
@@ -38,7 +38,8 @@ def fit_temperature(log_p: Tensor, target: Tensor) -> float:
     Parameters
     ----------
     log_p : (Q, K) log-probabilities
-    target : (Q,) int64 in 0..K-1; a negative one is skipped
+    target : (T,) int64 in 0..K-1; a negative one is skipped
+    row : (T,) int64 the row of log_p that each target answers, of a basket several; None: row i has target i
 
     Returns
     -------
@@ -46,11 +47,12 @@ def fit_temperature(log_p: Tensor, target: Tensor) -> float:
         1.0 where there is nothing to fit on.
     """
     known = torch.nonzero(target >= 0)[:, 0]
+    row = torch.arange(len(target), device=log_p.device) if row is None else row
     low, high, beta = 1 / _HOTTEST, 1 / _COLDEST, 1.0
     if not len(known):
         return 1.0
     for _ in range(_STEPS):
-        slope, bend = _slope(log_p, target, known, beta)
+        slope, bend = _slope(log_p, target, row, known, beta)
         low, high = (beta, high) if slope < 0 else (low, beta)
         step = beta - slope / bend if bend > 0 else math.inf
         following = step if low < step < high else math.sqrt(low * high)
@@ -60,11 +62,11 @@ def fit_temperature(log_p: Tensor, target: Tensor) -> float:
     return 1.0 / beta
 
 
-def _slope(log_p: Tensor, target: Tensor, known: Tensor, beta: float) -> tuple[float, float]:
+def _slope(log_p: Tensor, target: Tensor, row: Tensor, known: Tensor, beta: float) -> tuple[float, float]:
     """First and second derivative by β of the summed negative log-likelihood, block by block."""
     slope = bend = 0.0
     for part in torch.split(known, max(1, _BLOCK // log_p.shape[1])):
-        x = log_p[part]  # (m, K)
+        x = log_p[row[part]]  # (m, K)
         p = torch.softmax(beta * x, 1)
         x = x.clamp_min(-1e4)  # 0 · ∞ is 0 here
         mean = (p * x).sum(1)
@@ -114,31 +116,37 @@ def calibrate(model: SequenceModel, judge: Judge, precision: Precision) -> tuple
     model.eval()
     queries = judge.queries[chosen]
     parts = [answers(model, queries[part], precision) for part in blocks(queries, model)]
-    codes = {"item": judge.item[chosen], "action": judge.action[chosen].astype(np.int64)}
+    every, size = np.arange(len(chosen)), np.diff(judge.offsets)[chosen]
+    place = np.repeat(judge.offsets[chosen] - (np.cumsum(size) - size), size) + np.arange(int(size.sum()))
+    codes = {
+        "item": (judge.item[place], np.repeat(every, size)),
+        "action": (judge.action[chosen].astype(np.int64), every),
+    }
     temperatures: dict[str, float] = {}
     row: dict[str, float] = {}
-    for head, code in codes.items():
+    for head, (code, at) in codes.items():
         columns = [getattr(part, head) for part in parts]
         if not columns or columns[0] is None:
             continue
         log_p = torch.cat(columns).float()
         target = torch.from_numpy(np.maximum(code - RESERVED, -1)).to(log_p.device)
-        target = _answerable(log_p, target)
-        temperatures[head] = fit_temperature(log_p, target)
+        rows = torch.from_numpy(at).to(log_p.device)
+        target = _answerable(log_p, target, rows)
+        temperatures[head] = fit_temperature(log_p, target, rows)
         row[f"temperature_{head}"] = temperatures[head]
-        row[f"ece_{head}_before"] = _error(log_p, target, 1.0)
-        row[f"ece_{head}_after"] = _error(log_p, target, temperatures[head])
+        row[f"ece_{head}_before"] = _error(log_p, target, rows, 1.0)
+        row[f"ece_{head}_after"] = _error(log_p, target, rows, temperatures[head])
     return temperatures, {name: value for name, value in row.items() if not math.isnan(value)}
 
 
-def _answerable(log_p: Tensor, target: Tensor) -> Tensor:
-    """(Q,) the targets; -1 where no temperature could make one likelier, for its item is never answered."""
-    own = log_p.gather(1, target.clamp_min(0)[:, None])[:, 0]
+def _answerable(log_p: Tensor, target: Tensor, row: Tensor) -> Tensor:
+    """(T,) the targets; -1 where no temperature could make one likelier, for its item is never answered."""
+    own = log_p[row, target.clamp_min(0)]
     return torch.where(torch.isinf(own), -1, target)
 
 
-def _error(log_p: Tensor, target: Tensor, temperature: float) -> float:
+def _error(log_p: Tensor, target: Tensor, row: Tensor, temperature: float) -> float:
     """Expected calibration error of the likeliest answer; a target that cannot be named is a miss."""
     best, at = log_p.max(1)
     said = (best / temperature - torch.logsumexp(log_p / temperature, 1)).exp()
-    return expected_calibration_error(said.double().cpu().numpy(), (at == target).cpu().numpy())
+    return expected_calibration_error(said[row].double().cpu().numpy(), (at[row] == target).cpu().numpy())

@@ -134,13 +134,14 @@ class NetworkPredictor:
         config = config_of(self.network, encoding, vectors) if self.begun is None else self.begun.config
         loop, device = self.loop, self.precision.device
         only = None if self.replay is None else self.replay.rows(train.store, config.max_history, self.seed)
+        baskets = self.protocol.ties == "basket"
         crops = (loop.crops, loop.tokens_per_batch, self.seed, loop.open_intervals, loop.targets)
-        corpus = Corpus(train, config, *crops, only=only)
-        check_item_loss(config, loop)
+        corpus = Corpus(train, config, *crops, only=only, baskets=baskets)
+        check_item_loss(config, loop, baskets)
         judge = Judge.of(tune, self.protocol, self.primary, loop.max_tune_queries, self.seed)
         chooser: Chooser = judge
         if loop.choose_by == "log_likelihood":
-            chooser = Likelihood(Corpus(tune, config, "last", *crops[1:]))
+            chooser = Likelihood(Corpus(tune, config, "last", *crops[1:], baskets=baskets))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             model = self.begun or initial_model(config, encoding, corpus, self.seed)
             self._begin_with(model, encoding)
@@ -157,7 +158,7 @@ class NetworkPredictor:
         if loop.finish_epochs:
             if only is not None:
                 only |= np.asarray(tune.store["window"]) == WINDOWS[tune.name]
-            whole = Corpus(train, config, *crops, also=(tune.name,), only=only)
+            whole = Corpus(train, config, *crops, also=(tune.name,), only=only, baskets=baskets)
             checkpoints = None if self.checkpoints is None else Checkpoints(self.checkpoints / "finish")
             done = trainer.state.step
             self.curves += finish(model, whole, loop, self.precision, self.seed, tracker, checkpoints, done)

@@ -33,7 +33,8 @@ class Judge:
     Attributes
     ----------
     queries : Q of them, by length of history
-    item : (Q,) int64 code of each answer, ≥ 2 where it can be ranked
+    item : (T,) int64 code of each answer, ≥ 2 where it can be ranked
+    offsets : (Q+1,) int64; query q is answered by item[offsets[q]:offsets[q+1]], of a basket several
     action : (Q,) code of each answer's action
     seen : (pairs,) query and (pairs,) item code that are not ranked
     unseen_is_miss : whether an answer that training never saw counts, as a miss
@@ -42,6 +43,7 @@ class Judge:
 
     queries: Queries
     item: NDArray[np.int64]
+    offsets: NDArray[np.int64]
     action: NDArray[np.integer]
     seen: tuple[NDArray[np.int64], NDArray[np.int64]]
     unseen_is_miss: bool
@@ -52,52 +54,57 @@ class Judge:
 
     @classmethod
     def of(cls, window: Window, protocol: Protocol, primary: str, max_queries: int, seed: int) -> Judge:
-        """Queries of a window under a protocol; of a basket of answers the first is asked."""
+        """Queries of a window under a protocol."""
         rows = sample_users(window.store, window.targets, max_queries, seed)
         queries, targets = make_queries(window, protocol, rows)
         order = np.argsort(queries.stop - queries.start, kind="stable")
         queries = queries[order]
         nothing = np.empty(0, np.int64)
         pairs = seen_pairs(queries) if protocol.seen == "filtered" else (nothing, nothing)
-        item = targets.item[targets.offsets[:-1]][order].astype(np.int64)
+        size = np.diff(targets.offsets)[order]
+        offsets = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+        item = targets.item[np.arange(offsets[-1]) + np.repeat(targets.offsets[:-1][order] - offsets[:-1], size)]
+        item = item.astype(np.int64)
         if protocol.unseen == "dropped":
             item = np.where(item < window.store.encoding.n_trained, item, UNKNOWN)
-        return cls(queries, item, targets.action[order], pairs, protocol.unseen == "miss", primary)
+        return cls(queries, item, offsets, targets.action[order], pairs, protocol.unseen == "miss", primary)
 
     def score(self, model: SequenceModel, precision: Precision) -> float:
         """Mean of the primary metric; NaN when there is nothing to ask."""
-        return mean_metric(self.primary, self.ranks(model, precision))
+        values = item_metric(self.primary, self.ranks(model, precision), self.offsets)
+        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
     def ranks(self, model: SequenceModel, precision: Precision) -> NDArray[np.float64]:
-        """(Q,) rank of each answer among all items; infinite = missed, NaN = not counted."""
+        """(T,) rank of each answer among all items; infinite = missed, NaN = not counted."""
         ranks = np.where((self.item == 1) & self.unseen_is_miss, np.inf, np.nan)
+        query = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         model.eval()
         for part in blocks(self.queries, model):
-            known = np.flatnonzero(self.item[part] >= RESERVED)
+            low, high = self.offsets[part.start], self.offsets[part.stop]
+            known = low + np.flatnonzero(self.item[low:high] >= RESERVED)
             if len(known):
                 scores = answers(model, self.queries[part], precision).item  # (B, V-2)
-                ranks[part][known] = self._ranks(scores, part)[known]
+                ranks[known] = self._ranks(scores, part, query[known] - part.start, self.item[known] - RESERVED)
         return ranks
 
-    def _ranks(self, scores: torch.Tensor, part: slice) -> NDArray[np.float64]:
-        """(B,) 1 + greater + half of the ties; infinite where the answer itself is not ranked."""
-        at = torch.from_numpy(np.maximum(self.item[part] - RESERVED, 0)).to(scores.device)[:, None]
-        own = scores.gather(1, at)  # (B, 1)
+    def _ranks(
+        self, scores: torch.Tensor, part: slice, query: NDArray[np.int64], item: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """(n,) 1 + greater + half of the ties; infinite where the answer itself is not ranked."""
+        row, column = (torch.from_numpy(one).to(scores.device) for one in (query, item))
+        own = scores[row, column]  # (n,)
         low, high = np.searchsorted(self.seen[0], [part.start, part.stop])
-        row = torch.from_numpy(self.seen[0][low:high] - part.start).to(scores.device)
+        seen = torch.from_numpy(self.seen[0][low:high] - part.start).to(scores.device)
         code = torch.from_numpy(self.seen[1][low:high] - RESERVED).to(scores.device)
-        scores[row, code] = -torch.inf
-        lost = torch.isinf(scores.gather(1, at)[:, 0])
-        above = (~(scores <= own)).sum(1)  # NaN counts as greater
-        ties = (scores == own).sum(1) - 1
-        ranks: NDArray[np.float64] = torch.where(lost, torch.inf, 1.0 + above + 0.5 * ties).double().cpu().numpy()
+        scores[seen, code] = -torch.inf
+        lost = torch.isinf(scores[row, column])
+        found = []
+        for some in torch.split(torch.arange(len(row), device=row.device), len(scores)):  # no more at once than scores
+            block, mine = scores[row[some]], own[some, None]
+            above = (~(block <= mine)).sum(1)  # NaN counts as greater
+            found.append(1.0 + above + 0.5 * ((block == mine).sum(1) - 1))
+        ranks: NDArray[np.float64] = torch.where(lost, torch.inf, torch.cat(found)).double().cpu().numpy()
         return ranks
-
-
-def mean_metric(name: str, ranks: NDArray[np.float64]) -> float:
-    """Mean over queries of a metric of one answer each; NaN when there is nothing to count."""
-    values = item_metric(name, ranks, np.arange(len(ranks) + 1))
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def blocks(queries: Queries, model: SequenceModel) -> list[slice]:

@@ -113,5 +113,4 @@ def distribution(made: Counter, queries: Queries, popular: Sequence[float]) -> n
     popularity = Popularity(count, share / share.sum())
     ask = Ask(queries, 500)
     shared = made.share(ask, popularity)
-    every = [shared.at(ask, np.array([code]), popularity.share)[0] for code in range(len(count))]
-    return np.array(every)
+    return shared.at(ask, np.zeros(len(count), np.int64), np.arange(len(count)), popularity.share)

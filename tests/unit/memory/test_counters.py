@@ -94,7 +94,7 @@ def test_users_in_one_block_do_not_mix() -> None:
     popularity = Popularity(np.zeros(6), np.array([0, 0, 0.25, 0.25, 0.25, 0.25]))
     ask = Ask(both, 500)
     shared = made.share(ask, popularity)
-    found = np.stack([shared.at(ask, np.full(2, code), popularity.share) for code in range(6)], axis=1)
+    found = np.stack([shared.at(ask, np.arange(2), np.full(2, code), popularity.share) for code in range(6)], axis=1)
     assert found == pytest.approx(np.stack([smoothed([0, 0, 0, 0]), smoothed([0, 0, 0, 1])]))
 
 

@@ -90,3 +90,12 @@ def test_answers_that_are_no_probabilities_are_refused(bad: float) -> None:
 def test_weights_of_a_damaged_file_are_refused(record: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="sum to 1"):
         Mixture.read(record, 2, "here")
+
+
+def test_an_observation_that_counts_twice_is_two() -> None:
+    likelihood = planted(np.array([0.6, 0.3, 0.1]), 60)
+    weight = np.random.default_rng(1).integers(0, 3, 60)
+    twice = np.repeat(likelihood, weight, axis=0)
+    one = fit_weights(likelihood, 40, weight=weight.astype(float))
+    assert one == pytest.approx(fit_weights(twice, 40), abs=1e-12)
+    assert log_likelihood(likelihood, one, weight.astype(float)) == pytest.approx(log_likelihood(twice, one))

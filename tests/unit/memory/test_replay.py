@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluation.protocol import Protocol, make_queries
-from components.memory.replay import ask_online, replay
+from components.memory.replay import Questions, ask_online, replay
 from components.predictor import Window
 from tests.toy import toy_store
 
@@ -47,3 +47,28 @@ def test_nothing_is_learned_where_history_ends_with_training() -> None:
     window = Window(LOG, "tune", "train_only")
     questions = ask_online(window, True)
     assert sum(block.stop - block.start for block in replay(window, questions, None)) == len(questions.row)
+
+
+def test_the_items_of_one_question_count_as_one_answer() -> None:
+    plain = ask_online(Window(LOG, "tune"), False)
+    item, offsets = (
+        np.array([5, 1, 7, 0, 9, 8, 6]),
+        np.array([0, 3, 4, 4, 7]),
+    )  # 0 and 1 are no items that training knew
+    questions = Questions(plain.queries[:4], plain.row[:4], item, offsets)
+    told = questions.answers()
+    np.testing.assert_array_equal(told.query, [0, 0, 3, 3, 3])
+    np.testing.assert_array_equal(told.item, [5, 7, 9, 8, 6])
+    assert told.weight == pytest.approx([1 / 2] * 2 + [1 / 3] * 3)
+
+
+def test_some_of_the_questions_keep_their_answers() -> None:
+    plain = ask_online(Window(LOG, "tune"), False)
+    item, offsets = np.arange(2, 10), np.array([0, 3, 4, 4, 8])
+    questions = Questions(plain.queries[:4], plain.row[:4], item, offsets)
+    some = questions[np.array([3, 0])]
+    np.testing.assert_array_equal(some.item, [6, 7, 8, 9, 2, 3, 4])
+    np.testing.assert_array_equal(some.offsets, [0, 4, 7])
+    np.testing.assert_array_equal(some.queries.stop, plain.queries.stop[[3, 0]])
+    assert [len(questions.thinned(most)) for most in (2, 4, 9)] == [2, 4, 4]
+    np.testing.assert_array_equal(questions[1:3].item, [5])

@@ -13,7 +13,8 @@ from components import learners
 from components.features.store import Store
 from components.memory.predictor import CounterPredictor
 from components.predictor import NoTracker, Predictor, Window
-from components.ranking.adds import HISTORY
+from components.ranking.adds import HISTORY, _metric
+from components.ranking.lessons import Lessons
 from components.ranking.ranker import ADDS, RankerPredictor
 from tests.rankers import PARAMS, ranker_of
 from tests.toy import toy_store
@@ -62,6 +63,16 @@ def test_a_learner_that_another_repeats_adds_nothing(log: Store) -> None:
     rows = told(ranker_of(log, {"a": one, "b": copy.deepcopy(one)}, ablation=True))
     assert abs(rows["a"]["adds"]["value"]) < 0.03
     assert rows["a"]["alone"] == pytest.approx(rows["b"]["alone"], abs=0.01)
+
+
+def test_a_basket_is_measured_whole() -> None:
+    """Two queries of four candidates: answers first and third, one more that is no candidate; and one answer, tied."""
+    right = np.array([1, 0, 1, 0, 0, 1, 0, 0], bool)
+    three, one = np.array([3, 1]), np.ones(2)
+    asked = Lessons(np.zeros((8, 0), np.float32), np.ones(8), np.array([4, 4]), right, three, one, np.arange(2))
+    found = _metric(asked, np.array([9.0, 8.0, 7.0, 6.0, 1.0, 1.0, 0.0, 0.0]))
+    best = 1 + 1 / np.log2(3) + 1 / np.log2(4)
+    assert found == pytest.approx([(1 + 1 / np.log2(4)) / best, 1 / np.log2(2.5)])
 
 
 def test_it_is_kept_with_the_ranker(ranker: RankerPredictor, tmp_path: Path) -> None:

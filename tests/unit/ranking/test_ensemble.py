@@ -77,17 +77,19 @@ def test_learned_weights_are_those_of_the_least_loss() -> None:
     right = np.array([1.5, 0.4, 0.0])
     p = np.exp(pooled([log_p[:, k] for k in range(3)], np.tile(right, (600, 1))).astype(np.float64))
     item = np.array([rng.choice(12, p=row / row.sum()) for row in p])
-    found = fit_pool(log_p, item, np.zeros(600, int), [0], 0.0)
+    own = log_p[np.arange(600), :, item].astype(np.float64)
+    found = fit_pool(log_p, own, np.zeros(600, int), [0], 0.0)
     assert found.weights[0] == pytest.approx(right, abs=0.25)
-    pulled = fit_pool(log_p, item, np.zeros(600, int), [0], 1e9)
+    pulled = fit_pool(log_p, own, np.zeros(600, int), [0], 1e9)
     assert pulled.weights[0] == pytest.approx(np.full(3, 1 / 3), abs=1e-3)
 
 
 def test_a_bucket_without_queries_trusts_as_all_do() -> None:
     log_p = np.log(np.random.default_rng(3).dirichlet(np.ones(5), (50, 2))).astype(np.float32)
-    found = fit_pool(log_p, np.zeros(50, np.int64), np.full(50, 7), [0, 100], 1.0)
+    own = log_p[:, :, 0].astype(np.float64)
+    found = fit_pool(log_p, own, np.full(50, 7), [0, 100], 1.0)
     assert found.weights.shape == (2, 2)
-    both = fit_pool(log_p, np.zeros(50, np.int64), np.full(50, 7), [0], 1.0)
+    both = fit_pool(log_p, own, np.full(50, 7), [0], 1.0)
     assert found.weights[1] == pytest.approx(both.weights[0], abs=0.2)
 
 

@@ -128,7 +128,7 @@ def test_every_voice_is_heard_at_every_candidate() -> None:
     columns = names([*voices(parts), "other"])
     assert table.shape == (240, len(columns))
     for code in range(2, 22):
-        at = evidence.at(np.full(12, code))
+        at = evidence.at(np.full(12, code), np.arange(12))
         for place, voice in enumerate(evidence.shares):
             told = table[code - 2 :: 20, columns.index(f"{voice}/p")]
             assert told == pytest.approx(at[:, place], rel=1e-4, abs=1e-7), voice

@@ -65,3 +65,11 @@ def test_written_and_read() -> None:
 def test_numbers_of_another_shape_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="gate over 3 voices in here"):
         Gate.read(Gate.even(3, 2).record() | change, 3, 2, "here")
+
+
+def test_the_items_of_a_basket_weigh_as_much_as_one_answer() -> None:
+    likelihood, x = voices(40, RNG.integers(0, 3, 40)), RNG.normal(size=(40, 2))
+    each = np.repeat(np.arange(40), 3)
+    one = fit_gate(likelihood, x, 30)
+    three = fit_gate(likelihood[each], x[each], 30, np.full(120, 1 / 3))
+    assert three.of(x) == pytest.approx(one.of(x), abs=1e-3)

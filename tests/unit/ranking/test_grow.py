@@ -20,8 +20,9 @@ def lessons(queries: int, seed: int, sharp: float) -> Lessons:
     own = np.exp(rng.normal(0, 0.1, (queries, 10)))
     own[np.arange(queries), place] *= np.exp(sharp)
     table = rng.random((queries * 10, 1)).astype(np.float32)
-    sizes, inside = np.full(queries, 10), np.ones(queries)
-    return Lessons(table, own.ravel(), sizes, place + 10 * np.arange(queries), inside, np.arange(queries))
+    sizes, inside, one = np.full(queries, 10), np.ones(queries), np.ones(queries, np.int64)
+    right = (np.arange(10) == place[:, None]).ravel()
+    return Lessons(table, own.ravel(), sizes, right, one, inside, np.arange(queries))
 
 
 def test_what_the_mixture_knows_needs_no_tree() -> None:

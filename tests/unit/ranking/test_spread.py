@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,12 +61,14 @@ def lessons(strength: float, queries: int = 3000, per: int = 6) -> tuple[Lessons
     chance = np.exp(strength * scores)
     chance /= chance.sum(axis=1, keepdims=True)
     pick = (chance.cumsum(axis=1) < RNG.random((queries, 1))).sum(axis=1).clip(max=per - 1)
-    place = np.where(RNG.random(queries) < 0.9, np.arange(queries) * per + pick, -1)
+    right = np.zeros(queries * per, bool)
+    right[(np.arange(queries) * per + pick)[RNG.random(queries) < 0.9]] = True
     own = np.full(queries * per, 0.5 / per)
     sizes = np.full(queries, per)
     rows = np.arange(queries)
     table = np.zeros((queries * per, 0), np.float32)
-    return Lessons(table, own, sizes, place, np.full(queries, 0.5), rows), scores.reshape(-1)
+    one = np.ones(queries, np.int64)
+    return Lessons(table, own, sizes, right, one, np.full(queries, 0.5), rows), scores.reshape(-1)
 
 
 def test_calibration_finds_what_the_scores_are_worth() -> None:
@@ -81,7 +85,7 @@ def test_scores_that_say_nothing_get_no_weight() -> None:
 
 def test_without_a_single_answer_the_mixture_stays() -> None:
     told, scores = lessons(1.0, queries=5)
-    nobody = Lessons(told.table, told.own, told.sizes, np.full(5, -1), told.inside, told.row)
+    nobody = replace(told, right=np.zeros_like(told.right))
     assert fit_spread(nobody, scores) == Spread.plain()
 
 
@@ -90,3 +94,14 @@ def test_a_record_that_lies_is_refused(record: object) -> None:
     with pytest.raises(IntegrityError, match="spread in here"):
         Spread.read(record, "here")
     assert Spread.read(Spread.plain().record(), "here") == Spread.plain()
+
+
+def test_answers_of_one_query_count_by_their_share() -> None:
+    told, scores = lessons(1.5, queries=400)
+    both = np.tile(told.right.reshape(400, 6), (1, 2)).ravel()  # each candidate stands twice, and so does each answer
+    table, own = np.zeros((400 * 12, 0), np.float32), np.full(400 * 12, 0.25 / 6)
+    doubled = replace(told, table=table, own=own, sizes=told.sizes * 2, right=both, asked=told.asked * 2)
+    found = fit_spread(doubled, np.tile(scores.reshape(400, 6), (1, 2)).ravel())
+    one = fit_spread(told, scores)
+    assert found.score == pytest.approx(one.score, rel=1e-3)
+    assert (found.shift, found.slope) == pytest.approx((one.shift, one.slope), rel=1e-3)

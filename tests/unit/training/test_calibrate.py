@@ -34,6 +34,13 @@ def test_what_is_too_sure_or_too_shy_is_found(sharpness: float) -> None:
     assert fit_temperature(log_p, target) == pytest.approx(sharpness, rel=0.1)
 
 
+def test_several_answers_of_one_question_are_several_targets() -> None:
+    log_p, target = answered(0.6, 300)
+    row = torch.arange(300).repeat_interleave(torch.arange(300) % 3)
+    several = target[row].roll(1)
+    assert fit_temperature(log_p, several, row) == pytest.approx(fit_temperature(log_p[row], several), rel=1e-5)
+
+
 @given(st.floats(0.15, 8.0), st.integers(0, 1_000))
 @settings(max_examples=15, deadline=None)
 def test_no_other_temperature_is_likelier(sharpness: float, seed: int) -> None:
