@@ -4,10 +4,14 @@
 
 The log is the simulated city without bots. Of each kind a hundredth of the users is made strange, drawn at random:
 bot (reads 150 items, 20 to 25 seconds apart, on five days), regular (each event is moved to the nearest of three fixed
-times of the day), takeover (from the middle of the history on, what another user did), burst (200 events at one item in
-one hour). Kinds are measured one at a time and all together; the log without any is measured too. A detector sees no
-label. AUC is of strange users against all others; precision and recall of what is flagged at a stated share of false
-discoveries. The baseline is the number of events.
+times of the day), takeover (from the middle of the history on, what another user did, who did 20 things or more from
+then on), burst (200 events at one item in one hour), sleepless (on three days, what others do, every 20 to 40 minutes
+of all 24 hours), copying (all go through one list of 30 items in its order, at their own pace, on two days). Kinds are
+measured one at a time and all together; takeovers also after the first 10, 20 and 40 events of the new owner; the log
+without any is measured too. A detector sees no label. AUC is of strange users against all others; precision and recall
+of what is flagged at a stated share of false discoveries; `off_days`: median days between the day from which on an
+account is said to have turned, and the first day of the new owner, among takeovers that were flagged. The baseline is
+the number of events.
 """
 
 from __future__ import annotations
@@ -25,9 +29,10 @@ from scipy.stats import rankdata
 
 from benchmarks.machine import machine
 from components.events.simulator import catalogue, simulate
-from components.evolution.anomalies.behaviour import behaviour
-from components.evolution.anomalies.detectors import any_chance, chance, ecod, forest, strange, tails, turned
-from components.evolution.anomalies.peers import deviations
+from components.evolution.anomalies.behaviour import behaviour, enough
+from components.evolution.anomalies.detectors import chance, ecod, forest, strange, tails, turned
+from components.evolution.anomalies.report import judged
+from components.evolution.anomalies.turns import turns
 from components.evolution.log import Log
 from components.files import write_json
 from components.params import SimulationParams
@@ -81,20 +86,53 @@ def regular(events: pl.DataFrame, chosen: list[str], _: np.random.Generator) -> 
     )
 
 
-def takeover(events: pl.DataFrame, chosen: list[str], rng: np.random.Generator) -> pl.DataFrame:
-    """From the middle of its history on, each chosen user does what some other user does."""
-    others = sorted(set(events["user_id"].unique().to_list()) - set(chosen))
+def takeover(
+    events: pl.DataFrame, chosen: list[str], rng: np.random.Generator, most: int | None = None
+) -> pl.DataFrame:
+    """From the middle of its history on, each chosen user does what some other user does; of that, the first `most`."""
     parts = []
     for user in chosen:
-        middle = events.filter(pl.col("user_id") == user)["timestamp"].median()
-        other = others[int(rng.integers(len(others)))]
+        middle = _middle(events, user)
+        late = events.filter((pl.col("timestamp") >= middle) & ~pl.col("user_id").is_in(chosen))
+        able = late.group_by("user_id").len().filter(pl.col("len") >= LEAST_EVENTS)["user_id"].sort()
+        other = able[int(rng.integers(len(able)))]
+        taken = late.filter(pl.col("user_id") == other).sort("timestamp").head(most or late.height)
         parts.append(events.filter((pl.col("user_id") == user) & (pl.col("timestamp") < middle)))
-        taken = events.filter((pl.col("user_id") == other) & (pl.col("timestamp") >= middle))
         parts.append(taken.with_columns(pl.lit(user).alias("user_id")))
     return pl.concat([events.filter(~pl.col("user_id").is_in(chosen)), *parts])
 
 
-PLANTS: dict[str, Plant] = {"bot": bot, "regular": regular, "takeover": takeover, "burst": burst}
+def _middle(events: pl.DataFrame, user: str) -> Any:
+    return events.filter(pl.col("user_id") == user)["timestamp"].median()
+
+
+def sleepless(events: pl.DataFrame, chosen: list[str], rng: np.random.Generator) -> pl.DataFrame:
+    """On three days in a row, an event every 20 to 40 minutes of day and night, at items as others choose them."""
+    first = events["timestamp"].min()
+    parts = [events]
+    for user in chosen:
+        at = np.cumsum(rng.integers(1200, 2401, 144)) + int(rng.integers(60)) * 86_400
+        item = events["item_id"].gather(rng.integers(0, events.height, 144))
+        parts.append(_rows(events, user, first, at, item, "view"))
+    return pl.concat(parts)
+
+
+def copying(events: pl.DataFrame, chosen: list[str], rng: np.random.Generator) -> pl.DataFrame:
+    """All go through one list of 30 items in its order, 30 to 300 seconds apart, on two days of their own."""
+    items, first = events["item_id"].unique().sort(), events["timestamp"].min()
+    script = items.gather(rng.choice(len(items), 30, replace=False))
+    parts = [events]
+    for user in chosen:
+        for day in rng.choice(60, 2, replace=False).tolist():
+            at = np.cumsum(rng.integers(30, 301, 30)) + 86_400 * day + 61_200
+            parts.append(_rows(events, user, first, at, script, "view"))
+    return pl.concat(parts)
+
+
+PLANTS: dict[str, Plant] = {
+    "bot": bot, "regular": regular, "takeover": takeover, "burst": burst, "sleepless": sleepless, "copying": copying,
+}  # fmt: skip
+FIRST = (10, 20, 40)  # events of a new owner
 
 
 def _rows(
@@ -113,25 +151,33 @@ def auc(score: NDArray[np.float64], planted: NDArray[np.bool_]) -> float:
     return float((rank - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
-def measured(events: pl.DataFrame, items: pl.DataFrame, chosen: set[str], seed: int) -> dict[str, Record]:
-    """AUC, precision, recall and flags of each detector."""
+def measured(
+    events: pl.DataFrame, items: pl.DataFrame, chosen: set[str], seed: int, moved: dict[str, Any] | None = None
+) -> dict[str, Record]:
+    """AUC, precision, recall and flags of each detector; `moved`: user → the moment at which the account is taken."""
     log = Log.of_frame(events, items, "Europe/Paris")
-    found = behaviour(log, LEAST_EVENTS, RESOLUTION)
-    far = deviations(found.values, found.events, found.least_spread)
+    changed = turns(log, enough(log, LEAST_EVENTS), RESOLUTION, LEAST_EVENTS // 2, seed)
+    found = behaviour(log, changed)
+    by = judged(found, changed, LEVEL, seed)
     planted = np.array([log.users[row] in chosen for row in found.user])
-    scores = {"ecod": ecod(far), "forest": forest(far, seed), "tails": tails(far), "turned": turned(far, found.names)}
-    chances = {name: chance(score) for name, score in scores.items()}
-    chances |= {
-        "together": any_chance([scores[name] for name in ("ecod", "forest", "tails")]),
+    chances = {
+        "ecod": chance(ecod(by.far)), "forest": chance(forest(by.far, seed)), "tails": chance(tails(by.far)),
+        "turned": turned(changed.score, changed.looks), "together": by.p,
         "events": chance(found.events.astype(np.float64)),
-    }
+    }  # fmt: skip
     answer = {}
     for name, p in chances.items():
-        flags, score = strange(p, LEVEL), -p
-        hits = int((flags & planted).sum())
+        flags = strange(p, LEVEL)
+        score = changed.score if name == "turned" else -p  # p is 1 to the last bit where a score is far below
+        off = [
+            abs(int(changed.since[one]) - (moved[log.users[row]].date() - dt.date(1970, 1, 1)).days)
+            for one, row in enumerate(found.user)
+            if moved and flags[one] and log.users[row] in moved
+        ]
         answer[name] = {
-            "auc": auc(score, planted) if planted.any() else None,
-            "flagged": int(flags.sum()), "hits": hits, "planted": int(planted.sum()), "users": len(planted),
+            "auc": auc(np.nan_to_num(score, nan=-np.inf), planted) if planted.any() else None, "off": off,
+            "flagged": int(flags.sum()), "hits": int((flags & planted).sum()), "planted": int(planted.sum()),
+            "users": len(planted),
         }  # fmt: skip
     return answer
 
@@ -141,10 +187,11 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--days", type=int, default=70)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     sums: dict[tuple[str, str], list[Record]] = {}
-    for seed in range(options.seeds):
+    for seed in range(options.first, options.first + options.seeds):
         events, items = city(options.users, options.days, seed)
         events = events.drop_nulls("item_id")
         enough = events.group_by("user_id").len().filter(pl.col("len") >= 2 * LEAST_EVENTS)["user_id"].sort().to_list()
@@ -152,15 +199,19 @@ def main() -> None:
         drawn = rng.permutation(enough)
         count = max(2, round(SHARE * len(enough)))
         chosen = {name: drawn[place * count : (place + 1) * count].tolist() for place, name in enumerate(PLANTS)}
-        together = events
+        moved = {user: _middle(events, user) for user in chosen["takeover"]}
+        together, logs = events, []
         for name, plant in PLANTS.items():
             together = plant(together, chosen[name], rng)
-            one = measured(plant(events, chosen[name], rng), items, set(chosen[name]), seed)
-            for detector, figures in one.items():
-                sums.setdefault((name, detector), []).append(figures)
-        everyone = set().union(*chosen.values())
-        for kind, log, whom in (("all kinds", together, everyone), ("none", events, set())):
-            for detector, figures in measured(log, items, whom, seed).items():
+            logs.append((name, plant(events, chosen[name], rng), set(chosen[name])))
+        logs += [
+            (f"takeover, {most} events of it", takeover(events, chosen["takeover"], rng, most), set(chosen["takeover"]))
+            for most in FIRST
+        ]
+        logs += [("all kinds", together, set().union(*chosen.values())), ("none", events, set())]
+        for kind, log, whom in logs:
+            then = moved if kind.startswith("takeover") else None
+            for detector, figures in measured(log, items, whom, seed, then).items():
                 sums.setdefault((kind, detector), []).append(figures)
     rows = [_row(kind, detector, found) for (kind, detector), found in sums.items()]
     for row in rows:
@@ -170,13 +221,15 @@ def main() -> None:
 
 
 def _row(kind: str, detector: str, found: list[Record]) -> Record:
+    off = [days for one in found for days in one["off"]]
     flagged, hits, planted = (sum(one[name] for one in found) for name in ("flagged", "hits", "planted"))
     return {
         "planted": kind, "detector": detector,
         "auc": float(np.mean([one["auc"] for one in found])) if planted else None,
         "precision": hits / flagged if planted and flagged else None,
         "recall": hits / planted if planted else None,
-        "flagged": flagged, "of": planted, "users": sum(one["users"] for one in found),
+        "off_days": float(np.median(off)) if off else None, "flagged": flagged, "of": planted,
+        "users": sum(one["users"] for one in found),
     }  # fmt: skip
 
 

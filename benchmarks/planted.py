@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.planted [--users 520] [--days 112] [--seeds 5] [--json OUT]
         [--first SEED --rows ROWS] [--join ROWS …]      # seeds apart, and joined
+        [--parts trends space interests life users]     # what is measured; OUT keeps its rows of the rest
 
 Three cities a seed. In the quiet one no interests drift or widen, there are no bots, and nothing is added; but people
 come and go, so that it grows and its levels move. The still one is that log with each user's weeks dealt anew: whatever
@@ -21,7 +22,8 @@ are half as many again from the middle on. Each row says what was planted, what 
   within a week; delay in days
 - hot spot: the middle cell of the district, against cells (neighbours as one) that are reported as new, consecutive or
   intensifying
-- bots: users, against users that stand out
+- bots: users, against users that stand out; and the days on which they read, against days on which users that stand
+  out do more than nearly anybody does on any day
 
 Intervals are Wilson's, of the counts of all seeds together.
 """
@@ -31,6 +33,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +44,14 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from benchmarks.machine import machine
+from components.errors import DataError
 from components.events.simulator import catalogue, rules, simulate
 from components.events.simulator.truth import truth
 from components.evolution.anomalies.report import anomaly_report
 from components.evolution.drift import drift
 from components.evolution.lifecycle import lifecycle
 from components.evolution.log import Log
-from components.evolution.sequences import sequences
+from components.evolution.sequences import once_a_day, sequences
 from components.evolution.space.report import space_report
 from components.evolution.trends.counts import OTHER
 from components.evolution.trends.report import trend_report
@@ -63,6 +67,7 @@ GUESTS, FESTIVALS, RISE, VISITS_A_DAY = 200, 3, 0.5, 120
 FESTIVAL_SHARES = (0.3, 0.55, 0.8)  # of the days of the log
 DISTRICT_DEG = 0.005  # standard deviation
 CATEGORY, WITHIN_DAYS = "cafe", 7
+PARTS = ("trends", "space", "interests", "life", "users")
 
 
 def asked(users: int, days: int, quiet: bool) -> SimulationParams:
@@ -168,7 +173,7 @@ def store_of(events: pl.DataFrame, items: pl.DataFrame, params: Params) -> Store
         )  # fmt: skip
 
 
-def measure(users: int, days: int, seed: int, kind: str, params: Params) -> list[Record]:
+def measure(users: int, days: int, seed: int, kind: str, params: Params, parts: Sequence[str] = PARTS) -> list[Record]:
     """Rows of one city: quiet, still or planted."""
     city, rng = asked(users, days, kind != "planted"), np.random.default_rng(seed)
     last = city.start + dt.timedelta(days=days - 1)
@@ -181,12 +186,14 @@ def measure(users: int, days: int, seed: int, kind: str, params: Params) -> list
         told["reads"] = _reads(city, seed)
     store = store_of(events, items, params)
     log = Log.of_store(store)
-    found = [*_trends(log, told, params), _hot_spot(log, told, params)]
-    if kind != "still":  # there nobody's life or interests go on in their order
-        hidden = {day: truth(city, seed, city.start + dt.timedelta(days=day)) for day in range(0, days, 7)}
-        hidden[days - 1] = truth(city, seed, last)
-        found += _interests(log, city, hidden, params)
-        found += [_life(store, hidden, params), _bots(log, hidden[days - 1]["users"], params)]
+    hidden = {days - 1: truth(city, seed, last)}
+    found = _trends(log, told, params) if "trends" in parts else []
+    found += [_hot_spot(log, told, params)] if "space" in parts else []
+    found += _bots(log, hidden[days - 1]["users"], told["reads"], params) if "users" in parts else []
+    if kind != "still" and {"interests", "life"} & set(parts):  # there nobody's life or interests go on in their order
+        hidden |= {day: truth(city, seed, city.start + dt.timedelta(days=day)) for day in range(0, days, 7)}
+        found += _interests(log, city, hidden, params) if "interests" in parts else []
+        found += [_life(store, hidden, params)] if "life" in parts else []
     return [{"city": kind, "seed": seed} | row for row in found]
 
 
@@ -205,7 +212,7 @@ def _agreement(what: str, planted_: set[Any], reported: set[Any], tested: int, *
 
 
 def _interests(log: Log, city: SimulationParams, hidden: dict[int, Any], params: Params) -> list[Record]:
-    found = sequences(log, log.category, len(log.categories), None)
+    found = sequences(log, once_a_day(log, log.category), len(log.categories), None)
     asked_of = params.evolve.interests
     apart = drift(found, True, asked_of.permutations, params.workspace.seed)
     tested = np.flatnonzero(~np.isnan(apart.p) & (np.diff(log.offsets) >= 2 * asked_of.least_events))
@@ -311,12 +318,16 @@ def _hot_spot(log: Log, told: Record, params: Params) -> Record:
     return _agreement("hot spot", cell, reported, found["surface"]["cells"])
 
 
-def _bots(log: Log, users: pl.DataFrame, params: Params) -> Record:
+def _bots(log: Log, users: pl.DataFrame, reads: set[str], params: Params) -> list[Record]:
     asked_of = params.evolve.anomalies.model_copy(update={"named": True, "least_users": 1})
     found = anomaly_report(log, asked_of, None, params.workspace.seed)
     count = dict(zip(log.users.tolist(), np.diff(log.offsets).tolist(), strict=True))
     bots = {one for one in users.filter(pl.col("bot"))["user_id"] if count.get(one, 0) >= rules.BOT_EVENTS}
-    return _agreement("bots", bots, {one["user_id"] for one in found["named"]}, found["users"])
+    days = {one["day"] for one in found["days"]}
+    return [
+        _agreement("bots", bots, {one["user_id"] for one in found["named"]}, found["users"]),
+        _agreement("days on which bots read, by users", reads, days, len(np.unique(log.day))),
+    ]
 
 
 def share_of(hits: int, of: int) -> Record | None:
@@ -352,6 +363,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--join", type=Path, nargs="*", default=[], help="rows of other seeds, as --rows wrote them")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--rows", type=Path, help="where the rows of single seeds go")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -359,14 +371,28 @@ def main() -> None:
     rows: list[Record] = [row for path in options.join for row in read_json(path)]
     for seed in range(options.first, options.first + options.seeds):
         for kind in ("quiet", "still", "planted"):
-            rows += measure(options.users, options.days, seed, kind, params)
+            rows += measure(options.users, options.days, seed, kind, params, options.parts)
         if options.rows:
             write_json(options.rows, rows)
-    for row in pooled(rows):
+    told = pooled(rows)
+    for row in told:
         print(row)
     if options.json:
         seeds = len({row["seed"] for row in rows})
-        write_json(options.json, {"machine": machine(), "seeds": seeds, "rows": pooled(rows)})
+        write_json(
+            options.json, {"machine": machine(), "seeds": seeds, "rows": _kept(options.json, told, seeds) + told}
+        )
+
+
+def _kept(path: Path, told: list[Record], seeds: int) -> list[Record]:
+    """Rows of an earlier run of as many seeds that this one did not measure."""
+    if not path.exists():
+        return []
+    before, new = read_json(path), {(row["city"], row["what"]) for row in told}
+    kept = [row for row in before["rows"] if (row["city"], row["what"]) not in new]
+    if before["seeds"] != seeds and kept:
+        raise DataError(f"rows of {before['seeds']} seeds", found=f"{seeds}", do="Measure all parts, or as many seeds.")
+    return kept
 
 
 if __name__ == "__main__":

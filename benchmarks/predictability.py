@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.benchmark.load import Options, load_log
-from components.evolution.compiled import compiled
+from components.compiled import released
 from components.evolution.habits.predictability import predictability
 from components.evolution.log import Log
 from components.evolution.record import plain
@@ -31,7 +31,7 @@ LEAST, MOST = 50, 2000
 NAMES = ("random", "uncorrelated", "real", "most", "most_uncorrelated")
 
 
-@compiled
+@released
 def guesses(offsets: NDArray[np.int64], label: NDArray[np.int64]) -> NDArray[np.int64]:
     """(2, U) right guesses of the most frequent label so far, and of the most frequent successor of the last one."""
     right = np.zeros((2, len(offsets) - 1), np.int64)

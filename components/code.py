@@ -8,7 +8,18 @@ from pathlib import Path
 
 HOME = Path(__file__).parent
 _BASE = ("params", "files.py", "predictor.py")
-_LEARNERS = (*_BASE, "features", "evaluation", "language", "memory", "models", "baselines", "ranking", "learners.py")
+_LEARNERS = (
+    *_BASE,
+    "compiled.py",
+    "features",
+    "evaluation",
+    "language",
+    "memory",
+    "models",
+    "baselines",
+    "ranking",
+    "learners.py",
+)
 #: Code behind each stage, below components/: a change there makes the stage run again.
 CODE = {
     "validate": (*_BASE, "events", "validate.py"),

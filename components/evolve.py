@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from components.code import code_digest
 from components.errors import ChronotopeError, DataError, TrainingError
 from components.events.tombstones import Tombstones
-from components.evolution.anomalies.report import anomaly_report, likelihoods
+from components.evolution.anomalies.likelihoods import Likelihoods, likelihoods
+from components.evolution.anomalies.report import anomaly_report
 from components.evolution.habits.report import habit_report
 from components.evolution.interests.report import interest_report
 from components.evolution.lifecycle import Lifecycle, lifecycle
@@ -44,7 +45,7 @@ from components.stage import run_stage
 Record = dict[str, Any]
 Progress = Callable[[str], None]
 #: Code that findings rest on, below components/.
-_CODE = ("params", "files.py", "features", "evolution", "evolve.py")
+_CODE = ("params", "files.py", "compiled.py", "features", "evolution", "evolve.py")
 
 
 def evolve(root: Path, params: Params, progress: Progress | None = None) -> str:
@@ -163,7 +164,7 @@ def _segments(log: Log, life: Lifecycle | None) -> tuple[NDArray[np.int64], list
     return segment.astype(np.int64), names.tolist()
 
 
-def _likelihoods(root: Path, log: Log, params: Params) -> NDArray[np.float64] | None:
+def _likelihoods(root: Path, log: Log, params: Params) -> Likelihoods | None:
     """Log-likelihoods of a model, where a file of them is named."""
     name = params.evolve.anomalies.likelihoods
     if name is None:

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from components.compiled import released
 from components.compression.int8 import rounded
 from components.models.config import SequenceConfig
 from components.models.embedding import ItemTable
@@ -70,7 +70,7 @@ class Int8ItemTable(ItemTable):
         return logits
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@released
 def multiply(
     items: NDArray[np.int8],
     scale: NDArray[np.float32],

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import compiled, shuffle_groups
+from components.compiled import released
 from components.evolution.sequences import Sequences
+from components.evolution.shuffles import shuffle_groups
 from components.evolution.significance import adjusted
 
 Floats = NDArray[np.float64]
@@ -27,7 +28,7 @@ class Drift:
     before, after : (U,) events in each part
     divergence : (U,) Jensen–Shannon divergence of the two mixes, bits, 0..1
     expected : (U,) its mean under the null
-    p, q : (U,) one-sided by permutation, and adjusted over the units
+    p, q : (U,) one-sided by permutation, and adjusted over the units, of which most may differ
     """
 
     before: NDArray[np.int64]
@@ -63,10 +64,10 @@ def drift(found: Sequences, by_day: bool, permutations: int, seed: int) -> Drift
         np.random.default_rng(seed),
     )  # fmt: skip
     p = np.where(np.isnan(observed), np.nan, (1 + above) / (valid + 1))
-    return Drift(size - after, after, observed, expected, p, adjusted(p))
+    return Drift(size - after, after, observed, expected, p, adjusted(p, many=True))
 
 
-@compiled
+@released
 def _null(
     length: NDArray[np.int64],
     owners: NDArray[np.int64],
@@ -121,7 +122,7 @@ def _null(
     return first, observed, expected, above, valid
 
 
-@compiled
+@released
 def _late(order: NDArray[np.int64], length: NDArray[np.int64], owners: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(B,) whether a block is the one with its user's middle event, or comes after it, in this order of blocks."""
     late = np.zeros(len(order), np.bool_)
@@ -134,7 +135,7 @@ def _late(order: NDArray[np.int64], length: NDArray[np.int64], owners: NDArray[n
     return late
 
 
-@compiled
+@released
 def _x_log_x(x: float) -> float:
     """x log₂ x, 0 at 0."""
     return x * np.log2(x) if x > 0 else 0.0

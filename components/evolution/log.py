@@ -5,7 +5,7 @@ Made from the packed store or from a frame of events; never changes, filters or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -38,6 +38,8 @@ class Log:
     action : (N,) code into `actions`; -1 = not told
     items, categories, actions : names, sorted
     latitude, longitude : (N,) degrees, NaN = no place
+    device : (N,) code into `devices`, -1 = not told; (0,) where the log has no devices
+    devices : names
     """
 
     users: NDArray[np.object_]
@@ -52,6 +54,8 @@ class Log:
     actions: NDArray[np.object_]
     latitude: NDArray[np.float64]
     longitude: NDArray[np.float64]
+    device: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    devices: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
 
     @property
     def n_events(self) -> int:
@@ -98,8 +102,8 @@ class Log:
     def only(self, rows: NDArray[np.bool_]) -> Log:
         """The events where `rows` (N,); users and codes stay as they are, also those without events."""
         count = np.bincount(self.user[rows], minlength=self.n_users)
-        columns = ("time_s", "local_s", "item", "category", "action", "latitude", "longitude")
-        kept = {name: getattr(self, name)[rows] for name in columns}
+        columns = ["time_s", "local_s", "item", "category", "action", "latitude", "longitude"]
+        kept = {name: getattr(self, name)[rows] for name in columns + ["device"] * bool(len(self.device))}
         return replace(self, offsets=np.concatenate([[0], np.cumsum(count)]), **kept)
 
     def sample(self, most_events: int, seed: int) -> tuple[Log, NDArray[np.int64]]:
@@ -126,6 +130,8 @@ class Log:
         code = np.asarray(store.encoding.catalogue.category, np.int32)[item]
         action = np.asarray(store["action"], np.int32)
         time_s = np.asarray(store["time_s"], np.int64)
+        device = np.asarray(store["device"], np.int32)
+        known = (device > UNKNOWN).any()
         return cls(
             users=store.users,
             offsets=np.asarray(store.offsets, np.int64),
@@ -139,6 +145,8 @@ class Log:
             actions=words["action"].ids[2:] if "action" in words else np.empty(0, object),
             latitude=np.asarray(store["latitude"], np.float64),
             longitude=np.asarray(store["longitude"], np.float64),
+            device=np.where(device > UNKNOWN, device - 2, -1).astype(np.int32) if known else np.zeros(0, np.int32),
+            devices=words["device"].ids[2:] if known else np.empty(0, object),
         )
 
     @classmethod
@@ -148,7 +156,8 @@ class Log:
         Parameters
         ----------
         events : pl.DataFrame
-            user_id, item_id, timestamp (UTC); of action, utc_offset_min, latitude, longitude, source_seq what there is.
+            user_id, item_id, timestamp (UTC); of action, utc_offset_min, latitude, longitude, device, source_seq what
+            there is.
         items : pl.DataFrame or None
             item_id and category, where categories are known.
         zone : str
@@ -184,6 +193,7 @@ class Log:
             frame["action"] if "action" in frame.columns else pl.repeat(None, len(frame), dtype=pl.String, eager=True)
         )
         action, actions = _codes(told)
+        device, devices = _codes(frame["device"] if "device" in frame.columns else pl.Series([], dtype=pl.String))
         return cls(
             users=users,
             offsets=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(users)))]).astype(np.int64),
@@ -197,6 +207,8 @@ class Log:
             actions=actions,
             latitude=_column(frame, "latitude", np.nan),
             longitude=_column(frame, "longitude", np.nan),
+            device=device if len(devices) else device[:0],
+            devices=devices,
         )
 
 

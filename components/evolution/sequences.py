@@ -11,9 +11,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import bounds_of, compiled, shuffle_groups
+from components.compiled import released
 from components.evolution.log import Log
+from components.evolution.shuffles import bounds_of, shuffle_groups
 from components.features.time import DAY_S
+
+_SPAN_DAYS = 100_000  # more than any log has
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,22 @@ def sequences(log: Log, label: NDArray[np.integer], n_labels: int, segment: NDAr
     )
 
 
+def once_a_day(log: Log, label: NDArray[np.integer]) -> NDArray[np.int64]:
+    """(N,) labels of which a user has each once a local day, −1 for the others: like events of a day are one choice.
+
+    Parameters
+    ----------
+    label : (N,) 0..K-1; -1 = none
+    """
+    known = np.flatnonzero(label >= 0)
+    width = int(label.max(initial=0)) + 1
+    day = log.user[known] * _SPAN_DAYS + log.day[known] - log.day.min(initial=2**40)
+    _, first = np.unique(day * width + label[known], return_index=True)
+    found = np.full(len(label), -1, np.int64)
+    found[known[first]] = label[known[first]]
+    return found
+
+
 @dataclass(frozen=True)
 class Windows:
     """W windows over the events of U units.
@@ -169,7 +188,7 @@ def _rows(found: Sequences, edges_s: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.searchsorted(key, asked, side="left")
 
 
-@compiled
+@released
 def in_new_order(
     label: NDArray[np.int64], starts: NDArray[np.int64], owners: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Tail = Literal["both", "greater", "less"]
 _SLACK = 1e-12  # sums in another order differ in their last bits; such nulls count as equal to what was observed
 _DRAWN = 4_000_000  # draws held at once
+_UPPER = 0.5  # p-values above are those of chance
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,26 @@ def p_values(observed: NDArray | float, null: Iterable[NDArray], tail: Tail) -> 
     return np.where(np.isnan(observed), np.nan, {"greater": above / n, "less": below / n, "both": both}[tail])
 
 
-def adjusted(p: Floats) -> Floats:
+def adjusted(p: Floats, many: bool = False) -> Floats:
     """p-values adjusted so that `adjusted(p) <= q` holds the share of false discoveries at q; NaN stays NaN.
+
+    Parameters
+    ----------
+    p : (...) p-values
+    many : nothing may be true of few only: how many is read off the p-values above a half, of which chance alone has
+        half; so more is found where most have something to find, and no more where nobody has
 
     References
     ----------
-    Benjamini, Hochberg (1995), Controlling the false discovery rate.
+    Benjamini, Hochberg (1995), Controlling the false discovery rate; Storey, Taylor, Siegmund (2004), Strong control,
+    conservative point estimation and simultaneous conservative consistency of false discovery rates.
     """
     flat = np.asarray(p, np.float64)
     found = np.full(flat.shape, np.nan)
     there = ~np.isnan(flat)
     if there.any():
-        found[there] = stats.false_discovery_control(flat[there], method="bh")
+        nothing = min(1.0, (1 + (flat[there] > _UPPER).sum()) / ((1 - _UPPER) * there.sum())) if many else 1.0
+        found[there] = nothing * stats.false_discovery_control(flat[there], method="bh")
     return found
 
 

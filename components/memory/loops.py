@@ -6,22 +6,15 @@ The same float64 sums, in the same order. They start no threads. Never here: whi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable)
+from components.compiled import compiled
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _DAY_S = 86_400
-
-
-def compiled(function: F) -> F:
-    """The same function, compiled at its first call; too short to let another thread run meanwhile."""
-    return njit(cache=True)(function)
 
 
 @compiled

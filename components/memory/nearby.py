@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled
 from components.memory import loops
 from components.memory.ask import Ask, Floats
 from components.memory.counter import EARTH_KM, Counter, Popularity, World
@@ -31,7 +32,7 @@ def distances_km(ask: Ask, world: World) -> NDArray[np.float32]:
     return ask.once("distances_km", make)
 
 
-@loops.compiled
+@compiled
 def _chords_km(here: Floats, axes: Floats, nowhere: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(B, V) km from unit vectors (B, 3), NaN = unknown, to (3, V); inf where either is unknown."""
     out = np.empty((len(here), len(nowhere)), np.float32)

@@ -5,21 +5,11 @@ They start no threads. Never here: which terms there are (`memory.share`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from components.memory.loops import Floats, Ints, compiled
-
-F = TypeVar("F", bound=Callable)
-
-
-def summing(function: F) -> F:
-    """The same, with sums in whatever order lets many additions be made at once: for rows over the whole catalogue."""
-    return njit(cache=True, fastmath={"reassoc"})(function)
+from components.compiled import compiled, quick
+from components.memory.loops import Floats, Ints
 
 
 @compiled
@@ -31,7 +21,7 @@ def add_outer(out: NDArray[np.float32], row: Floats, column: Floats) -> None:
             out[b, v] += weight * np.float32(column[v])
 
 
-@summing
+@quick
 def rows_shared(weight: NDArray[np.floating], prior: float) -> Floats:
     """(B,) what popularity gets of each query; the rows of weights (B, V) become shares, in place."""
     out = np.empty(len(weight))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled
 from components.memory.ask import Ints
-from components.ranking.compiled import compiled
 
 _STRETCH = 64  # values that are passed over together where none of them is large enough
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled, released
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
 from components.memory.share import Share
 from components.once import made_once
 from components.params import CandidateParams
 from components.ranking.best import best
-from components.ranking.compiled import compiled, released
 from components.ranking.evidence import Evidence
 
 Table = NDArray[np.float32]

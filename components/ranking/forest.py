@@ -16,9 +16,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled, released
 from components.errors import IntegrityError
 from components.once import made_once
-from components.ranking.compiled import compiled, released
 
 Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from components.ranking.compiled import compiled, released
+from components.compiled import compiled, released
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

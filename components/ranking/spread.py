@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from components.compiled import compiled, released
 from components.errors import IntegrityError
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
 from components.ranking.candidates import Candidates
-from components.ranking.compiled import compiled, released
 from components.ranking.lessons import Lessons
 
 Table = NDArray[np.float32]

@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled
 from components.predictor import TimeDistribution
-from components.ranking.compiled import compiled
 from components.serving.question import NextTime
 
 Floats = NDArray[np.float64]

@@ -7,23 +7,16 @@ here: where the weights come from, and which of these a model needs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable)
+from components.compiled import quick
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 _EPS = np.float32(1e-5)  # of torch's layer norm
-
-
-def quick(function: F) -> F:
-    """The function, compiled at its first call; sums may be taken in any order, which is what makes them vectors."""
-    return njit(cache=True, fastmath={"reassoc", "contract"})(function)
 
 
 @quick

@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from components.training.loops import Floats, Ints, quick, silu, times
+from components.compiled import quick
+from components.training.loops import Floats, Ints, silu, times
 
 _EPS = np.float32(1e-5)  # of torch's layer norm
 

@@ -16,6 +16,7 @@ from components.models.config import language_digest
 from components.params import Params
 from components.predictor import Predictor, Tracker, Window
 from components.training.curves import curves_csv
+from components.training.lists import judged_lists
 from components.training.network import NetworkPredictor, origin_of
 from components.workspace import Workspace
 
@@ -55,10 +56,13 @@ def fit_and_save(root: Path, params: Params, predictor: Predictor, tracker: Trac
     store = Store.load(workspace.features)
     history = params.evaluation.history
     begin = time.monotonic()
-    predictor.fit(Window(store, "train", history), Window(store, "tune", history), tracker)
+    tune = Window(store, "tune", history)
+    predictor.fit(Window(store, "train", history), tune, tracker)
     seconds = time.monotonic() - begin
     with replace_folder(workspace.model(predictor.name)) as folder:
         predictor.save(folder)
         if isinstance(predictor, NetworkPredictor):
             write_text(folder / "curves.csv", curves_csv(predictor.curves))
+            if (lists := judged_lists(predictor, tune)) is not None:
+                write_json(folder / "lists.json", lists)
     write_json(workspace.state / "timings" / f"{predictor.name}.json", {"fit_seconds": round(seconds, 3)})

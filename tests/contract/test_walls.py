@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Lowest first; a room imports only itself and what stands lower. Rooms on one line do not know each other.
 LAYERS = [
-    {"errors", "once"},
+    {"errors", "once", "compiled"},
     {"files", "params", "code"},
     {"workspace", "stage", "language"},
     {"events", "knowledge"},
@@ -32,6 +32,7 @@ LAYERS = [
 EDGES = {"validate", "train", "compress", "blend", "evaluate", "evolve"}
 #: Engines, and the only place that imports each.
 ENGINES = {
+    "numba": "components/compiled.py",
     "prefect": "flows/",
     "bentoml": "bento/",
     "mlflow": "components/registry/tracking/",

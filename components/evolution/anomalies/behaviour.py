@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.evolution.anomalies.likelihoods import Likelihoods
+from components.evolution.anomalies.turns import Turns
 from components.evolution.log import Log
 from components.features.place import haversine_km
-from components.features.time import DAY_S, HOUR_S
+from components.features.time import HOUR_S
 
 Floats = NDArray[np.float64]
-_SLOTS = 6  # of a day, in the mix of hours that is compared between parts of a history
-_QUARTERS = 4
+_DASH_S = 600
+_RUN = 5  # items in a row that two users seldom go through in the same order by themselves
+_PRIME = np.uint64(1_099_511_628_211)
 _SLOW_S = 60  # shorter steps tell of clocks and receivers, not of speed
 
 #: Name of each figure → what it is, for people.
@@ -34,15 +37,16 @@ FIGURES: Mapping[str, str] = {
     "action_surprise": "mean surprise of the actions under everybody's, bits",
     "category_surprise": "mean surprise of the categories under everybody's, bits",
     "speed": "largest speed between two places, km/h (log)",
-    "turn": "largest difference between a history's earlier and later part: items, categories or hours",
-    "own_items": "how much better the user's earlier items tell the later half's than everybody's do, nats",
-    "own_kinds": "the same of categories by part of the day, nats",
-    "own_places": "the same of cells, nats",
+    "dash": "most events within ten minutes (log)",
+    "awake": "hours of one day with events, of the day with most",
+    "copied": "share of events in runs of five items that another user went through in the same order",
+    "turn": "how much likelier a later part of the history is another's than the same user's, nats",
     "likelihood": "mean log-likelihood of the events under a model, nats",
     "least_likely": "mean of the least likely tenth of the events, nats",
+    "less_likely": "mean log-likelihood of a day before that later part, less from it on, nats",
 }
 #: Spreads that chance alone has, of figures that are 0 for most: a coincidence or two.
-_LEAST_SPREAD: Mapping[str, float] = {"same_pauses": 0.05}
+_LEAST_SPREAD: Mapping[str, float] = {"same_pauses": 0.05, "copied": 0.1, "awake": 1.0, "dash": 0.2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +70,21 @@ class Behaviour:
         return np.array([_LEAST_SPREAD.get(name, 1e-10) for name in self.names])
 
 
-def behaviour(log: Log, least_events: int, resolution: int, likelihood: Floats | None = None) -> Behaviour:
-    """Figures of every user with enough events.
+def enough(log: Log, least_events: int) -> NDArray[np.int64]:
+    """(V,) rows of the users with enough events: fewer tell little."""
+    return np.flatnonzero(np.diff(log.offsets) >= least_events)
+
+
+def behaviour(log: Log, changed: Turns, likelihood: Likelihoods | None = None) -> Behaviour:
+    """Figures of the users that `turns` was asked about.
 
     Parameters
     ----------
     log : Log
-    least_events : fewer tell little
-    resolution : of the cells that places are compared by
-    likelihood : (U, 2) mean log-likelihood of a user's events and of the least likely tenth; NaN: not known
+    changed : of the users with enough events
+    likelihood : of events under a model, where there is one
     """
-    count = np.diff(log.offsets)
-    user = np.flatnonzero(count >= least_events)
+    count, user = np.diff(log.offsets), changed.user
     log = log.only(np.isin(log.user, user))
     pause_s, same = _pauses(log)
     found: dict[str, Floats] = {
@@ -89,12 +96,15 @@ def behaviour(log: Log, least_events: int, resolution: int, likelihood: Floats |
         "action_surprise": _surprise(log, log.action),
         "category_surprise": _surprise(log, log.category),
         "speed": _speed(log, pause_s, same),
-        "turn": turn(log),
-        **_own(log, resolution),
+        "dash": _dash(log),
+        "awake": _awake(log),
+        "copied": _copied(log),
     }
+    values = {name: one[user] for name, one in found.items()} | {"turn": changed.score}
     if likelihood is not None:
-        found |= {"likelihood": likelihood[:, 0], "least_likely": likelihood[:, 1]}
-    values = {name: found[name][user] for name in FIGURES if name in found}
+        values |= {"likelihood": likelihood.mean[user], "least_likely": likelihood.least[user],
+                   "less_likely": likelihood.fallen(user, changed.since)}  # fmt: skip
+    values = {name: values[name] for name in FIGURES if name in values}
     told = {name: one for name, one in values.items() if np.isfinite(one).any() and np.nanstd(one) > 0}
     matrix = np.stack(list(told.values()), axis=1) if told else np.zeros((len(user), 0))
     return Behaviour(user, count[user], tuple(told), matrix)
@@ -187,86 +197,46 @@ def _speed(log: Log, pause_s: NDArray[np.int64], same: NDArray[np.bool_]) -> Flo
     return np.where(found >= 0, found, np.nan)
 
 
-def _own(log: Log, resolution: int) -> dict[str, Floats]:
-    cells, cell = log.cells(resolution)
-    slot = log.local_s % DAY_S * _SLOTS // DAY_S
-    kind = np.where(log.category >= 0, log.category * _SLOTS + slot, -1)
-    return {
-        "own_items": gain(log, log.item.astype(np.int64), len(log.items)),
-        "own_kinds": gain(log, kind, len(log.categories) * _SLOTS),
-        "own_places": gain(log, cell, len(cells)),
-    }
+def _dash(log: Log) -> Floats:
+    """(U,) logarithm of the most events within ten minutes."""
+    key = log.user * 10**11 + log.time_s
+    within = np.searchsorted(key, key + _DASH_S, side="right") - np.arange(log.n_events)
+    most = np.zeros(log.n_users)
+    np.maximum.at(most, log.user, within)
+    return np.log(np.maximum(most, 1))
 
 
-def gain(log: Log, label: NDArray[np.int64], size: int) -> Floats:
-    """(U,) mean over a history's later half of log (½ everybody's + ½ own earlier share) − log everybody's share.
+def _awake(log: Log) -> Floats:
+    """(U,) most hours of a local day with an event."""
+    hours = np.unique(log.user * 10**8 + log.local_s // HOUR_S)
+    days, count = np.unique(hours // 10**8 * 10**8 + hours % 10**8 // 24, return_counts=True)
+    most = np.zeros(log.n_users)
+    np.maximum.at(most, days // 10**8, count)
+    return most
 
-    What a user keeps doing is told by what the same user did; what somebody else does with the account is not.
 
-    Parameters
-    ----------
-    label : (N,) 0..size-1, −1 = none
+def _copied(log: Log) -> Floats:
+    """(U,) share of events in runs of items that another user went through in the same order.
+
+    Further events at the item of the one before are the same step.
     """
-    known = label >= 0
-    if not known.any():
+    step = np.flatnonzero(log.item >= 0)
+    user, item = log.user[step], log.item[step].astype(np.uint64)
+    fresh = np.ones(len(step), bool)
+    fresh[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
+    user, item = user[fresh], item[fresh]
+    if len(user) < _RUN:
         return np.full(log.n_users, np.nan)
-    everybody = np.bincount(label[known], minlength=size) / known.sum()
-    place = np.arange(log.n_events) - log.offsets[log.user]
-    late = known & (2 * place >= np.diff(log.offsets)[log.user])
-    early = known & ~late
-    key = log.user * size + label
-    seen, times = np.unique(key[early], return_counts=True)
-    if not len(seen):
-        return np.full(log.n_users, np.nan)
-    before = np.bincount(log.user[early], minlength=log.n_users)
-    owner, asked = log.user[late], key[late]
-    at = np.minimum(np.searchsorted(seen, asked), len(seen) - 1)
-    own = np.where(seen[at] == asked, times[at], 0) / np.maximum(before[owner], 1)
-    told = np.log(0.5 + 0.5 * own / everybody[label[late]])
-    count = np.bincount(owner, minlength=log.n_users)
-    mean = np.bincount(owner, told, log.n_users) / np.maximum(count, 1)
-    return np.where((count > 0) & (before > 0), mean, np.nan)
-
-
-def turn(log: Log) -> Floats:
-    """(U,) how much a history's later part differs from its earlier one, in standard deviations of chance.
-
-    The largest over three places to cut and over items, categories and hours of the day. The likelihood-ratio
-    statistic of a table of two rows has the mean and twice the variance of its degrees of freedom.
-    """
-    place = np.arange(log.n_events) - log.offsets[log.user]
-    quarter = place * _QUARTERS // np.diff(log.offsets)[log.user]
-    labels = (
-        (log.item.astype(np.int64), len(log.items)),
-        (log.category.astype(np.int64), len(log.categories)),
-        (log.local_s % DAY_S * _SLOTS // DAY_S, _SLOTS),
-    )
-    found = np.full(log.n_users, np.nan)
-    for label, size in labels:
-        known = label >= 0
-        if known.any() and size > 1:
-            found = np.fmax(found, _turn_of(log.user[known], label[known], size, quarter[known], log.n_users))
-    return found
-
-
-def _turn_of(
-    user: NDArray[np.int64], label: NDArray[np.int64], size: int, quarter: NDArray[np.int64], n_users: int
-) -> Floats:
-    pairs, row = np.unique(user * size + label, return_inverse=True)
-    table = np.bincount(row * _QUARTERS + quarter, minlength=len(pairs) * _QUARTERS).reshape(-1, _QUARTERS)
-    owner, whole = pairs // size, table.sum(1).astype(np.float64)
-    n = np.bincount(owner, whole, n_users)
-    free = np.bincount(owner, minlength=n_users) - 1.0
-    found = np.full(n_users, np.nan)
-    before = np.zeros(len(pairs))
-    for cut in range(_QUARTERS - 1):
-        before = before + table[:, cut]
-        early = np.bincount(owner, before, n_users)
-        g = np.zeros(len(pairs))
-        for part, size_of in ((before, early), (whole - before, n - early)):
-            expected = whole * (size_of / np.maximum(n, 1))[owner]
-            g += np.where(part > 0, part * np.log(np.where(part > 0, part, 1) / np.maximum(expected, 1e-300)), 0.0)
-        statistic = 2 * np.bincount(owner, g, n_users)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.fmax(found, np.where(free > 0, (statistic - free) / np.sqrt(2 * free), np.nan))
-    return found
+    runs = len(user) - _RUN + 1
+    name = np.zeros(runs, np.uint64)
+    for place in range(_RUN):
+        name = (name ^ (item[place : place + runs] + np.uint64(1))) * _PRIME  # wraps: a hash (FNV-1a)
+    whole = np.flatnonzero(user[:runs] == user[_RUN - 1 :])
+    _, code = np.unique(name[whole], return_inverse=True)
+    users = np.unique(code * log.n_users + user[whole]) // log.n_users
+    shared = np.bincount(users, minlength=int(code.max(initial=-1)) + 1)[code] > 1
+    covered = np.zeros(len(user), bool)
+    for place in range(_RUN):
+        covered[whole[shared] + place] = True
+    steps = np.bincount(user, minlength=log.n_users)
+    return np.where(steps >= _RUN, np.bincount(user, covered, log.n_users) / np.maximum(steps, 1), np.nan)

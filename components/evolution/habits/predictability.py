@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import compiled
+from components.compiled import released
 from components.evolution.sequences import Sequences
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ def predictability(found: Sequences, least_events: int, most_events: int) -> Pre
     return Predictability(np.where(used, found.offsets[1:] - begin, 0), n_symbols, *whole)
 
 
-@compiled
+@released
 def _shares(
     low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np.int64], n_labels: int
 ) -> tuple[NDArray[np.int64], Floats]:
@@ -92,7 +92,7 @@ def _shares(
     return symbols, entropy
 
 
-@compiled
+@released
 def entropy_rates(low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np.int64]) -> Floats:
     """Lempel–Ziv entropy rate of each slice `low:high` of labels, bits a symbol.
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import compiled, shuffle
+from components.compiled import released
 from components.evolution.sequences import Sequences
+from components.evolution.shuffles import shuffle
 from components.evolution.significance import adjusted
 from components.features.time import DAY_S
 
@@ -75,7 +76,7 @@ def shifts(found: Sequences, least_days: int, permutations: int, seed: int) -> S
     )
 
 
-@compiled
+@released
 def _scan(
     days: NDArray[np.int64],
     starts: NDArray[np.int64],

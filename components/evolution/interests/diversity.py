@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import compiled
+from components.compiled import released
 from components.evolution.sequences import Sequences, Windows
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ def _novelty(found: Sequences, windows: Windows) -> Floats:
     return novel
 
 
-@compiled
+@released
 def _breadth(
     offsets: NDArray[np.int64],
     low: NDArray[np.int64],
@@ -120,7 +120,7 @@ def _breadth(
     return found, kinds
 
 
-@compiled
+@released
 def _counted(
     label: NDArray[np.int64], first: int, last: int, count: NDArray[np.int64], distinct: NDArray[np.int64]
 ) -> int:
@@ -134,7 +134,7 @@ def _counted(
     return k
 
 
-@compiled
+@released
 def _chao_shen(counts: NDArray[np.int64], n: int) -> float:
     """Entropy, nats, of counts (K,) above 0 that sum to n, corrected for what was not seen."""
     once, entropy = 0, 0.0
@@ -148,7 +148,7 @@ def _chao_shen(counts: NDArray[np.int64], n: int) -> float:
     return entropy
 
 
-@compiled
+@released
 def chao_shen(low: NDArray[np.int64], high: NDArray[np.int64], label: NDArray[np.int64], n_labels: int) -> Floats:
     """(U, W) Chao–Shen entropy of the rows `low:high` alone, nats; NaN without events."""
     found = np.full(low.shape, np.nan)

@@ -21,7 +21,7 @@ from components.evolution.interests.popularity import popularity
 from components.evolution.interests.widening import widening
 from components.evolution.log import Log
 from components.evolution.record import plain
-from components.evolution.sequences import Sequences, Windows, months, sequences, sliding
+from components.evolution.sequences import Sequences, Windows, months, once_a_day, sequences, sliding
 from components.evolution.significance import Estimate, mean_by_user
 from components.features.time import DAY_S
 from components.params import InterestParams
@@ -57,7 +57,7 @@ def interest_report(
     monthly = months(users)
     found = {
         "of": kind,
-        "users": _changes(users, params, seed),
+        "users": _changes(users, sequences(log, once_a_day(log, label), len(names_of), None), params, seed),
         "segments": _segments(sequences(log, label, len(names_of), segment), segment, names, params, seed),
         "mix": mixes(log, label, names_of, segment, names, params.window_days, params.least_users, params.confidence),
         "breadth": _breadth(users, params, seed),
@@ -116,11 +116,11 @@ def _segments(
     ]
 
 
-def _changes(found: Sequences, params: InterestParams, seed: int) -> Record:
-    """How many units drift, widen and narrow beyond chance."""
+def _changes(found: Sequences, once: Sequences, params: InterestParams, seed: int) -> Record:
+    """How many units drift (by their labels `once` a day), widen and narrow beyond chance."""
     windows = sliding(found, params.window_days * DAY_S, params.step_days * DAY_S)
     wide = widening(found, windows, params.least_events, True, params.permutations, seed)
-    apart = drift(found, True, params.permutations, seed)
+    apart = drift(once, True, params.permutations, seed)
     sure = (wide.q <= params.level).astype(bool)
     tested = ~np.isnan(apart.p)
     excess = (apart.divergence - apart.expected)[tested]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from components.evolution.compiled import bounds_of, compiled, shuffle_groups
+from components.compiled import released
+from components.evolution.shuffles import bounds_of, shuffle_groups
 from components.evolution.significance import p_value
 
 Floats = NDArray[np.float64]
@@ -85,7 +86,7 @@ def crowds(user: Codes, place: Codes, slot: Codes, windows: NDArray[np.bool_], p
     return Crowds(enough, visits, expected, z, p_value(z, most[:, None, None], "greater"))
 
 
-@compiled
+@released
 def _counted(place: NDArray[np.int64], slot: NDArray[np.int64], table: Floats) -> None:
     for row in range(len(place)):
         table[place[row], slot[row]] += 1.0

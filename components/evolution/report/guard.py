@@ -121,6 +121,7 @@ def _anomalies(found: Record, params: EvolveParams) -> Record:
         "share": None if hidden else found["share"],
         "figures": [one for one in found["figures"] if one["users"] >= least],
         "reasons": _reasons(found["reasons"], least),
+        "days": [one for one in found["days"] if one["users"] >= least],
     }
 
 

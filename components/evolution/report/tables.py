@@ -150,6 +150,7 @@ def _anomalies(found: Record) -> dict[str, Rows]:
     return {
         "anomalies_reasons": found["reasons"],
         "anomalies_figures": found["figures"],
+        "anomalies_days": found["days"],
         "anomalies_named": found["named"],
     }
 

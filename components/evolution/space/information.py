@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evolution.compiled import bounds_of
 from components.evolution.sequences import in_new_order
+from components.evolution.shuffles import bounds_of
 from components.evolution.significance import p_value
 
 Codes = NDArray[np.integer]

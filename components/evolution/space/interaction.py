@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from components.compiled import released
 from components.errors import DataError
-from components.evolution.compiled import bounds_of, compiled, shuffle_groups
+from components.evolution.shuffles import bounds_of, shuffle_groups
 from components.evolution.significance import p_value
 from components.evolution.space.sphere import vectors
 from components.features.place import EARTH_KM
@@ -149,7 +150,7 @@ def _shuffled(
         yield time_s + (put[number] - day) * DAY_S
 
 
-@compiled
+@released
 def _pairs(
     near: NDArray[np.int64], ring: NDArray[np.int64], time_s: NDArray[np.int64], spans: NDArray[np.int64], rings: int
 ) -> NDArray[np.int64]:

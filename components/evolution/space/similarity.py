@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from components.evolution.compiled import compiled
+from components.compiled import released
 from components.features.place import EARTH_KM
 
 Floats = NDArray[np.float64]
@@ -65,7 +65,7 @@ def similar(trajectory: NDArray[np.integer], cell: NDArray[np.integer], owner: N
     return Similar(other, value)
 
 
-@compiled
+@released
 def warping_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> float:
     """Dynamic time warping of two courses: mean great-circle distance, km, along the cheapest alignment.
 
@@ -97,7 +97,7 @@ def warping_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> fl
     return cost[n, m] / (n + m)
 
 
-@compiled
+@released
 def edit_distance(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Levenshtein distance of two sequences of cells / the longer length, 0..1; 0 for two empty ones.
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import released
 from components.errors import DataError
-from components.evolution.compiled import compiled
 from components.evolution.space.sphere import centres
 from components.features.place import EARTH_KM
 
@@ -88,7 +88,7 @@ def stays(
     return Stays(user[first], time_s[first], time_s[last], lat, lon, positions)
 
 
-@compiled
+@released
 def _label(
     user: NDArray[np.integer],
     time_s: NDArray[np.integer],

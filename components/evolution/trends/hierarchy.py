@@ -89,7 +89,7 @@ def reconcile(tree: Hierarchy, base: Floats, weighting: Weighting, residual: Flo
 
     Returns
     -------
-    (A, H), S (SᵀW⁻¹S)⁻¹ SᵀW⁻¹ base; unbiased where the base is; may fall below 0.
+    (A, H), S (SᵀW⁻¹S)⁻¹ SᵀW⁻¹ base, which is `least_change`; unbiased where the base is; may fall below 0.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def reconcile(tree: Hierarchy, base: Floats, weighting: Weighting, residual: Flo
     if base.shape[0] != len(sums):
         raise DataError(f"points of all {len(sums)} series", found=f"of {base.shape[0]}", do="Forecast every level.")
     if weighting == "structure":
-        inverse = np.diag(1 / sums.sum(1))
+        covariance = sums.sum(1)
     else:
         if residual is None or len(residual) < 2 or residual.shape[1] != len(sums):
             raise DataError(
@@ -109,9 +109,26 @@ def reconcile(tree: Hierarchy, base: Floats, weighting: Weighting, residual: Flo
                 do="Backtest every level, or weight by structure.",
             )
         covariance = _covariance(residual, weighting)
-        inverse = np.linalg.inv(covariance)
-    left = sums.T @ inverse
-    return np.asarray(sums @ np.linalg.solve(left @ sums, left @ base))
+    upper = len(sums) - tree.bottom
+    return least_change(base, np.concatenate([np.eye(upper), -sums[:upper]], axis=1), covariance)
+
+
+def least_change(base: Floats, constraint: Floats, covariance: Floats) -> Floats:
+    """MinT as a projection: the points nearest to `base` that meet every constraint.
+
+    Parameters
+    ----------
+    base : (A, H)
+    constraint : (C, A) sums that must be 0, e.g. parts less their total
+    covariance : (A, A) of the errors of base, or (A,) where they are taken to be unrelated: the surer are changed less
+
+    Returns
+    -------
+    (A, H), base − WCᵀ (CWCᵀ)⁻¹ C base
+    """
+    spread = constraint * covariance if covariance.ndim == 1 else constraint @ covariance
+    gap = np.linalg.lstsq(spread @ constraint.T, constraint @ base, rcond=None)[0]
+    return np.asarray(base - spread.T @ gap)
 
 
 def _covariance(residual: Floats, weighting: Weighting) -> Floats:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from components.errors import DataError
 from components.evolution.log import Log
 from components.evolution.trends.counts import OTHER, UNKNOWN
+from components.evolution.trends.hierarchy import least_change
 from components.evolution.trends.panel import SEASONS, Floats, Panel, Step
 from components.features.place import cell_name
 from components.features.time import DAY_S, HOUR_S
@@ -213,10 +214,6 @@ def adding_up(series: Shown, point: Floats, spread: Floats) -> Floats:
     Returns
     -------
     (S, H), not below 0: where the least change would go there, the parts share the total in proportion to the rest.
-
-    References
-    ----------
-    Wickramasuriya, Athanasopoulos, Hyndman (2019), MinT with a diagonal covariance; as a projection on the constraints.
     """
     rows = list(series.parts.values())
     if not rows:
@@ -227,9 +224,7 @@ def adding_up(series: Shown, point: Floats, spread: Floats) -> Floats:
     known = spread[np.isfinite(spread) & (spread > 0)]
     least = 1e-3 * float(known.min()) if len(known) else 1.0
     weight = np.where(np.isfinite(spread) & (spread > 0), spread, least) ** 2
-    crossed = constraint * weight
-    gap = np.linalg.lstsq(crossed @ constraint.T, constraint @ point, rcond=None)[0]
-    found = np.maximum(point - crossed.T @ gap, 0.0)
+    found = np.maximum(least_change(point, constraint, weight), 0.0)
     for part in rows:
         total = found[part].sum(0)
         found[part] *= np.where(total > 0, found[0] / np.where(total > 0, total, 1.0), 1.0)

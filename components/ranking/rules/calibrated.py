@@ -19,9 +19,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled
 from components.features.encoding import UNKNOWN
 from components.predictor import Queries
-from components.ranking.compiled import compiled
 from components.ranking.rules.history import history_rows
 from components.ranking.rules.pool import Floats, Pool
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled
 from components.once import made_once
 from components.ranking.best import best
-from components.ranking.compiled import compiled
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import compiled
 from components.params import Segment, SegmentParams
 from components.predictor import Queries
-from components.ranking.compiled import compiled
 
 #: Segments by code.
 SEGMENTS: tuple[Segment, ...] = get_args(Segment)

@@ -184,9 +184,11 @@ def test_a_small_reason_does_not_follow_from_the_number_of_strange_users() -> No
     params = parse_params(quick(), "test").evolve
     least = params.anomalies.least_users
     reasons = [{"figure": name, "users": count} for name, count in zip("abc", (3 * least, least, 1), strict=True)]
-    record = {"users": 500, "events": 900, "share": 0.1, "figures": []}
+    days = [{"day": "2025-01-06", "users": users, "events": 90} for users in (least - 1, least)]
+    record = {"users": 500, "events": 900, "share": 0.1, "figures": [], "days": days}
     found = guarded({"anomalies": record | {"strange": 4 * least + 1, "reasons": reasons}}, params)["anomalies"]
     assert [one["users"] for one in found["reasons"]] == [3 * least, None, None]
+    assert [one["users"] for one in found["days"]] == [least]
     assert guarded({"anomalies": record | {"strange": 0, "reasons": []}}, params)["anomalies"]["reasons"] == []
 
 

@@ -36,6 +36,22 @@ def test_a_store_and_its_frame_are_one_log() -> None:
     np.testing.assert_array_equal(one.users, other.users)
 
 
+def test_devices_are_told_where_a_log_has_them_and_go_with_their_rows() -> None:
+    events = pl.DataFrame(
+        {
+            "user_id": ["a", "b", "b"],
+            "item_id": ["x", "x", "y"],
+            "timestamp": pl.Series([1, 2, 3]).cast(pl.Datetime("us", "UTC")),
+            "device": ["web", None, "phone"],
+        }
+    )
+    log = Log.of_frame(events, None, "UTC")
+    assert log.devices.tolist() == ["phone", "web"]
+    assert log.only(log.user == 1).device.tolist() == [-1, 0]
+    without = Log.of_frame(events.drop("device"), None, "UTC")
+    assert without.only(without.user == 1).device.tolist() == without.devices.tolist() == []
+
+
 def test_clock_is_local() -> None:
     events = pl.DataFrame(
         {"user_id": ["a"], "item_id": ["x"], "timestamp": [MONDAY_S * 1_000_000], "utc_offset_min": [-60]},

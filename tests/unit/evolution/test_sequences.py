@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from components.evolution.drift import drift
-from components.evolution.sequences import Sequences, months, sequences, sliding
+from components.evolution.sequences import Sequences, months, once_a_day, sequences, sliding
 from tests.unit.evolution.planted import log_of
 
 DAY = 86_400
@@ -69,6 +69,13 @@ def test_a_day_stays_together() -> None:
     orders = {tuple(found.shuffled(True, np.random.default_rng(seed))) for seed in range(60)}
     assert len(orders) > 40
     assert all(a % 2 == 0 and b == a + 1 for order in orders for a, b in zip(order[::2], order[1::2], strict=True))
+
+
+def test_once_a_day_keeps_the_first_of_each_label_of_a_day() -> None:
+    log = log_of(np.array([0, 0, 0, 0, 1]), np.array([10, 20, 30, DAY + 10, 40]), np.array([2, 1, 2, 2, 2]))
+    kept = once_a_day(log, log.category)
+    assert kept.tolist() == [*log.category[:2].tolist(), -1, *log.category[3:].tolist()]
+    assert once_a_day(log, np.full(5, -1)).tolist() == [-1] * 5
 
 
 def test_divergence_equals_scipy() -> None:

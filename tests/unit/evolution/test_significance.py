@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evolution.compiled import bounds_of, shuffle_groups
 from components.evolution.record import plain
+from components.evolution.shuffles import bounds_of, shuffle_groups
 from components.evolution.significance import adjusted, mean_by_user, p_value
 
 

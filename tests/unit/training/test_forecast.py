@@ -16,6 +16,7 @@ from components.models.sequence import SequenceModel
 from components.predictor import Window
 from components.training.batches import Corpus
 from components.training.forecast import forecast
+from components.training.lists import judged_lists
 from components.training.network import NetworkPredictor
 from tests.networks import fitted, network_params, predictor, queries_of
 from tests.toy import toy_store
@@ -41,6 +42,17 @@ def test_the_rule_of_the_log_is_written_on(writer: NetworkPredictor) -> None:
     assert score["set_recall@4"] > 0.6
     assert score["kendall_tau"] > 0.8
     assert score["queries"] == len(queries)
+
+
+def test_lists_of_the_tune_window_are_judged_where_a_model_writes_some(writer: NetworkPredictor) -> None:
+    told = judged_lists(writer, Window(STORE, "tune"))
+    assert told is not None
+    assert told["set_recall@4"] is not None
+    assert 0.6 < told["set_recall@4"] <= 1
+    assert told["queries"] is not None
+    assert told["queries"] > 0
+    reader = fitted(STORE, predictor("gru", loop={"epochs": 1}, inputs=["item"], heads={"item": 1.0}))
+    assert judged_lists(reader, Window(STORE, "tune")) is None
 
 
 def test_the_first_step_is_the_answer_that_is_judged(writer: NetworkPredictor) -> None:

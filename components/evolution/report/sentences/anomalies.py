@@ -15,8 +15,9 @@ def anomaly_sentences(found: Record, params: EvolveParams) -> list[Sentence]:
     """How many users stand out, and by what."""
     asked = params.anomalies
     known = (
-        f"ECOD, isolation forest and the rarest figure, on {len(found['figures'])} figures of {count(found['users'])} "
-        f"users with {asked.least_events} events or more, each among the equally busy; {discoveries(asked.level)}"
+        f"ECOD, isolation forest, the rarest figure and histories that turn, on {len(found['figures'])} figures of "
+        f"{count(found['users'])} users with {asked.least_events} events or more, each among the equally busy; "
+        f"{discoveries(asked.level)}"
     )
     if found["strange"] == 0:
         return [Sentence("No user behaves as nobody else does, beyond chance.", known)]

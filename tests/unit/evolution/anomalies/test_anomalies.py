@@ -7,13 +7,15 @@ import polars as pl
 import pytest
 
 from components.errors import DataError, SchemaError
-from components.evolution.anomalies.behaviour import behaviour, gain, turn
+from components.evolution.anomalies.behaviour import behaviour, enough
 from components.evolution.anomalies.detectors import chance, ecod, strange, tails
+from components.evolution.anomalies.likelihoods import likelihoods
 from components.evolution.anomalies.peers import deviations
-from components.evolution.anomalies.report import anomaly_report, likelihoods
+from components.evolution.anomalies.report import anomaly_report
+from components.evolution.anomalies.turns import turns
 from components.evolution.log import Log
 from components.params import AnomalyParams
-from tests.unit.evolution.planted import log_of
+from tests.unit.evolution.planted import MONDAY_S, log_of
 
 ASKED = AnomalyParams(least_events=10, resolution=8, level=0.1, least_users=1, likelihoods=None, named=True)
 DAY = 86_400
@@ -46,20 +48,6 @@ def test_a_crowd_without_any_gives_few_flags() -> None:
     flagged = [anomaly_report(crowd(seed=seed), ASKED, None, 0)["strange"] for seed in range(8)]
     assert np.mean(np.array(flagged) > 0) <= 0.5
     assert np.mean(flagged) / 300 <= 0.01
-
-
-def test_what_another_does_with_an_account_is_no_longer_its_own() -> None:
-    log = crowd()
-    item = log.item.copy()
-    half = [slice(int(log.offsets[one]), int(log.offsets[one + 1])) for one in (3, 4)]
-    for rows in half:
-        middle = (rows.start + rows.stop) // 2
-        item[middle : rows.stop] = (item[middle : rows.stop] + 77) % len(log.items)
-    taken = Log(**{**vars(log), "item": item})
-    before, after = (gain(one, one.item.astype(np.int64), len(log.items)) for one in (log, taken))
-    assert (after[3:5] < np.quantile(after, 0.02)).all()
-    assert (before[3:5] > np.quantile(before, 0.05)).all()
-    assert (turn(taken)[3:5] > np.quantile(turn(taken), 0.98)).all()
 
 
 def test_peers_are_the_equally_busy() -> None:
@@ -100,10 +88,11 @@ def test_likelihoods_are_read_by_user_and_count_on_both_sides() -> None:
         pl.when(pl.col("user_id") == "u00002").then(-0.01).otherwise("log_likelihood").alias("log_likelihood")
     )
     found = likelihoods(told, log)
-    assert np.isnan(found[1]).all()
-    assert np.isclose(found[2, 0], -0.01)
-    assert found[3, 1] < found[3, 0]
-    assert np.isclose(found[3, 0], table.filter(user_id="u00003")["log_likelihood"].to_numpy().mean())
+    assert np.isnan([found.mean[1], found.least[1]]).all()
+    assert np.isclose(found.mean[2], -0.01)
+    assert found.least[3] < found.mean[3]
+    assert np.isclose(found.mean[3], table.filter(user_id="u00003")["log_likelihood"].to_numpy().mean())
+    assert len(found.day) == 0
     named = anomaly_report(log, ASKED, found, 0)["named"]
     assert named[0]["user_id"] == "u00002"  # too likely is strange too
     with pytest.raises(SchemaError, match="log_likelihood"):
@@ -113,4 +102,49 @@ def test_likelihoods_are_read_by_user_and_count_on_both_sides() -> None:
 def test_a_handful_is_no_crowd() -> None:
     with pytest.raises(DataError, match="50 users"):
         anomaly_report(crowd(users=30), ASKED, None, 0)
-    assert behaviour(crowd(users=30), 10, 8).values.shape[0] == 30
+    log = crowd(users=30)
+    assert behaviour(log, turns(log, enough(log, 10), 8, 5, 0)).values.shape[0] == 30
+
+
+def test_a_dozen_of_a_kind_do_not_hide_one_another() -> None:
+    """They fill the group of the equally busy, whose middle and spread are then theirs."""
+    rng = np.random.default_rng(4)
+    events = np.concatenate([np.sort(rng.integers(20, 400, 465)), np.full(12, 900)])
+    values = np.concatenate([rng.normal(0, 1, 465), rng.normal(25, 0.1, 12)])[:, None]
+    far = deviations(values, events)[:, 0]
+    assert (far[-12:] > 10).all()  # judged by their own group alone: 1 or less
+    assert np.abs(far[:-12]).max() < 6
+
+
+def test_who_is_busier_than_any_group_is_judged_on_the_line_through_the_groups() -> None:
+    rng = np.random.default_rng(5)
+    events = np.sort(np.exp(rng.normal(4.5, 0.7, 700))).astype(np.int64) + 10
+    far = deviations((2 * np.log(events) + rng.normal(0, 0.1, 700))[:, None], events)[:, 0]
+    assert abs(far[-10:].mean()) < 1  # held at the middle of the busiest group: above 20
+
+
+def test_reading_without_sleep_and_after_a_script_is_told() -> None:
+    log = crowd()
+    awake, script = np.arange(40) * 1800, np.arange(40) % 200
+    user, time, item = (getattr(log, name).copy() for name in ("user", "time_s", "item"))
+    start = int(time.min()) // DAY * DAY
+    for one in (5, 6):
+        rows = np.flatnonzero(user == one)[:40]
+        item[rows] = script[: len(rows)] + 1
+        if one == 5:
+            time[rows] = start + awake[: len(rows)]
+    order = np.lexsort((time, user))
+    found = log_of(user, (time - MONDAY_S)[order], item[order] % 10, item[order])
+    told = behaviour(found, turns(found, enough(found, 10), 8, 5, 0))
+    figures = dict(zip(told.names, told.values.T, strict=True))
+    place = [list(told.user).index(one) for one in (5, 6)]
+    assert figures["awake"][place[0]] == figures["awake"].max() >= 14
+    assert (figures["copied"][place] > 0.3).all()
+    assert np.median(figures["copied"]) == 0
+
+
+def test_days_of_strange_users_are_those_on_which_they_do_more_than_anybody() -> None:
+    log = crowd(clock=17)
+    found = anomaly_report(log, ASKED, None, 0)
+    first = str(np.datetime64(int(log.day[log.user == 17][0]), "D"))
+    assert [(one["day"], one["users"]) for one in found["days"]] == [(first, 1)]

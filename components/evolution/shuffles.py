@@ -1,26 +1,17 @@
-"""Loops that numba compiles, once for each machine, and how they shuffle.
+"""Shuffles for compiled loops: of a stretch, and within groups; no lock is held while they run.
 
 Never here: which things may change places under a null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable)
+from components.compiled import released
 
 
-def compiled(function: F) -> F:
-    """The same function, compiled at its first call and kept beside the module; it holds no lock while it runs."""
-    return njit(cache=True, nogil=True)(function)
-
-
-@compiled
+@released
 def shuffle(values: NDArray, low: int, high: int, rng: np.random.Generator) -> None:
     """Put `values[low:high]` into random order, in place (Fisher, Yates 1938; Durstenfeld 1964).
 
@@ -31,7 +22,7 @@ def shuffle(values: NDArray, low: int, high: int, rng: np.random.Generator) -> N
         values[place], values[other] = values[other], values[place]
 
 
-@compiled
+@released
 def shuffle_groups(values: NDArray, bounds: NDArray[np.integer], rng: np.random.Generator) -> None:
     """Shuffle within each group g of `values[bounds[g]:bounds[g + 1]]`, in place."""
     for group in range(len(bounds) - 1):

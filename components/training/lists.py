@@ -1,0 +1,36 @@
+"""How good the lists are that a decoder writes of the tune window: for the record beside its weights, never to choose.
+
+Never asks another window, and says nothing of models that write no lists.
+"""
+
+from __future__ import annotations
+
+import math
+
+from components.evaluation.forecast import following, judge_lists
+from components.evaluation.protocol import make_queries
+from components.models.encoders.seq2seq import Seq2SeqEncoder
+from components.predictor import Window
+from components.training.forecast import forecast
+from components.training.network import NetworkPredictor
+
+_MOST = 5_000  # queries, the latest
+
+
+def judged_lists(predictor: NetworkPredictor, tune: Window) -> dict[str, float | None] | None:
+    """`judge_lists` of greedy lists as long as the model learned to write; None: it writes none.
+
+    Parameters
+    ----------
+    predictor : fitted
+    tune : whose queries are asked, the latest of them
+    """
+    encoder = predictor.model.encoder
+    if not isinstance(encoder, Seq2SeqEncoder):
+        return None
+    queries, _ = make_queries(tune, predictor.protocol)
+    queries = queries[slice(max(len(queries) - _MOST, 0), len(queries))]
+    predictor.model.eval()
+    found = forecast(predictor.model, queries, predictor.precision, encoder.horizon, None, beams=1, distinct=False)
+    told = judge_lists(found.items, following(queries, encoder.horizon, None))
+    return {name: value if math.isfinite(value) else None for name, value in told.items()}
