@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from components.evolution.patterns.crowds import Crowds, crowds, excess_of
+from components.evolution.patterns.crowds import crowds, excess_of
 from components.evolution.patterns.windows import Window
 
 Codes = NDArray[np.integer]
@@ -131,7 +131,7 @@ def patterns(
     usual = np.maximum(whole, _otherwise(visits, windows, exposure, inside, len(ratio)))
     busier = np.divide(found.visits, usual, out=np.zeros_like(ratio), where=usual > 0)
     held = (found.p <= rules.level) & (ratio >= rules.ratio) & (busier >= rules.ratio)
-    candidates = np.argwhere(held & ~_part_of_it(found, held, inside))
+    candidates = np.argwhere(held)
     _, owner = np.unique(visits.user, return_inverse=True)
     told = {
         (int(k), int(v)): _over_users(visits, owner, int(k), inside[:, v], float(part[v]), rules.users)
@@ -170,22 +170,6 @@ def _otherwise(
         often = float(exposure[like].sum())
         if often:
             answer[:, at] = table[:, like].sum(axis=1) / often * float(exposure @ inside[:, at])
-    return answer
-
-
-def _part_of_it(found: Crowds, held: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(K, V) windows whose excess lies in a part of them that is a window too: the rest has not half as much of it."""
-    size = inside.sum(axis=0)
-    within = (inside.T.astype(np.int64) @ inside == size[:, None]) & (
-        size[:, None] < size
-    )  # (V, V) row is part of column
-    answer = np.zeros_like(held)
-    for place, window in np.argwhere(held):
-        parts = np.flatnonzero(within[:, window] & held[place])
-        visits, expected = found.visits[place], found.expected[place]
-        rest = visits[window] - visits[parts]
-        half = 1 + (visits[window] / expected[window] - 1) / 2
-        answer[place, window] = bool((rest < half * (expected[window] - expected[parts])).any())
     return answer
 
 
