@@ -14,9 +14,12 @@ const short = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short',
 const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZone: 'UTC' })
 let [due, drawn] = [0, '']
 
+addEventListener('keychanged', () => !find('panel-evolution').hidden && show())
+
 const dated = (text) => new Date(`${text.slice(0, 10)}T00:00:00Z`)
 const day = (text) => short.format(dated(text))
-const span = (one) => (one.first === one.last ? day(one.first) : `${day(one.first)} to ${day(one.last)}`)
+const dayOfYear = (text) => `${day(text)} ${text.slice(0, 4)}`
+const span = (one) => (one.first === one.last ? dayOfYear(one.first) : `${day(one.first)} to ${dayOfYear(one.last)}`)
 
 /** Begin to ask, or stop: whether the panel is seen. */
 export function seen(on) {
@@ -27,7 +30,7 @@ export function seen(on) {
 }
 
 /** Ask for the newest report and show it. */
-export async function show() {
+async function show() {
   const panel = find('panel-evolution')
   if (!panel.childElementCount) panel.append(h('p', { class: 'soft', role: 'status' }, 'Asking for the newest report …'))
   try {
@@ -48,7 +51,7 @@ function page(report) {
   const days = forecasts.find((one) => one.step === 'day' && one.by === 'all')
   return [
     h('h2', {}, 'How behaviour evolves'),
-    h('p', { class: 'soft' }, `Report ${report.number}: ${many(log.users, 'user')}, ${day(log.first)} to ${day(log.last)} ${log.last.slice(0, 4)}.`),
+    h('p', { class: 'soft' }, `Report ${report.number}: ${many(log.users, 'user')}, ${dayOfYear(log.first)} to ${dayOfYear(log.last)}.`),
     changed.length ? part('Changed since the report before', [h('ul', { class: 'told' }, ...changed.slice(0, LISTED).map((one) => h('li', { title: one.known }, one.text)))]) : null,
     days ? part('Events a day to come', [fan(days), spoken(days)]) : null,
     states ? part('States of life', lives(states)) : null,
@@ -94,7 +97,7 @@ function lives({ now, forecast }) {
 
 const who = ({ by, value }) => (by === 'all' ? 'all events' : `${by} ${plain(value)}`)
 /** Each span of days once, as the series that tells it best saw it. */
-const apart = (unusual) => unusual.filter((one, i) => unusual.findIndex((other) => span(other) === span(one)) === i)
+const apart = (unusual) => unusual.filter((one, i) => unusual.findIndex((other) => other.first === one.first && other.last === one.last) === i)
 const strange = (one) => h('li', {}, h('b', {}, span(one)), ` ${who(one)}: ${count(Math.round(one.actual))} instead of ${count(Math.round(one.usual))}`)
 const recurs = (one) => h('li', {}, h('b', {}, one.name), ` ${one.when}; ${many(one.users, 'user')}, ${one.ratio.toFixed(1)} times what chance would bring`)
 

@@ -64,12 +64,14 @@ def _now() -> dt.datetime:
 def _named(plan: Plan, question: Question) -> str:
     """The id of the list that answers a question: the same for one that is asked again, on any worker.
 
-    Of the salt too: whoever names requests cannot choose what the list's id draws.
+    Of the salt too: whoever names requests cannot choose what the list's id draws. Of the hour too: a client that gives
+    all its requests one name is not taken for one that asks again for ever.
     """
     if question.asked_as is None:
         return uuid.uuid4().hex
     key = hashlib.blake2b(plan.salt.encode(), digest_size=32).digest()
-    return hashlib.blake2b(question.asked_as, key=key, digest_size=16).hexdigest()
+    asked = question.asked_as + str(int(question.time.timestamp()) // 3600).encode()
+    return hashlib.blake2b(asked, key=key, digest_size=16).hexdigest()
 
 
 class Arms:

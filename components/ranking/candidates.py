@@ -81,7 +81,8 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
 def filled(key: Ints, mixture: Table, total: int, unknown: int) -> Ints:
     """(B · total,) items of B queries, ascending: those of the keys query · V + item, then what the mixture likes best.
 
-    Where more are keyed than there are places, the mixture chooses among them.
+    Where more are keyed than there are places, the mixture chooses among them. What is no number (a network that
+    failed) is liked least: every place is filled all the same.
     """
     size, n_items = mixture.shape
     wanted = np.zeros((size, n_items), np.bool_)
@@ -93,14 +94,14 @@ def filled(key: Ints, mixture: Table, total: int, unknown: int) -> Ints:
         first = min(int(wanted[b].sum()), total)
         if first == total:  # there are too many, or just enough
             for v in range(n_items):
-                value[v] = np.float32(2.0) + mixture[b, v]
+                value[v] = np.float32(2.0) + mixture[b, v] if mixture[b, v] == mixture[b, v] else np.float32(-1.0)
             chosen = best(value, wanted[b], total)
             wanted[b] = False
         else:
             free = ~wanted[b]
             free[: unknown + 1] = False
             for v in range(n_items):
-                value[v] = min(mixture[b, v], np.float32(1.0))
+                value[v] = min(mixture[b, v], np.float32(1.0)) if mixture[b, v] == mixture[b, v] else np.float32(-1.0)
             chosen = best(value, free, total - first)
         for v in chosen:
             wanted[b, v] = True

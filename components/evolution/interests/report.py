@@ -51,14 +51,17 @@ def interest_report(
         There are no categories, and too many items to take their place.
     """
     kind, label, names_of = _kind(log)
+    daily = once_a_day(log, label)
     users = sequences(log, label, len(names_of), None)
     items = sequences(log, log.item, len(log.items), None)
     interval = params.draws, params.confidence, seed
     monthly = months(users)
     found = {
         "of": kind,
-        "users": _changes(users, sequences(log, once_a_day(log, label), len(names_of), None), params, seed),
-        "segments": _segments(sequences(log, label, len(names_of), segment), segment, names, params, seed),
+        "users": _changes(users, sequences(log, daily, len(names_of), None), params, seed),
+        "segments": _segments(
+            *(sequences(log, one, len(names_of), segment) for one in (label, daily)), segment, names, params, seed
+        ),
         "mix": mixes(log, label, names_of, segment, names, params.window_days, params.least_users, params.confidence),
         "breadth": _breadth(users, params, seed),
         "persistence": persistence(users, monthly, params.lags, *interval),
@@ -95,12 +98,17 @@ def _forecast(found: Sequences, windows: Windows, params: InterestParams, seed: 
 
 
 def _segments(
-    found: Sequences, segment: NDArray[np.integer], names: Sequence[str], params: InterestParams, seed: int
+    found: Sequences,
+    once: Sequences,
+    segment: NDArray[np.integer],
+    names: Sequence[str],
+    params: InterestParams,
+    seed: int,
 ) -> list[Record]:
-    """Slope and drift of every segment of enough users, by the shuffles of its users."""
+    """Slope, and drift by labels `once` a day, of every segment of enough users, by the shuffles of its users."""
     windows = sliding(found, params.window_days * DAY_S, params.step_days * DAY_S)
     wide = widening(found, windows, params.least_events, True, params.permutations, seed)
-    apart = drift(found, True, params.permutations, seed)
+    apart = drift(once, True, params.permutations, seed)
     users = np.bincount(segment, minlength=found.n_units)
     return [
         {

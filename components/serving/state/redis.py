@@ -11,7 +11,7 @@ The log is hashes rather than a stream of Redis: a deleted entry of a stream kee
 gone, a deleted field does not; the records of a user are in one hash, so that 200 of them are one command of a script
 and forgetting is one deletion. What a tombstone bars is said in `folder.py`; it is the same here.
 
-A worker keeps the histories in use decoded; the server is asked whether they are still what it has, and sends no more
+A worker keeps the histories in use; the server is asked whether they are still what it has, and sends no more
 than what is new. Redis runs a script alone, so nothing is read half-written.
 """
 

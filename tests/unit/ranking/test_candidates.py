@@ -56,6 +56,12 @@ def test_the_mixture_fills_what_is_left_and_decides_where_there_are_too_many() -
     assert found(shares, likes, history=0, each=2, total=2) == [5, 7]
 
 
+def test_a_mixture_that_is_no_number_fills_every_place_all_the_same() -> None:
+    likes = [np.nan] * 3 + [0.3] + [np.nan] * 6
+    assert found({"dense": dense(9)}, likes, history=0, each=1, total=4) == [2, 3, 5, 9]
+    assert found({"dense": dense(5, 7, 9)}, [np.nan] * 10, history=0, each=3, total=2) == [5, 7]
+
+
 def test_nobody_is_asked_twice_and_reserved_codes_never() -> None:
     shares = {"one": dense(0, 1, 4), "two": dense(4, 3), "three": pairs([4, 4, 3], [0.2, 0.2, 0.1])}
     items = found(shares, history=5, each=5, total=200)
