@@ -102,7 +102,7 @@ def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
 
 
 def _map(found: Surface, z: Floats, state: NDArray[np.integer], known: NDArray[np.bool_]) -> list[Record]:
-    """How hot every cell of enough users was in each of the newest periods, to one digit."""
+    """How hot every cell of enough users was in each of the newest periods, to one digit; none where none differ."""
     names = [cell_name(int(one)) for one in found.cells]
     return [
         {
@@ -112,7 +112,7 @@ def _map(found: Surface, z: Floats, state: NDArray[np.integer], known: NDArray[n
             "state": ("cold", "neither", "hot")[int(state[period, one]) + 1],
         }
         for period in range(max(len(z) - _PERIODS, 0), len(z))
-        for one in np.flatnonzero(known)
+        for one in np.flatnonzero(known & ~np.isnan(z[period]))
     ]
 
 
