@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.errors import SchemaError
+from components.events.times import from_text
 from components.evolution.log import Log
 
 Floats = NDArray[np.float64]
@@ -58,13 +59,13 @@ def likelihoods(table: pl.DataFrame, log: Log) -> Likelihoods:
 
     Parameters
     ----------
-    table : user_id and log_likelihood (nats), a row for each event that some model was asked about; timestamp (UTC),
-        where it is told
+    table : user_id and log_likelihood (nats), a row for each event that some model was asked about; timestamp (UTC;
+        moments, or ISO 8601 as a CSV has them), where it is told
 
     Raises
     ------
     SchemaError
-        A column is missing.
+        A column is missing, or there are times that are none.
     """
     missing = {"user_id", "log_likelihood"} - set(table.columns)
     if missing:
@@ -79,6 +80,15 @@ def likelihoods(table: pl.DataFrame, log: Log) -> Likelihoods:
     mean, few = joined.select("mean", "least").cast(pl.Float64).fill_null(np.nan).to_numpy().T
     if "timestamp" not in rows.columns:
         return Likelihoods(mean, few, np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    dated = rows.with_columns(pl.col("timestamp").cast(pl.Date).cast(pl.Int64).alias("day"))
+    dated = rows.with_columns(_moments(rows["timestamp"]).cast(pl.Date).cast(pl.Int64).alias("day")).drop_nulls("day")
     days = dated.group_by("row", "day").agg(value.mean().alias("of_day")).sort("row", "day")
     return Likelihoods(mean, few, *(days[name].to_numpy() for name in ("row", "day", "of_day")))
+
+
+def _moments(told: pl.Series) -> pl.Series:
+    """Times as such: a CSV has them as text, in UTC where it names no zone."""
+    moments = from_text(told) if told.dtype == pl.String else told
+    wrong = told.filter(moments.is_null() & told.is_not_null()) if moments.dtype.is_temporal() else told.drop_nulls()
+    if len(wrong):
+        raise SchemaError("times in column timestamp", found=f"{wrong[0]}", do="Write them as ISO 8601, in UTC.")
+    return moments

@@ -42,7 +42,7 @@ def profile_report(log: Log, params: ProfileParams, seed: int) -> Record:
     Raises
     ------
     DataError
-        Fewer users than a map of three units needs.
+        Fewer users than a map of three units needs, or no category that so many have that it may be told.
     """
     enough = np.flatnonzero(np.diff(log.offsets) >= params.least_events)
     units = min(params.units, len(enough) // (_USERS_A_UNIT * params.least_users))
@@ -55,6 +55,9 @@ def profile_report(log: Log, params: ProfileParams, seed: int) -> Record:
     place = np.full(log.n_users, -1, np.int64)
     place[enough] = np.arange(len(enough))
     kind = kinds_of(log, place[log.user] >= 0, params.categories, params.least_users)
+    if not kind.names:
+        raise DataError(f"a category or an action of {params.least_users} users or more", found="none",
+                        do="Bring coarser categories, or ask for fewer users in evolve.profiles.")  # fmt: skip
     mine = np.flatnonzero(kind.code >= 0)
     owner, hour, what = place[log.user[mine]], log.hour_of_week[mine], kind.code[mine]
     whole = counts(owner, hour, what, len(enough), len(kind.names))
@@ -146,9 +149,9 @@ def _time_names() -> list[str]:
 
 
 def _most(name: str, share: Floats, usual: Floats, names: list[str]) -> Record:
-    """What a unit has most more of than everybody, in points, of what has a name."""
+    """What a unit has most more of than everybody, in points, of what has a name; there may be no names."""
     more = np.where(np.isnan(share), -np.inf, share - usual)[: len(names)]
-    best = int(more.argmax())
-    if not more[best] > 0:
+    best = int(more.argmax()) if names else -1
+    if best < 0 or not more[best] > 0:
         return {name: None, f"{name}_share": None, f"{name}_all": None}
     return {name: names[best], f"{name}_share": share[best], f"{name}_all": usual[best]}

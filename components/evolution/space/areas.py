@@ -1,4 +1,4 @@
-"""Dense areas of a log: of a stated density among all its places, and of any density among a sample of them.
+"""Dense areas of a log: of a stated density among all its places, and of any density, found in a sample of them.
 
 Never here: an area of too few users, or how clusters are found.
 """
@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
-from sklearn.neighbors import BallTree
 
 from components.evolution.log import Log
-from components.evolution.space.places import Clusters, areas_of_any_density, dense_areas
+from components.evolution.space.places import Clusters, areas_of_any_density, dense_areas, described
+from components.evolution.space.sphere import vectors
 from components.features.place import EARTH_KM, haversine_km, point_keys, to_e7
 from components.params import SpaceParams
 
@@ -62,21 +63,23 @@ def _stated(lat: Floats, lon: Floats, places: Places, user: Codes, n_users: int,
 
 
 def _any(places: Places, user: Codes, n_users: int, params: SpaceParams, seed: int) -> Record:
-    """Of any density, among at most `area_sample` places; how far two samples agree where there are more."""
+    """Of any density, found among at most `area_sample` places; how far two samples agree where there are more.
+
+    Each other place is of the area of the nearest of them, or of none as that one: events and users are of the whole
+    log, as those of a stated density are.
+    """
     points, index, weight = places
     order, most = np.random.default_rng(seed).permutation(len(points)), params.area_sample
     kept = np.sort(order[:most])
     found = _clustered(points[kept], weight[kept], params)
+    near = cKDTree(vectors(*points[kept].T)).query(vectors(*points.T))[1]
     agreement = None
     if len(points) >= 2 * most:
         again = np.sort(order[most : 2 * most])
         other = _clustered(points[again], weight[again], params)
-        near = BallTree(np.radians(points[kept]), metric="haversine").query(np.radians(points[again]))[1][:, 0]
-        agreement = float(adjusted_rand_score(found.label[near], other.label))
-    place = np.full(len(points), -1, np.int64)
-    place[kept] = np.arange(len(kept))
-    rows = place[index] >= 0
-    answer = _largest(found, points[kept], place[index[rows]], user[rows], n_users, params.least_users)
+        agreement = float(adjusted_rand_score(found.label[near[again]], other.label))
+    whole = described(found.label[near], points[:, 0], points[:, 1], weight.astype(np.float64))
+    answer = _largest(whole, points, index, user, n_users, params.least_users)
     return answer | {"places": len(kept), "agreement": agreement}
 
 
@@ -93,7 +96,7 @@ def _largest(found: Clusters, points: Floats, index: Codes, user: Codes, n_users
 
     Parameters
     ----------
-    points, index, user : (P, 2), and the point and the user of each event that was looked at
+    points, index, user : (P, 2), and the point and the user of each event
     """
     label = found.label[index].astype(np.int64)
     inside = label >= 0

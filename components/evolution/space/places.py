@@ -51,7 +51,7 @@ def dense_areas(latitude: Floats, longitude: Floats, weight: Floats, radius_km: 
     """
     model = DBSCAN(eps=radius_km / EARTH_KM, min_samples=least, metric="haversine", algorithm="ball_tree")
     model.fit(_radians(latitude, longitude), sample_weight=weight)
-    return _described(model.labels_, latitude, longitude, weight)
+    return described(model.labels_, latitude, longitude, weight)
 
 
 def areas_of_any_density(latitude: Floats, longitude: Floats, weight: Floats, least_points: int) -> Clusters:
@@ -67,14 +67,11 @@ def areas_of_any_density(latitude: Floats, longitude: Floats, weight: Floats, le
     Campello, Moulavi, Sander (2013), Density-based clustering based on hierarchical density estimates.
     """
     model = HDBSCAN(min_cluster_size=least_points, metric="haversine", algorithm="ball_tree", copy=True)
-    return _described(model.fit(_radians(latitude, longitude)).labels_, latitude, longitude, weight)
+    return described(model.fit(_radians(latitude, longitude)).labels_, latitude, longitude, weight)
 
 
-def _radians(latitude: Floats, longitude: Floats) -> Floats:
-    return np.radians(np.stack([latitude, longitude], axis=1))
-
-
-def _described(found: NDArray[np.integer], latitude: Floats, longitude: Floats, weight: Floats) -> Clusters:
+def described(found: NDArray[np.integer], latitude: Floats, longitude: Floats, weight: Floats) -> Clusters:
+    """Clusters by the number of each point's, -1 = of none; `latitude`, `longitude`, `weight` as `dense_areas`."""
     row = np.flatnonzero(found >= 0)
     n = int(found.max(initial=-1)) + 1
     total = np.bincount(found[row], weights=weight[row], minlength=n).astype(np.float64)
@@ -82,3 +79,7 @@ def _described(found: NDArray[np.integer], latitude: Floats, longitude: Floats, 
     order = np.argsort(-total, kind="stable")
     number = np.append(np.argsort(order), -1)  # the last one is what -1 points to
     return Clusters(number[found].astype(np.int64), total[order], lat[order], lon[order])
+
+
+def _radians(latitude: Floats, longitude: Floats) -> Floats:
+    return np.radians(np.stack([latitude, longitude], axis=1))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from components.evolution.log import Log
 from components.evolution.record import plain
@@ -97,23 +98,47 @@ def _surface(log: Log, params: SpaceParams, seed: int) -> Record:
                 for cell, name, shown in zip(found.cells, names, known, strict=True)
                 if shown and name != CLASSES[0]
             }
-        answer["map"] = _map(found, spots.z, state, known)
+        shown = known & _enough(log, found, params.resolution, params.least_users)
+        answer["map"] = _map(found, spots.z, state, shown)
     return answer
 
 
-def _map(found: Surface, z: Floats, state: NDArray[np.integer], known: NDArray[np.bool_]) -> list[Record]:
-    """How hot every cell of enough users was in each of the newest periods, to one digit."""
+def _map(found: Surface, z: Floats, state: NDArray[np.integer], shown: NDArray[np.bool_]) -> list[Record]:
+    """How hot cells were in each of the newest periods, to one digit; none where none differ.
+
+    Parameters
+    ----------
+    shown : (T', C) of the newest periods
+    """
     names = [cell_name(int(one)) for one in found.cells]
+    z, state, starts_s = z[-len(shown) :], state[-len(shown) :], found.starts_s[-len(shown) - 1 :]
     return [
         {
-            "start_s": found.starts_s[period],
+            "start_s": starts_s[period],
             "cell": names[one],
             "z": round(float(z[period, one]), 1),
             "state": ("cold", "neither", "hot")[int(state[period, one]) + 1],
         }
-        for period in range(max(len(z) - _PERIODS, 0), len(z))
-        for one in np.flatnonzero(known)
+        for period, one in np.argwhere(shown & ~np.isnan(z))
     ]
+
+
+def _enough(log: Log, found: Surface, resolution: int, least: int) -> NDArray[np.bool_]:
+    """(T', C) whether nobody or `least` users were in a cell in each of the newest periods, and around it.
+
+    Around it too, as the figure of an empty cell is one of its neighbours, and would tell of who is alone there.
+    """
+    first, last = max(len(found.counts) - _PERIODS, 0), len(found.counts)
+    cells, index = log.cells(resolution)
+    period = np.searchsorted(found.starts_s, log.local_s, side="right") - 1
+    rows = np.flatnonzero((index >= 0) & (period >= first) & (period < last))
+    who, line = np.unique((period[rows] - first) * log.n_users + log.user[rows], return_inverse=True)
+    column = np.searchsorted(found.cells, cells)[index[rows]]
+    there = sparse.csr_array((np.ones(len(rows)), (line.ravel(), column)), shape=(len(who), len(found.cells)))
+    of_period = sparse.csr_array((np.ones(len(who)), (who // log.n_users, np.arange(len(who)))),
+                                 shape=(last - first, len(who)))  # fmt: skip
+    here, around = ((of_period @ (one > 0)).toarray() for one in (there, there + there @ found.neighbours))
+    return ((here == 0) | (here >= least)) & ((around == 0) | (around >= least))
 
 
 def _interaction(log: Log, params: SpaceParams, seed: int) -> Record:

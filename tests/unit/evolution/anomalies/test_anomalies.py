@@ -99,6 +99,18 @@ def test_likelihoods_are_read_by_user_and_count_on_both_sides() -> None:
         likelihoods(table.drop("log_likelihood"), log)
 
 
+def test_days_are_read_from_a_csv() -> None:
+    log = log_of(np.repeat([0, 1], 5), np.arange(10) * 3600)
+    days = ["2025-01-06 12:00:00", "2025-01-07T12:00:00Z", "2025-01-09T01:00:00+0200", ""]
+    rows = [f"u{user:05d},{day},-1.5" for user in (0, 1) for day in days]
+    found = likelihoods(pl.read_csv("\n".join(["user_id,timestamp,log_likelihood", *rows]).encode()), log)
+    assert found.user.tolist() == [0, 0, 0, 1, 1, 1]
+    assert (found.day - MONDAY_S // DAY).tolist() == [0, 1, 2, 0, 1, 2]  # the last one is of the day before in UTC
+    for wrong in ("yesterday", "1736121600"):
+        with pytest.raises(SchemaError, match=f"timestamp; found {wrong}"):
+            likelihoods(pl.read_csv(f"user_id,timestamp,log_likelihood\nu00000,{wrong},-1.5".encode()), log)
+
+
 def test_a_handful_is_no_crowd() -> None:
     with pytest.raises(DataError, match="50 users"):
         anomaly_report(crowd(users=30), ASKED, None, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,3 +122,19 @@ def test_a_profile_is_a_distribution_drawn_to_everybody() -> None:
 def test_too_few_users_have_no_map() -> None:
     with pytest.raises(DataError, match="45 users"):
         profile_report(town(2, 40, 0), ASKED, 0)
+
+
+def test_where_no_category_has_a_name_units_are_told_by_their_hours() -> None:
+    """Every user has a category that nobody else has: all are `other`, and that is not what a unit does more."""
+    log = town(3, 240, 0)
+    found = profile_report(replace(log, category=log.user, categories=log.users), ASKED, 0)
+    assert {one["what"] for one in found["units"]} == {None}
+    assert {one["category"] for one in found["categories"]} == {"other"}
+    assert any(one["when"] for one in found["units"])
+
+
+def test_no_category_that_may_be_told_is_no_map() -> None:
+    log = town(3, 240, 0)
+    known_of_few = np.where(log.user < ASKED.least_users - 1, log.category, -1)
+    with pytest.raises(DataError, match="5 users or more; found none"):
+        profile_report(replace(log, category=known_of_few), ASKED, 0)

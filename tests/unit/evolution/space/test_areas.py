@@ -44,6 +44,13 @@ def test_towns_of_any_density_are_found_and_one_radius_finds_the_densest() -> No
     assert spread[48.9] > 3 * spread[48.8]
 
 
+def test_areas_found_in_a_sample_are_told_of_the_whole_log() -> None:
+    found = areas_report(country(600, 30), ASKED, 0)
+    told = [one for one in found["largest"] if one["density"] == "any"]
+    assert all(480 < one["events"] < 680 for one in told)  # 600 were planted, a fifth of the places is looked at
+    assert sum(one["events"] for one in told) == pytest.approx(found["any"]["share"] * 1860)
+
+
 def test_all_places_of_a_small_log_are_looked_at() -> None:
     found = areas_report(country(100, 30), ASKED, 0)
     assert found["any"]["places"] == 310
