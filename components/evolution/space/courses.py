@@ -17,6 +17,8 @@ from components.evolution.significance import p_value
 from components.evolution.space.similarity import edit_distance, similar, warping_km
 
 Floats = NDArray[np.float64]
+#: Newest moves of a trajectory whose course is compared: of whoever is seen daily it is the whole log.
+MOST_MOVES = 500
 _TRADES = 5  # of each trajectory with another, before the next deal is looked at; twice as many take part
 
 
@@ -30,7 +32,8 @@ class Courses:
     likeness, expected : mean Jaccard index of the cells with the likest; the same where cells are dealt anew
     p : one-sided
     apart_km, random_km : median distance of the likest pair along its best alignment (DTW), and of random pairs
-    edits, random_edits : mean share of the steps by which the likest pair's order of cells differs, and random pairs'
+    edits, random_edits : mean share of the steps by which the likest pair's order of cells differs, and random pairs';
+        these four of the newest `MOST_MOVES` moves
     """
 
     trajectories: int
@@ -82,8 +85,9 @@ def courses(
     found = similar(mine, at, owner, 1)
     value = float(found.jaccard[:, 0].mean())
     null = _by_chance(mine, at, owner, shuffles, rng)
+    moved = _moves(mine, at)
+    rows, mine, at = rows[moved], mine[moved], at[moved]
     begin = np.searchsorted(mine, np.arange(len(kept) + 1))
-
     lat, lon = (np.ascontiguousarray(of[rows]) for of in (latitude, longitude))
 
     def apart(a: int, b: int) -> tuple[float, float]:
@@ -106,6 +110,15 @@ def courses(
         edits=float(near[:, 1].mean()),
         random_edits=float(far[:, 1].mean()),
     )
+
+
+def _moves(trajectory: NDArray[np.int64], cell: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the newest visits of each trajectory that were not in the cell of the one before."""
+    new = np.r_[True, (np.diff(trajectory) != 0) | (np.diff(cell) != 0)]
+    rows = np.flatnonzero(new)
+    _, count = np.unique(trajectory[rows], return_counts=True)
+    left = np.repeat(np.cumsum(count), count) - np.arange(len(rows))  # of its trajectory, itself among them
+    return rows[left <= MOST_MOVES]
 
 
 def _by_chance(

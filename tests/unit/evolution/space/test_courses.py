@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from components.evolution.space.courses import Courses, courses, trade
+from components.evolution.space import courses as module
+from components.evolution.space.courses import MOST_MOVES, Courses, courses, trade
 
 
 def compared(own: np.ndarray, seed: int) -> Courses:
@@ -46,3 +48,23 @@ def test_a_deal_keeps_how_many_have_a_cell_and_how_many_it_has() -> None:
     assert (dealt.sum(axis=0) == has.sum(axis=0)).all()
     assert (dealt.sum(axis=1) == has.sum(axis=1)).all()
     assert (dealt != has).any()
+
+
+def test_a_long_history_is_compared_by_its_newest_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two daily users of 4,000 visits, two in each place; only the newest moves are the same."""
+    length: list[int] = []
+    real = module.edit_distance
+
+    def watched(a: np.ndarray, b: np.ndarray) -> float:
+        length.extend([len(a), len(b)])
+        return real(a, b)
+
+    monkeypatch.setattr(module, "edit_distance", watched)
+    cell = np.repeat(np.tile(np.arange(4), 500), 2)
+    older = np.where(np.arange(4_000) < 2_000, (cell + 1) % 4, cell)
+    user, both = np.repeat([0, 1], 4_000), np.concatenate([cell, older])
+    found = courses(user, both, user, 48 + both * 0.01, np.full(8_000, 2.0), 2, 3, 0)
+    assert found is not None
+    assert max(length) == MOST_MOVES
+    assert found.edits == 0
+    assert found.apart_km == 0
