@@ -11,23 +11,28 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from components.features.store import WINDOWS
 from components.predictor import Queries
 
 
-def following(queries: Queries, steps: int, span_s: float | None) -> NDArray[np.int64]:
+def following(queries: Queries, steps: int, span_s: float | None, window: str | None = None) -> NDArray[np.int64]:
     """(Q, n) codes of the n events that followed each visible history, 0 where it ended.
 
     Parameters
     ----------
+    queries : their store holds what followed; with history "train_only" that is but the rest of the session
     steps : n
     span_s : seconds from the last visible event (from the request, where there is none) behind which nothing counts;
         None: n events, however late
+    window : whose events alone count; None: those of every window
     """
     store = queries.store
     row = queries.stop[:, None] + np.arange(steps)  # (Q, n)
     end = np.asarray(store.offsets)[queries.user.astype(np.int64) + 1][:, None]
     there = row < end
     row = np.where(there, row, 0)
+    if window is not None:
+        there &= np.asarray(store["window"])[row] == WINDOWS[window]
     time_s = np.asarray(store["time_s"])
     if span_s is not None:
         last = time_s[np.maximum(queries.stop - 1, 0)]

@@ -116,11 +116,13 @@ class EnsemblePredictor(BlendPredictor):
         if self.ensemble.method == "stack":
             told = asked.answers()
             rows = np.intersect1d(np.flatnonzero(take), told.query)
-            log_p = np.stack([answers[part].item[:, _FIRST:] for part in self._able("item")], axis=1)
-            log_p = np.maximum(log_p, FLOOR).astype(np.float32)
-            own = np.zeros((len(asked), log_p.shape[1]))
-            np.add.at(own, told.query, log_p[told.query, :, told.item - _FIRST] * told.weight[:, None])
-            self._kept.append((log_p[rows], own[rows], history_length(asked.queries)[rows]))
+            log_p = np.stack([answers[part].item[rows, _FIRST:] for part in self._able("item")], axis=1)
+            log_p = np.maximum(log_p, FLOOR).astype(np.float32, copy=False)
+            kept = np.isin(told.query, rows)
+            at, item, weight = np.searchsorted(rows, told.query[kept]), told.item[kept], told.weight[kept]
+            own = np.zeros(log_p.shape[:2])
+            np.add.at(own, at, log_p[at, :, item - _FIRST] * weight[:, None])
+            self._kept.append((log_p, own, history_length(asked.queries)[rows]))
         return answers
 
     def trust(self, head: Capability) -> Mixture:

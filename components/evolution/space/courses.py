@@ -1,7 +1,8 @@
 """Whether people take the same courses: how alike each trajectory is to its likest of another user, and by chance.
 
-The null deals the visited cells anew to trajectories of the same lengths, so that busy cells stay busy. Never here: who
-is like whom.
+The null deals the cells anew: each trajectory keeps how many distinct cells it has, and each cell how many trajectories
+have it, so that busy cells stay busy. Visits are not what is dealt: people come back to their own few cells, and would
+have more of them by chance than they ever have. Never here: who is like whom.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.compiled import released
 from components.evolution.significance import p_value
 from components.evolution.space.similarity import edit_distance, similar, warping_km
 
 Floats = NDArray[np.float64]
+#: Newest moves of a trajectory whose course is compared: of whoever is seen daily it is the whole log.
+MOST_MOVES = 500
+_TRADES = 5  # of each trajectory with another, before the next deal is looked at; twice as many take part
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Courses:
     likeness, expected : mean Jaccard index of the cells with the likest; the same where cells are dealt anew
     p : one-sided
     apart_km, random_km : median distance of the likest pair along its best alignment (DTW), and of random pairs
-    edits, random_edits : mean share of the steps by which the likest pair's order of cells differs, and random pairs'
+    edits, random_edits : mean share of the steps by which the likest pair's order of cells differs, and random pairs';
+        these four of the newest `MOST_MOVES` moves
     """
 
     trajectories: int
@@ -78,9 +84,10 @@ def courses(
     mine, at = place[whole[rows]], np.asarray(cell[rows], np.int64)
     found = similar(mine, at, owner, 1)
     value = float(found.jaccard[:, 0].mean())
-    null = np.array([similar(mine, rng.permutation(at), owner, 1).jaccard[:, 0].mean() for _ in range(shuffles)])
+    null = _by_chance(mine, at, owner, shuffles, rng)
+    moved = _moves(mine, at)
+    rows, mine, at = rows[moved], mine[moved], at[moved]
     begin = np.searchsorted(mine, np.arange(len(kept) + 1))
-
     lat, lon = (np.ascontiguousarray(of[rows]) for of in (latitude, longitude))
 
     def apart(a: int, b: int) -> tuple[float, float]:
@@ -103,3 +110,68 @@ def courses(
         edits=float(near[:, 1].mean()),
         random_edits=float(far[:, 1].mean()),
     )
+
+
+def _moves(trajectory: NDArray[np.int64], cell: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the newest visits of each trajectory that were not in the cell of the one before."""
+    new = np.r_[True, (np.diff(trajectory) != 0) | (np.diff(cell) != 0)]
+    rows = np.flatnonzero(new)
+    _, count = np.unique(trajectory[rows], return_counts=True)
+    left = np.repeat(np.cumsum(count), count) - np.arange(len(rows))  # of its trajectory, itself among them
+    return rows[left <= MOST_MOVES]
+
+
+def _by_chance(
+    trajectory: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    owner: NDArray[np.integer],
+    shuffles: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """(shuffles,) mean Jaccard index with the likest, where distinct cells are dealt anew."""
+    kinds = int(cell.max()) + 1
+    pairs = np.unique(trajectory * kinds + cell)
+    holder, held = pairs // kinds, pairs % kinds
+    begin = np.searchsorted(holder, np.arange(len(owner) + 1))
+    null = np.empty(shuffles)
+    for one in range(shuffles):
+        trade(held, begin, _TRADES * len(owner), rng)
+        null[one] = similar(holder, held, owner, 1).jaccard[:, 0].mean()
+    return null
+
+
+@released
+def trade(held: NDArray[np.int64], begin: NDArray[np.int64], trades: int, rng: np.random.Generator) -> None:
+    """Let two trajectories at a time mix the cells that one of them has alone; `held` is changed in place.
+
+    Parameters
+    ----------
+    held : (P,) distinct cells of each trajectory, ascending within it
+    begin : (M + 1,) where each begins
+    trades : how often
+    rng : of the draws
+
+    References
+    ----------
+    Strona et al. (2014), A fast and unbiased procedure to randomize ecological binary matrices (the curveball).
+    """
+    for _ in range(trades):
+        a, b = rng.integers(0, len(begin) - 1), rng.integers(0, len(begin) - 1)
+        one, two = held[begin[a] : begin[a + 1]], held[begin[b] : begin[b + 1]]
+        both, alone = np.empty(len(one), np.int64), np.empty(len(one) + len(two), np.int64)
+        i = j = shared = single = 0
+        while i < len(one) or j < len(two):
+            if j == len(two) or (i < len(one) and one[i] < two[j]):
+                alone[single] = one[i]
+                single, i = single + 1, i + 1
+            elif i == len(one) or two[j] < one[i]:
+                alone[single] = two[j]
+                single, j = single + 1, j + 1
+            else:
+                both[shared] = one[i]
+                shared, i, j = shared + 1, i + 1, j + 1
+        mixed = alone[:single]
+        rng.shuffle(mixed)
+        mine = len(one) - shared
+        one[:] = np.sort(np.concatenate((both[:shared], mixed[:mine])))
+        two[:] = np.sort(np.concatenate((both[:shared], mixed[mine:])))

@@ -85,16 +85,18 @@ def warping_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> fl
     which every alignment has the length n + m).
     """
     n, m = len(lat_a), len(lat_b)
-    cost = np.full((n + 1, m + 1), np.inf)
-    cost[0, 0] = 0.0
+    row = np.full(m + 1, np.inf)  # cheapest alignments of what came before i with each beginning of b
+    row[0] = 0.0
     for i in range(n):
+        before = row.copy()
+        row[0] = np.inf
         for j in range(m):
             phi, psi = np.radians(lat_a[i]), np.radians(lat_b[j])
             chord = np.sin((psi - phi) / 2) ** 2
             chord += np.cos(phi) * np.cos(psi) * np.sin(np.radians(lon_b[j] - lon_a[i]) / 2) ** 2
             apart = 2 * EARTH_KM * np.arcsin(min(1.0, np.sqrt(chord)))
-            cost[i + 1, j + 1] = min(cost[i, j] + 2 * apart, cost[i, j + 1] + apart, cost[i + 1, j] + apart)
-    return cost[n, m] / (n + m)
+            row[j + 1] = min(before[j] + 2 * apart, before[j + 1] + apart, row[j] + apart)
+    return row[m] / (n + m)
 
 
 @released

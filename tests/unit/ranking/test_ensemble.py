@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from components.evaluation.judge import between
 from components.evaluation.protocol import make_queries
 from components.features.store import WINDOWS, Store
 from components.files import sha256_tree
+from components.memory.replay import ask_online
 from components.params import EnsembleParams, check_agreement
-from components.predictor import Predictor, Window
+from components.predictor import Predictor, Scores, Window
+from components.ranking.blend import BlendPredictor
 from components.ranking.ensemble import EnsemblePredictor
 from components.ranking.pool import FLOOR, fit_pool, pooled
 from components.ranking.ranker import RankerPredictor
@@ -91,6 +94,24 @@ def test_a_bucket_without_queries_trusts_as_all_do() -> None:
     assert found.weights.shape == (2, 2)
     both = fit_pool(log_p, own, np.full(50, 7), [0], 1.0)
     assert found.weights[1] == pytest.approx(both.weights[0], abs=0.2)
+
+
+def test_a_stack_copies_the_rows_that_it_keeps_alone(log: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = ensemble_of(log, "markov", "popularity")
+    asked = ask_online(Window(log, "blend"), False)[:64]
+    item = np.log(np.random.default_rng(0).random((64, 20_000), np.float32))
+    answers = {"markov": Scores(item), "popularity": Scores(item * 2)}
+    monkeypatch.setattr(BlendPredictor, "_ask", lambda *_: answers)
+    stack._take = np.arange(64) == 5
+    tracemalloc.start()
+    stack._ask({}, asked)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < item.nbytes
+    log_p, own, length = stack._kept[0]
+    np.testing.assert_array_equal(log_p, np.maximum([[item[5, 2:], item[5, 2:] * 2]], FLOOR))
+    np.testing.assert_allclose(own, [[item[5, asked.item[5]], item[5, asked.item[5]] * 2]])
+    assert length.tolist() == [asked.row[5] - asked.queries.start[5]]
 
 
 def test_an_average_keeps_the_given_weights_for_every_head(log: Store) -> None:

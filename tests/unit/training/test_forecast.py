@@ -11,6 +11,7 @@ import torch
 
 from components.errors import ConfigError
 from components.evaluation.forecast import following, judge_lists
+from components.features.store import WINDOWS
 from components.models.config import config_of
 from components.models.sequence import SequenceModel
 from components.predictor import Window
@@ -18,7 +19,7 @@ from components.training.batches import Corpus
 from components.training.forecast import forecast
 from components.training.lists import judged_lists
 from components.training.network import NetworkPredictor
-from tests.networks import fitted, network_params, predictor, queries_of
+from tests.networks import fitted, network_params, predictor, queries_of, with_columns
 from tests.toy import toy_store
 
 STORE = toy_store(n_users=60)
@@ -53,6 +54,30 @@ def test_lists_of_the_tune_window_are_judged_where_a_model_writes_some(writer: N
     assert told["queries"] > 0
     reader = fitted(STORE, predictor("gru", loop={"epochs": 1}, inputs=["item"], heads={"item": 1.0}))
     assert judged_lists(reader, Window(STORE, "tune")) is None
+
+
+def test_lists_are_judged_by_the_tune_window_alone(writer: NetworkPredictor) -> None:
+    """What happens later changes nothing."""
+    later = np.asarray(STORE["window"]) > WINDOWS["tune"]
+    changed = with_columns(STORE, item=np.where(later, 2, STORE["item"]).astype(np.int32))
+    assert judged_lists(writer, Window(changed, "tune")) == judged_lists(writer, Window(STORE, "tune"))
+
+
+def test_what_followed_is_the_same_whatever_may_be_seen(
+    writer: NetworkPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actual = []
+
+    def kept(written: np.ndarray, followed: np.ndarray) -> dict[str, float]:
+        actual.append(followed)
+        return {}
+
+    monkeypatch.setattr("components.training.lists.judge_lists", kept)
+    for history in ("online", "train_only"):
+        monkeypatch.setattr(writer, "protocol", replace(writer.protocol, history=history))
+        judged_lists(writer, Window(STORE, "tune"))
+    np.testing.assert_array_equal(*actual)
+    assert (actual[0] > 0).sum(1).max() == 4
 
 
 def test_the_first_step_is_the_answer_that_is_judged(writer: NetworkPredictor) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import h3
 import numpy as np
 import pytest
@@ -172,6 +175,25 @@ def test_warping_and_edits_in_closed_form() -> None:
     assert aside == pytest.approx(np.radians(0.01) * EARTH_KM, rel=1e-4)
     assert edit_distance(np.array([1, 2, 3]), np.array([1, 3])) == pytest.approx(1 / 3)
     assert edit_distance(np.zeros(0, np.int64), np.zeros(0, np.int64)) == 0
+
+
+def test_long_courses_need_no_matrix() -> None:
+    """In a process of its own: what numba allocates, nobody traces, and `ru_maxrss` begins at the parent's."""
+    code = (
+        "import re\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from components.evolution.space.similarity import warping_km\n"
+        "def most():\n"
+        "    return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "lat, lon = np.linspace(0, 1, 6_000), np.zeros(6_000)\n"
+        "warping_km(lat[:2], lon[:2], lat[:2], lon[:2])\n"
+        "before = most()\n"
+        "warping_km(lat, lon, lat[:2_000], lon[:2_000])\n"
+        "print(most() - before)\n"
+    )
+    grown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(grown.stdout) < 20_000  # KiB; the matrix has 94,000
 
 
 cells = st.lists(st.integers(0, 5), min_size=1, max_size=8).map(np.array)
