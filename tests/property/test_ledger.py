@@ -105,11 +105,14 @@ def test_what_was_read_of_a_batch_that_failed_is_read_again(calls: int) -> None:
 
 
 def test_settled_users_are_read_again_where_reading_them_failed() -> None:
-    state, ledger, evidence, late_us = Failing(), Ledger(PLAN), Evidence(PLAN), START_US + 50 * HOUR_US
-    state.append(shown(PLAN, "ann", ["a"], 0.5))
-    ledger.follow(state)
-    assert ledger.outcomes(late_us)[0]["user_id"].to_list() == ["ann"]
+    state, ledger, sound = Failing(), Ledger(PLAN), Ledger(PLAN)
+    late_us = START_US + 50 * HOUR_US
+    state.append([*shown(PLAN, "ann", ["a"], 0.5), *shown(PLAN, "bob", ["a"], 48.0), did("bob", "a", 49.0)])
+    for one in (ledger, sound):
+        one.follow(state)
+        one.outcomes(late_us)  # ann is settled, bob is not
     state.append([did("ann", "a", 1.0)])
-    _looked(ledger, state, 3)  # the log's gain, its end, then all of the settled user
-    evidence.follow(state)
-    assert_frame_equal(ledger.outcomes(late_us)[0], outcomes(evidence, late_us)[0])
+    _looked(ledger, state, 3)  # the log's gain, its end, then all of ann
+    sound.follow(state)
+    assert (ledger.offset, len(ledger)) == (sound.offset, len(sound))  # bob's are not kept twice
+    assert_frame_equal(ledger.outcomes(late_us)[0], sound.outcomes(late_us)[0])
