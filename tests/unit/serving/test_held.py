@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.serving.held import Held
-from components.serving.histories import History, nothing
+from components.serving.histories import History, nothing, of_store
 from components.serving.insertion import with_events
 from components.serving.state.newest import Newest
 from components.serving.state.protocol import Stored
@@ -54,6 +54,18 @@ def test_a_history_takes_what_it_says(events: int, traced: None) -> None:
     gc.collect()
     taken = tracemalloc.get_traced_memory()[0] - before
     assert taken / 4 == pytest.approx(kept[0].size, rel=0.3)
+
+
+@pytest.mark.parametrize("events", [3, EVENTS])
+def test_a_history_of_the_artifact_takes_what_it_says(events: int, traced: None) -> None:
+    artifact = grown("u", EVENTS).store
+    of_store(artifact, 0, events)
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = [of_store(artifact, 0, events) for _ in range(20)]
+    gc.collect()
+    taken = tracemalloc.get_traced_memory()[0] - before
+    assert taken / 20 == pytest.approx(kept[0].size, rel=0.3)
 
 
 def test_known_events_take_what_they_say(traced: None) -> None:
