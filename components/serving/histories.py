@@ -19,8 +19,8 @@ from components.features.store import Store
 from components.serving.state.record import Record, dumped
 
 _S = 1_000_000
-#: Bytes of a history beside its rows; of a row beside its columns and what it was sent as: what Python and numpy hold of
-#: so many small arrays and strings; and of a row whose columns the artifact holds: time, offset, and two references.
+#: Bytes of a history beside its rows, and of a row beside its columns and what it was sent as: what Python and numpy
+#: hold of so many small arrays and strings; and of a row whose columns the artifact holds: time, offset, two pointers.
 _BASE, _ROW, _VIEWED = 5_000, 64, 32
 
 

@@ -103,6 +103,18 @@ def test_the_one_that_came_last_is_kept_in_any_case() -> None:
     assert (held.get("a"), held.get("b") is None) == (None, False)
 
 
+def test_who_is_pinned_stays_until_they_are_not() -> None:
+    held = Held(1)
+    held.put("a", grown("a", 3))
+    held.pin("a")
+    for user in "bc":
+        held.put(user, grown(user, 3))
+    assert [user for user in "abc" if held.get(user) is not None] == ["a", "c"]
+    held.unpin("a")
+    held.put("d", grown("d", 3))
+    assert len(held) == 1
+
+
 def test_known_events_have_no_more_room_than_they_are_given() -> None:
     one = Known(Newest.of(event("u", n) for n in range(50)), whole=True).size
     recent = Recent(3 * one)
