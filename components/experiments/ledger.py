@@ -11,6 +11,10 @@ go on in time: what was settled at one is not asked as of before it. Never here:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+
 import polars as pl
 
 from components.experiments.assignment import arm_of
@@ -47,18 +51,30 @@ class Ledger:
         return self._open.shown.height + self._open.happened.height
 
     def follow(self, state: State) -> int:
-        """Read what the log has gained; how many records."""
+        """Read what the log has gained; how many records. Where the log fails, the next call goes on where it did."""
         read = 0
         while batch := state.after(self.offset, _BATCH):
-            kept: list[Stored] = []
-            for stored in batch:
-                self._take(stored, state, kept)
-                self.offset = stored.offset
-            self._open.take(kept)
+            with self._all_or_nothing():
+                kept: list[Stored] = []
+                for stored in batch:
+                    self._take(stored, state, kept)
+                self._open.take(kept)
+                self.offset = batch[-1].offset
             read += len(batch)
         if self._again:
-            self._reopen(state)
+            with self._all_or_nothing():
+                self._reopen(state)
         return read
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Be as before where what is done inside fails: half a batch would never be read again."""
+        before = {name: copy(value) for name, value in vars(self).items()}  # frames are replaced, never changed
+        try:
+            yield
+        except BaseException:
+            vars(self).update(before)
+            raise
 
     def _take(self, stored: Stored, state: State, kept: list[Stored]) -> None:
         record = stored.record

@@ -6,8 +6,8 @@ workers that followed the same log hold the same counts, but for rounding, and b
 
 - a model without `forget`, whose late events are only added, and of whom nothing can be taken back;
 - a late event older than the newest `serving.history` of its user: it is counted without its neighbours;
-- a tombstone of a user whom this worker no longer holds (`live.histories_mb` of them are): the live events stay in its
-  counts until the next champion; the artifact's are taken back always, as far as it keeps them.
+- a tombstone that another worker left of a user whom this one no longer holds (`live.histories_mb` of them are): the
+  live events stay in its counts until the next champion; the artifact's are taken back always, as far as it keeps them.
 
 One thread at a time counts; answers do not wait for it: one that overlaps sees each table before or after.
 Never here: whether a record is allowed, where it is kept, or who is told.
@@ -123,6 +123,20 @@ class Followed:
             known = self._nobody.of(user_id)
         return self._and_live(known if known is not None else self._base(user_id))
 
+    def hold(self, user_id: str) -> None:
+        """Keep what is counted of a user until their tombstone is taken; waits for whoever counts.
+
+        Once the store is erased nothing else tells what is to be taken back.
+        """
+        with self._lock:
+            self._of(user_id)
+            self._held.pin(user_id)
+
+    def release(self, user_id: str) -> None:
+        """Hold a user no more: no tombstone comes."""
+        with self._lock:
+            self._held.unpin(user_id)
+
     def _of(self, user_id: str) -> History:
         """The history as it is counted."""
         held = self._held.get(user_id)
@@ -205,6 +219,7 @@ class Followed:
                 self._tell([(known, np.arange(len(known)))], -1)
                 self._gone[user] = one.offset
                 self._held.put(user, self._nobody.of(user))
+                self._held.unpin(user)
             self.offset = one.offset
 
     def _tell(self, parts: Sequence[Part], sign: int) -> None:

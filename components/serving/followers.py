@@ -85,6 +85,10 @@ class Followers:
             raise ServiceError("a model that follows the live log", found="one that was let go", do="Ask again.")
         return known
 
+    def followed(self) -> list[Followed]:
+        """All models that are kept up with the log, or are being caught up."""
+        return [one for one in self._followed if not one.lost]
+
     def follow(self, serving: Followed) -> None:
         """Keep those beside the champion up as far as they can follow, and let go of those that serve no more.
 

@@ -20,8 +20,8 @@ from components.serving.state.record import Record, dumped
 
 _S = 1_000_000
 #: Bytes of a history beside its rows, and of a row beside its columns and what it was sent as: what Python and numpy
-#: hold of so many small arrays and strings.
-_BASE, _ROW = 5_000, 64
+#: hold of so many small arrays and strings; and of a row whose columns the artifact holds: time, offset, two pointers.
+_BASE, _ROW, _VIEWED = 5_000, 64, 32
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class History:
     def size(self) -> int:
         """Bytes that it takes, about; what it views of the artifact takes none."""
         if not self.offset.any():
-            return _BASE
+            return _BASE + len(self) * _VIEWED
         width = self.store.numbers.itemsize * self.store.numbers.shape[1] + self.store.missing.itemsize
         width += sum(column.itemsize for column in self.store.columns.values())
         return _BASE + len(self) * (width + _ROW) + sum(map(len, self.sent))

@@ -287,7 +287,14 @@ class Live:
     def forget(self, user_id: str) -> int:
         """Erase a user from the state, their events from memory; offset of the tombstone that later readers honour."""
         self._count()
-        self.of(self.champion).history(user_id)  # held, so that exactly what was counted is taken back
-        tomb = self.state.forget(user_id)
+        models = self._followers.followed()
+        try:
+            for model in models:
+                model.hold(user_id)  # so that exactly what was counted is taken back
+            tomb = self.state.forget(user_id)
+        except BaseException:
+            for model in models:
+                model.release(user_id)
+            raise
         self._count()
         return tomb.offset

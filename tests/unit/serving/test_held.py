@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.serving.held import Held
-from components.serving.histories import History, nothing
+from components.serving.histories import History, nothing, of_store
 from components.serving.insertion import with_events
 from components.serving.state.newest import Newest
 from components.serving.state.protocol import Stored
@@ -56,6 +56,18 @@ def test_a_history_takes_what_it_says(events: int, traced: None) -> None:
     assert taken / 4 == pytest.approx(kept[0].size, rel=0.3)
 
 
+@pytest.mark.parametrize("events", [3, EVENTS])
+def test_a_history_of_the_artifact_takes_what_it_says(events: int, traced: None) -> None:
+    artifact = grown("u", EVENTS).store
+    of_store(artifact, 0, events)
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = [of_store(artifact, 0, events) for _ in range(20)]
+    gc.collect()
+    taken = tracemalloc.get_traced_memory()[0] - before
+    assert taken / 20 == pytest.approx(kept[0].size, rel=0.3)
+
+
 def test_known_events_take_what_they_say(traced: None) -> None:
     before = tracemalloc.get_traced_memory()[0]
     recent = Recent()
@@ -89,6 +101,18 @@ def test_the_one_that_came_last_is_kept_in_any_case() -> None:
     for user in "ab":
         held.put(user, grown(user, 3))
     assert (held.get("a"), held.get("b") is None) == (None, False)
+
+
+def test_who_is_pinned_stays_until_they_are_not() -> None:
+    held = Held(1)
+    held.put("a", grown("a", 3))
+    held.pin("a")
+    for user in "bc":
+        held.put(user, grown(user, 3))
+    assert [user for user in "abc" if held.get(user) is not None] == ["a", "c"]
+    held.unpin("a")
+    held.put("d", grown("d", 3))
+    assert len(held) == 1
 
 
 def test_known_events_have_no_more_room_than_they_are_given() -> None:
