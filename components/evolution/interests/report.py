@@ -56,12 +56,11 @@ def interest_report(
     items = sequences(log, log.item, len(log.items), None)
     interval = params.draws, params.confidence, seed
     monthly = months(users)
+    by_segment = (sequences(log, label, len(names_of), segment), sequences(log, daily, len(names_of), segment))
     found = {
         "of": kind,
         "users": _changes(users, sequences(log, daily, len(names_of), None), params, seed),
-        "segments": _segments(
-            *(sequences(log, one, len(names_of), segment) for one in (label, daily)), segment, names, params, seed
-        ),
+        "segments": _segments(*by_segment, segment, names, params, seed),
         "mix": mixes(log, label, names_of, segment, names, params.window_days, params.least_users, params.confidence),
         "breadth": _breadth(users, params, seed),
         "persistence": persistence(users, monthly, params.lags, *interval),
