@@ -30,7 +30,7 @@ _COLDEST, _HOTTEST = 0.1, 10.0
 _STEPS = 20
 
 
-def fit_temperature(log_p: Tensor, target: Tensor, row: Tensor | None = None) -> float:
+def fit_temperature(log_p: Tensor, target: Tensor, row: Tensor | None = None, weight: Tensor | None = None) -> float:
     """Temperature T under which softmax(log_p / T) makes `target` likeliest; in 0.1 … 10.
 
     In β = 1 / T the negative log-likelihood is convex: Newton's steps, kept within a shrinking bracket.
@@ -40,6 +40,7 @@ def fit_temperature(log_p: Tensor, target: Tensor, row: Tensor | None = None) ->
     log_p : (Q, K) log-probabilities
     target : (T,) int64 in 0..K-1; a negative one is skipped
     row : (T,) int64 the row of log_p that each target answers, of a basket several; None: row i has target i
+    weight : (T,) by which each target counts; None: all alike
 
     Returns
     -------
@@ -48,11 +49,12 @@ def fit_temperature(log_p: Tensor, target: Tensor, row: Tensor | None = None) ->
     """
     known = torch.nonzero(target >= 0)[:, 0]
     row = torch.arange(len(target), device=log_p.device) if row is None else row
+    weight = torch.ones(len(target), device=log_p.device) if weight is None else weight
     low, high, beta = 1 / _HOTTEST, 1 / _COLDEST, 1.0
     if not len(known):
         return 1.0
     for _ in range(_STEPS):
-        slope, bend = _slope(log_p, target, row, known, beta)
+        slope, bend = _slope(log_p, target, row, weight, known, beta)
         low, high = (beta, high) if slope < 0 else (low, beta)
         step = beta - slope / bend if bend > 0 else math.inf
         following = step if low < step < high else math.sqrt(low * high)
@@ -62,8 +64,10 @@ def fit_temperature(log_p: Tensor, target: Tensor, row: Tensor | None = None) ->
     return 1.0 / beta
 
 
-def _slope(log_p: Tensor, target: Tensor, row: Tensor, known: Tensor, beta: float) -> tuple[float, float]:
-    """First and second derivative by β of the summed negative log-likelihood, block by block."""
+def _slope(
+    log_p: Tensor, target: Tensor, row: Tensor, weight: Tensor, known: Tensor, beta: float
+) -> tuple[float, float]:
+    """First and second derivative by β of the weighed sum of the negative log-likelihood, block by block."""
     slope = bend = 0.0
     for part in torch.split(known, max(1, _BLOCK // log_p.shape[1])):
         x = log_p[row[part]]  # (m, K)
@@ -71,8 +75,8 @@ def _slope(log_p: Tensor, target: Tensor, row: Tensor, known: Tensor, beta: floa
         x = x.clamp_min(-1e4)  # 0 · ∞ is 0 here
         mean = (p * x).sum(1)
         own = x.gather(1, target[part, None])[:, 0]
-        slope += float((mean - own).double().sum())
-        bend += float(((p * x**2).sum(1) - mean**2).double().sum())
+        slope += float((weight[part] * (mean - own)).double().sum())
+        bend += float((weight[part] * ((p * x**2).sum(1) - mean**2)).double().sum())
     return slope, bend
 
 
@@ -103,7 +107,7 @@ def checked(record: object) -> dict[str, float]:
 
 @torch.no_grad()
 def calibrate(model: SequenceModel, judge: Judge, precision: Precision) -> tuple[dict[str, float], dict[str, float]]:
-    """Fit the temperatures on the judge's queries, or on as many of them as fit into memory.
+    """Fit the temperatures on the judge's queries, or on as many of them as fit into memory; a basket counts once.
 
     Returns
     -------
@@ -132,7 +136,8 @@ def calibrate(model: SequenceModel, judge: Judge, precision: Precision) -> tuple
         target = torch.from_numpy(np.maximum(code - RESERVED, -1)).to(log_p.device)
         rows = torch.from_numpy(at).to(log_p.device)
         target = _answerable(log_p, target, rows)
-        temperatures[head] = fit_temperature(log_p, target, rows)
+        weight = _once(target, rows)
+        temperatures[head] = fit_temperature(log_p, target, rows, weight)
         row[f"temperature_{head}"] = temperatures[head]
         row[f"ece_{head}_before"] = _error(log_p, target, rows, 1.0)
         row[f"ece_{head}_after"] = _error(log_p, target, rows, temperatures[head])
@@ -145,8 +150,21 @@ def _answerable(log_p: Tensor, target: Tensor, row: Tensor) -> Tensor:
     return torch.where(torch.isinf(own), -1, target)
 
 
+def _once(target: Tensor, row: Tensor) -> Tensor:
+    """(T,) by which each target counts, so that those of one row that can be answered sum to 1; 0 for the others."""
+    known = (target >= 0).float()
+    size = torch.zeros(int(row.max()) + 1 if len(row) else 0, device=row.device).index_add_(0, row, known)
+    return known / size[row].clamp_min(1)
+
+
 def _error(log_p: Tensor, target: Tensor, row: Tensor, temperature: float) -> float:
-    """Expected calibration error of the likeliest answer; a target that cannot be named is a miss."""
+    """Expected calibration error of the likeliest answer, each row once: it is right where it is any of its targets.
+
+    A target that cannot be named is a miss.
+    """
     best, at = log_p.max(1)
     said = (best / temperature - torch.logsumexp(log_p / temperature, 1)).exp()
-    return expected_calibration_error(said[row].double().cpu().numpy(), (at[row] == target).cpu().numpy())
+    asked = torch.unique(row)
+    hit = torch.zeros(len(log_p), dtype=torch.bool, device=row.device)
+    hit[row[at[row] == target]] = True
+    return expected_calibration_error(said[asked].double().cpu().numpy(), hit[asked].cpu().numpy())

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from components.errors import IntegrityError
+from components.evaluation.metrics import expected_calibration_error
 from components.models.sequence import Answers
-from components.training.calibrate import calibrated, checked, fit_temperature
+from components.training.calibrate import _error, _once, calibrated, checked, fit_temperature
 from components.training.network import NetworkPredictor
-from tests.networks import fitted, predictor, queries_of
+from tests.networks import HIDDEN, fitted, predictor, queries_of, with_columns
 from tests.toy import toy_store
 
 
@@ -39,6 +40,45 @@ def test_several_answers_of_one_question_are_several_targets() -> None:
     row = torch.arange(300).repeat_interleave(torch.arange(300) % 3)
     several = target[row].roll(1)
     assert fit_temperature(log_p, several, row) == pytest.approx(fit_temperature(log_p[row], several), rel=1e-5)
+
+
+def test_a_basket_counts_once_however_many_lines_it_has() -> None:
+    """An invoice of 150 lines among a hundred of one line each moves the temperature no more than any other basket."""
+    log_p = torch.log_softmax(6.0 * torch.eye(200)[:101], 1)
+    one = torch.arange(100) + 7 * (torch.arange(100) % 10 == 9)
+    target = torch.cat([one, torch.arange(150)])
+    row = torch.cat([torch.arange(100), torch.full((150,), 100)])
+    weight = _once(target, row)
+    assert float(weight[100:].sum()) == pytest.approx(1)
+
+    def loss(log_t: float) -> float:
+        own = torch.log_softmax(log_p.double() / np.exp(log_t), 1)[row, target]
+        return -float((own * weight).sum())
+
+    best = minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded", options={"xatol": 1e-8})
+    assert fit_temperature(log_p, target, row, weight) == pytest.approx(np.exp(best.x), rel=1e-3)
+    assert fit_temperature(log_p, target, row) > 1.3 * np.exp(best.x)
+    said = np.array([float(log_p[0].max().exp())] * 101)
+    hit = np.append(torch.arange(100) % 10 != 9, True)  # the invoice holds what was likeliest
+    assert _error(log_p, target, row, 1.0) == pytest.approx(expected_calibration_error(said, hit), abs=1e-6)
+
+
+def test_baskets_are_weighed_where_temperatures_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+
+    def watched(log_p: torch.Tensor, target: torch.Tensor, row: torch.Tensor, weight: torch.Tensor) -> float:
+        seen.append(torch.zeros(len(log_p)).index_add_(0, row, weight))
+        return 1.0
+
+    monkeypatch.setattr("components.training.calibrate.fit_temperature", watched)
+    store = toy_store(n_users=10)
+    time_s = np.asarray(store["time_s"]) // (5 * 86_400) * 5 * 86_400  # several lines at one time
+    baskets = replace(HIDDEN, ties="basket")
+    loop = {"epochs": 1, "calibration": "temperature"}
+    fitted(with_columns(store, time_s=time_s), predictor("gru", protocol=baskets, loop=loop))
+    assert seen
+    for total in seen:
+        assert set(total.round(decimals=4).tolist()) <= {0.0, 1.0}
 
 
 @given(st.floats(0.15, 8.0), st.integers(0, 1_000))
