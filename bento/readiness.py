@@ -54,13 +54,20 @@ class Readiness:
         return self._failures >= FAILURES
 
     def able(self) -> bool:
-        """Whether any of a few questions is answered; may wait for the live state."""
-        with self._lock:
-            champion, now = self._live.champion, self._clock()
-            if self._tried is None or now - self._tried[0] >= _AGAIN_S or self._tried[1] is not champion:
-                users: list[str | None] = [*islice(champion.row_of, _TRIED)] or [None]
-                self._tried = self._clock(), champion, any(self._answers(user) for user in users)
-            return self._tried[2]
+        """Whether any of a few questions is answered; may wait for the live state, but not for who tries already."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._try()
+            finally:
+                self._lock.release()
+        return self._tried is None or self._tried[2]
+
+    def _try(self) -> None:
+        champion, now = self._live.champion, self._clock()
+        if self._tried is None or now - self._tried[0] >= _AGAIN_S or self._tried[1] is not champion:
+            users: list[str | None] = [*islice(champion.row_of, _TRIED)] or [None]
+            answered = any(self._answers(user) for user in users)
+            self._tried = self._clock(), champion, answered  # the time after it: trying may take more than a second
 
     def _answers(self, user: str | None) -> bool:
         question = Question(

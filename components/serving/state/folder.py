@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.serving.state import index, keys, mapped, shelf
+from components.serving.state import index, keys, shelf
 from components.serving.state.newest import Newest, nothing
 from components.serving.state.protocol import EVERYTHING, Receipt, Sizes, Stored
 from components.serving.state.recent import MOST_BYTES, History
@@ -24,7 +24,6 @@ from components.serving.state.shelf import Heads, Transaction
 
 _FOLD = 256  # records that the index takes together
 _BEHIND = 8_192  # records of others beyond which a process starts its memory anew
-_READ = 50_000  # records, some twenty megabytes, after which a process lets go of what it has read of the file
 
 
 def now_us() -> int:
@@ -232,9 +231,6 @@ class FolderState:
             for stored in self._log(txn, tail.seen, heads.head - tail.seen):
                 tail.take(stored)
             tail.seen = heads.head
-        if heads.head - own.let_go >= _READ:
-            own.let_go = heads.head
-            mapped.let_go(own.folder / "data.mdb")
         tail.trim(heads.folded)
         return heads
 

@@ -98,7 +98,6 @@ class Shelf:
                 )
             heads = self.read(txn)
             self.tail.restart(heads.folded, heads.epoch)
-            self.let_go = heads.head  # of the log when pages of its file were let go of
 
     def read(self, txn: Transaction) -> Heads:
         """What a transaction knows of the whole."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -87,6 +88,27 @@ def test_questions_are_tried_no_more_than_once_a_second() -> None:
     now[0] += 1.0
     assert not ready.able()
     assert (once, len(tried)) == (readiness._TRIED, 2 * once)
+
+
+def test_a_slow_trial_holds_for_a_second_and_nobody_waits_for_it() -> None:
+    worker, now, tried, beside = toy_app().worker, [100.0], [], []
+    assert worker is not None
+    ready = readiness.Readiness(worker.live, lambda: now[0])
+
+    def slow(user: str | None) -> bool:
+        tried.append(user)
+        now[0] += 2.0
+        beside.append(others.submit(ready.able).result(timeout=2))
+        return True
+
+    fails(worker, MemoryError(), slow)
+    with ThreadPoolExecutor(readiness._TRIED) as others:
+        assert (ready.able(), ready.able()) == (False, False)
+        assert len(tried) == readiness._TRIED
+        now[0] += 1.0
+        assert not ready.able()
+    once = readiness._TRIED
+    assert beside == [True] * once + [False] * once  # at first nothing was known yet
 
 
 def test_what_is_only_degraded_is_told_in_fixed_words(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
