@@ -19,7 +19,6 @@ Intervals are Wilson's, of the counts of all seeds together, as are the figures.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks import seeds
 from benchmarks.machine import machine
 from benchmarks.planted import asked, share_of
 from benchmarks.planted import still as weeks_dealt
@@ -40,7 +40,7 @@ from components.evolution.log import HOURS_OF_WEEK, Log
 from components.evolution.patterns.report import pattern_report
 from components.evolution.patterns.windows import HOLIDAY, Window, month_windows, week_windows
 from components.features.time import holidays_of
-from components.files import read_json, write_json
+from components.files import write_json
 from components.params import Params, SimulationParams, load_params
 
 Record = dict[str, Any]
@@ -263,26 +263,14 @@ def pooled(rows: list[Record]) -> list[Record]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=520)
-    parser.add_argument("--days", type=int, default=182)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0, help="seed to begin with")
-    parser.add_argument("--join", type=Path, nargs="*", default=[], help="rows of other seeds, as --rows wrote them")
-    parser.add_argument("--rows", type=Path, help="where the rows of single seeds go")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = seeds.parser_of(__doc__, days=182).parse_args()
     params = load_params(ROOT / "params.yaml")
-    rows: list[Record] = [row for path in options.join for row in read_json(path)]
-    for seed in range(options.first, options.first + options.seeds):
-        rows += measure(options.users, options.days, seed, params)
-        if options.rows:
-            write_json(options.rows, rows)
+    rows = seeds.over(options, lambda seed: measure(options.users, options.days, seed, params))
     for row in pooled(rows):
         print(row)
     if options.json:
-        seeds = len({row["seed"] for row in rows})
-        write_json(options.json, {"machine": machine(), "seeds": seeds, "rows": pooled(rows)})
+        count = len({row["seed"] for row in rows})
+        write_json(options.json, {"machine": machine(), "seeds": count, "rows": pooled(rows)})
 
 
 if __name__ == "__main__":

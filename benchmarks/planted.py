@@ -30,7 +30,6 @@ Intervals are Wilson's, of the counts of all seeds together.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import tempfile
 from collections.abc import Sequence
@@ -43,6 +42,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from benchmarks import seeds
 from benchmarks.machine import machine
 from components.errors import DataError
 from components.events.simulator import catalogue, rules, simulate
@@ -357,41 +357,37 @@ def pooled(rows: list[Record]) -> list[Record]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=520)
-    parser.add_argument("--days", type=int, default=112)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0, help="seed to begin with")
-    parser.add_argument("--join", type=Path, nargs="*", default=[], help="rows of other seeds, as --rows wrote them")
+    parser = seeds.parser_of(__doc__, days=112)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--rows", type=Path, help="where the rows of single seeds go")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     params = load_params(ROOT / "params.yaml")
-    rows: list[Record] = [row for path in options.join for row in read_json(path)]
-    for seed in range(options.first, options.first + options.seeds):
-        for kind in ("quiet", "still", "planted"):
-            rows += measure(options.users, options.days, seed, kind, params, options.parts)
-        if options.rows:
-            write_json(options.rows, rows)
+
+    def of(seed: int) -> list[Record]:
+        found = (
+            measure(options.users, options.days, seed, kind, params, options.parts)
+            for kind in ("quiet", "still", "planted")
+        )
+        return [row for rows in found for row in rows]
+
+    rows = seeds.over(options, of)
     told = pooled(rows)
     for row in told:
         print(row)
     if options.json:
-        seeds = len({row["seed"] for row in rows})
+        count = len({row["seed"] for row in rows})
         write_json(
-            options.json, {"machine": machine(), "seeds": seeds, "rows": _kept(options.json, told, seeds) + told}
+            options.json, {"machine": machine(), "seeds": count, "rows": _kept(options.json, told, count) + told}
         )
 
 
-def _kept(path: Path, told: list[Record], seeds: int) -> list[Record]:
+def _kept(path: Path, told: list[Record], count: int) -> list[Record]:
     """Rows of an earlier run of as many seeds that this one did not measure."""
     if not path.exists():
         return []
     before, new = read_json(path), {(row["city"], row["what"]) for row in told}
     kept = [row for row in before["rows"] if (row["city"], row["what"]) not in new]
-    if before["seeds"] != seeds and kept:
-        raise DataError(f"rows of {before['seeds']} seeds", found=f"{seeds}", do="Measure all parts, or as many seeds.")
+    if before["seeds"] != count and kept:
+        raise DataError(f"rows of {before['seeds']} seeds", found=f"{count}", do="Measure all parts, or as many seeds.")
     return kept
 
 

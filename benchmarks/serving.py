@@ -37,21 +37,13 @@ from benchmarks.servers import Server, served
 from components.files import read_json, write_json
 from components.serving.answer import answer
 from components.serving.champion import Champion
-from components.serving.question import Question
+from components.serving.question import Question, plain
 from components.workspace import Workspace
 
 Record = dict[str, Any]
 P99_MS, RATE = 25.0, 200.0
 _ASKED = 40  # users who are asked in turn
 _SWAP_AT, _SETTLES_S, _SWAP_PATIENCE_S = 0.4, 1.0, 120.0
-
-
-def question(user: str, moment: dt.datetime) -> Question:
-    """A plain one."""
-    return Question(
-        user_id=user, history=None, time=moment, utc_offset_min=None, latitude=None, longitude=None, k=10, seen=True,
-        categories=None, radius_km=None, max_price=None,
-    )  # fmt: skip
 
 
 def _percentiles(work: Callable[[int], object], times: int) -> dict[str, float]:
@@ -75,7 +67,7 @@ def in_process(champion: Champion, times: int) -> dict[str, dict[str, float]]:
 
     def after(user: str, n: int) -> Question:
         at = int(store.offsets[row_of[user]]) + n
-        return question(user, dt.datetime.fromtimestamp(int(store["time_s"][at]) + 1, dt.UTC))
+        return plain(user, dt.datetime.fromtimestamp(int(store["time_s"][at]) + 1, dt.UTC), 10)
 
     asked, begin = users[:_ASKED], HISTORY - 1 - times // _ASKED
     for user in asked:
@@ -86,10 +78,10 @@ def in_process(champion: Champion, times: int) -> dict[str, dict[str, float]]:
         )
     }
     for user in asked:
-        answer(champion, question(user, later))
-    found["again"] = _percentiles(lambda n: answer(champion, question(asked[n % _ASKED], later)), times)
+        answer(champion, plain(user, later, 10))
+    found["again"] = _percentiles(lambda n: answer(champion, plain(asked[n % _ASKED], later, 10)), times)
     rest = users[_ASKED:]
-    found["first"] = _percentiles(lambda n: answer(champion, question(rest[n], later)), min(times, len(rest)))
+    found["first"] = _percentiles(lambda n: answer(champion, plain(rest[n], later, 10)), min(times, len(rest)))
     return found
 
 

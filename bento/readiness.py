@@ -18,7 +18,7 @@ from itertools import islice
 
 from components.serving.champion import Champion
 from components.serving.live import Live
-from components.serving.question import Question
+from components.serving.question import plain
 
 FAILURES = 5  # of people's questions, one after the other, with which questions are tried
 _TRIED = 3  # users of the artifact whose questions are tried
@@ -70,11 +70,7 @@ class Readiness:
             self._tried = self._clock(), champion, answered  # the time after it: trying may take more than a second
 
     def _answers(self, user: str | None) -> bool:
-        question = Question(
-            user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
-            latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
-            shown=False,
-        )  # fmt: skip
+        question = plain(user, dt.datetime.now(dt.UTC), 10, shown=False)
         try:
             self._live.answer(question, self._live.params.policy)
         except Exception:  # noqa: BLE001 - whatever a model throws: it was told when people asked

@@ -78,7 +78,7 @@ def _answered(
             found = worker.live.answer(put, policy)
         except DataError:  # what is asked is wrong
             raise
-        except Exception:
+        except Exception:  # whatever it is, it is counted here and told as a failure at the door
             worker.readiness.failed()
             raise
         if worker.live.champion is champion:  # else another took over meanwhile: the answer must name who gave it

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 import logging
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,13 +23,13 @@ from components.errors import ChronotopeError
 from components.experiments.assignment import arm_of
 from components.experiments.challenger import load_challenger
 from components.experiments.exploration import explored
-from components.experiments.exposure import impressions
-from components.experiments.ledger import Ledger
+from components.experiments.exposure import impressions, list_id_of
 from components.experiments.log import Active, Follow
 from components.experiments.plan import Arm, Plan
 from components.experiments.results import told
 from components.experiments.silent import Heard, Silent
 from components.experiments.switch import switch_off
+from components.experiments.tally import Tally
 from components.serving.champion import Champion
 from components.serving.question import Answer, Question
 from components.serving.rounds import FOR_GOOD, Tries, every, plainly
@@ -51,7 +49,7 @@ class _Trial:
 
     active: Active
     challenger: Champion
-    ledger: Ledger
+    tally: Tally
     silent: Silent | None
     strikes: int = 0
     looked_us: int = 0
@@ -59,19 +57,6 @@ class _Trial:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _named(plan: Plan, question: Question) -> str:
-    """The id of the list that answers a question: the same for one that is asked again, on any worker.
-
-    Of the salt too: whoever names requests cannot choose what the list's id draws. Of the hour too: a client that gives
-    all its requests one name is not taken for one that asks again for ever.
-    """
-    if question.asked_as is None:
-        return uuid.uuid4().hex
-    key = hashlib.blake2b(plan.salt.encode(), digest_size=32).digest()
-    asked = question.asked_as + str(int(question.time.timestamp()) // 3600).encode()
-    return hashlib.blake2b(asked, key=key, digest_size=16).hexdigest()
 
 
 class Arms:
@@ -158,7 +143,7 @@ class Arms:
             return found
         if not shown:
             return dataclasses.replace(found, arm=plan.label(arm))
-        return self._shown(plan, arm, _named(plan, question), user_id, time_us, found, by)
+        return self._shown(plan, arm, list_id_of(plan, question), user_id, time_us, found, by)
 
     def model(self, champion: Champion, question: Question) -> Champion:
         """Who is to answer a question: the model of the user's arm; nothing is noted."""
@@ -181,7 +166,7 @@ class Arms:
         except (ChronotopeError, OSError):  # without its place in the log a list could not be scored, nor forgotten
             return ask(champion)
         shown = ask(champion)
-        name, time_us = _named(trial.active.plan, question), int(question.time.timestamp() * 1e6)
+        name, time_us = list_id_of(trial.active.plan, question), int(question.time.timestamp() * 1e6)
         silent.offer(str(question.user_id), time_us, asked, shown, lambda: ask(trial.challenger), name)
         return shown
 
@@ -255,8 +240,8 @@ class Arms:
         if plan.mode == "shadow":
             folder = Workspace(self._root).shadows / plan.name
             settings, heard = plan.settings, lambda *told: self.heard(*told)
-            silent = Silent(folder, settings.waiting, settings.k, self._state.head, heard)
-        self._trial = _Trial(under_way, challenger, Ledger(plan), silent)
+            silent = Silent(folder, settings.waiting, settings.k, self._state.head, heard, plan.offset)
+        self._trial = _Trial(under_way, challenger, Tally(plan), silent)
         logger.info("experiment %s: %s beside the champion, %s", plan.name, plan.challenger[:12], plan.mode)
         return True
 
@@ -277,23 +262,13 @@ class Arms:
         if trial is None:
             return False
         if trial.silent is not None:
-            self._honour(trial.ledger, trial.silent)
+            trial.silent.honour(self._state)
             return False
-        trial.ledger.follow(self._state)
-        found = told(trial.active.plan, *trial.ledger.outcomes(int(self._clock().timestamp() * 1e6)))
+        trial.tally.follow(self._state)
+        found = told(trial.active.plan, *trial.tally.outcomes(int(self._clock().timestamp() * 1e6)))
         entry = switch_off(self._root, trial.active, found)
         self.check()
         return entry is not None
-
-    def _honour(self, ledger: Ledger, silent: Silent) -> None:
-        """Take users who were forgotten out of the silent lists."""
-        offset, gone = ledger.offset, dict[str, int]()
-        while batch := self._state.after(offset, 10_000):
-            gone |= {one.record.user_id: one.offset for one in batch if one.record.kind == "tombstone"}
-            offset = batch[-1].offset
-        if gone:
-            silent.forget(gone)
-        ledger.offset = offset  # last: what failed is looked at again
 
     def start(self, poll_s: float) -> None:
         """Take part from now on: load what is under way, then look every `poll_s` seconds in a thread until `stop`."""
@@ -312,7 +287,7 @@ class Arms:
         trial.looked_us = now_us
         try:
             self.look()
-        except Exception:  # counted, whatever it is, and left to the edge of the thread
+        except Exception:  # whatever it is, it is counted here and ends at the edge of the thread
             self.counts["unlooked"] += 1
             raise
 

@@ -7,6 +7,8 @@ Never here: what an arm is worth (`experiments.outcomes`).
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ import polars as pl
 
 from components.experiments.plan import ARMS, Arm, Plan
 from components.serving.intake import MAX_POSITION
-from components.serving.question import Answer
+from components.serving.question import Answer, Question
 from components.serving.state.protocol import State, Stored
 from components.serving.state.record import Record
 
@@ -67,6 +69,19 @@ def impressions(
         )
         for position, (item, probability) in enumerate(zip(answer.items, probabilities, strict=True), start=1)
     ]  # fmt: skip
+
+
+def list_id_of(plan: Plan, question: Question) -> str:
+    """The id of the list that answers a question: the same for one that is asked again, on any worker.
+
+    Of the salt too: whoever names requests cannot choose what the list's id draws. Of the hour too: a client that gives
+    all its requests one name is not taken for one that asks again for ever.
+    """
+    if question.asked_as is None:
+        return uuid.uuid4().hex
+    key = hashlib.blake2b(plan.salt.encode(), digest_size=32).digest()
+    asked = question.asked_as + str(int(question.time.timestamp()) // 3600).encode()
+    return hashlib.blake2b(asked, key=key, digest_size=16).hexdigest()
 
 
 class Evidence:

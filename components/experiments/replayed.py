@@ -22,7 +22,7 @@ from components.features.encoding import UNKNOWN
 from components.params import Params
 from components.serving.champion import Champion
 from components.serving.follow import Followed
-from components.serving.question import Question
+from components.serving.question import plain
 from components.serving.state.newest import Newest
 from components.serving.state.protocol import State, Stored
 
@@ -109,10 +109,7 @@ def _wanted(
     for user_id, list_id, time_us, offset in first.select("user_id", "list_id", "time_us", "offset").iter_rows():
         past.offset = offset - 1
         followed.follow()
-        question = Question(
-            user_id=user_id, history=None, time=dt.datetime.fromtimestamp(time_us / 1e6, dt.UTC), utc_offset_min=None,
-            latitude=None, longitude=None, k=1, seen=True, categories=None, radius_km=None, max_price=None,
-        )  # fmt: skip
+        question = plain(user_id, dt.datetime.fromtimestamp(time_us / 1e6, dt.UTC), 1)
         queries, _ = target.queries(question, followed.history(user_id).store)
         belief = target.predictor.score(queries).item[0]
         codes = [code_of.get(item, UNKNOWN) for item in items[list_id]]

@@ -23,11 +23,13 @@ from components.errors import ChronotopeError
 from components.events.tombstones import Tombstones
 from components.files import write_bytes
 from components.serving.question import Answer
+from components.serving.state.protocol import State
 from components.workspace import Workspace, hold_file
 
 logger = logging.getLogger(__name__)
 Heard = Callable[[str, Sequence[str]], object]
 _ROWS = 200  # of a file
+_BATCH = 10_000  # records of the log at once
 _CLOSE_S = 10.0
 _IDLE_S = 2.0  # after so long without a question, what is held is written
 
@@ -103,6 +105,7 @@ class Silent:
     k : items of each list that are kept
     head : offset of the live log now
     heard : told of each list of the challenger's, and whose
+    since : offset of the log behind which tombstones count
 
     Attributes
     ----------
@@ -110,11 +113,18 @@ class Silent:
     """
 
     def __init__(
-        self, folder: Path, waiting: int, k: int, head: Callable[[], int], heard: Heard = lambda *_: None
+        self,
+        folder: Path,
+        waiting: int,
+        k: int,
+        head: Callable[[], int],
+        heard: Heard = lambda *_: None,
+        since: int = 0,
     ) -> None:
         self._folder, self._k, self._head, self._heard = folder, k, head, heard
         self._queue: queue.Queue[tuple[str, int, int, Answer, Callable[[], Answer], str] | None] = queue.Queue(waiting)
         self._gone: dict[str, int] = {}
+        self._offset = since
         self._held: list[Pair] = []
         self._lock = threading.Lock()
         self.asked = self.left_out = self.failed = 0
@@ -141,6 +151,16 @@ class Silent:
             self._gone |= gone
             self._held = [one for one in self._held if self._stays(one.user_id, one.asked)]
         return erase(self._folder, gone)
+
+    def honour(self, state: State) -> None:
+        """Forget users whose tombstones the log has gained."""
+        offset, gone = self._offset, dict[str, int]()
+        while batch := state.after(offset, _BATCH):
+            gone |= {one.record.user_id: one.offset for one in batch if one.record.kind == "tombstone"}
+            offset = batch[-1].offset
+        if gone:
+            self.forget(gone)
+        self._offset = offset  # last: what failed is looked at again
 
     def _stays(self, user_id: str, asked: int) -> bool:
         return asked >= self._gone.get(user_id, 0)

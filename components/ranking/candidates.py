@@ -46,13 +46,6 @@ class Candidates:
         """(n,) the query that a candidate belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
-    def position(self, items: NDArray[np.integer]) -> Ints:
-        """(B,) position among the n of one item (B,) per query; -1 where it is no candidate."""
-        place = np.full(len(self.offsets) - 1, -1, np.int64)
-        hit = np.flatnonzero(self.item == np.asarray(items)[self.query])
-        place[self.query[hit]] = hit
-        return place
-
 
 def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candidates:
     """Candidates of B queries.

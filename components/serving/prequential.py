@@ -31,7 +31,7 @@ from components.serving.blended import visible
 from components.serving.champion import Champion
 from components.serving.fresh import Offered
 from components.serving.live import Live
-from components.serving.question import Question
+from components.serving.question import Question, plain
 
 #: Metrics of the report, in their order.
 METRICS = ("hr@1", "hr@5", "hr@10", "mrr", "ndcg@10")
@@ -109,11 +109,8 @@ def _values(found: Sequence[Found]) -> dict[str, NDArray[np.float64]]:
 
 def question_of(champion: Champion, event: Event) -> Question:
     """What is asked just before an event: who, and when; where it will be is not told."""
-    return Question(
-        user_id=str(event["user_id"]), history=None, time=event["timestamp"],
-        utc_offset_min=event.get("utc_offset_min"), latitude=None, longitude=None, k=1, seen=champion.seen_kept,
-        categories=None, radius_km=None, max_price=None,
-    )  # fmt: skip
+    user, offset_min = str(event["user_id"]), event.get("utc_offset_min")
+    return plain(user, event["timestamp"], 1, seen=champion.seen_kept, utc_offset_min=offset_min)
 
 
 def asked_live(live: Live, event: Event) -> dict[str, Found]:

@@ -42,6 +42,22 @@ class Question:
     asked_as: bytes | None = None
 
 
+def plain(
+    user_id: str | None,
+    time: dt.datetime,
+    k: int,
+    *,
+    seen: bool = True,
+    utc_offset_min: int | None = None,
+    shown: bool = True,
+) -> Question:
+    """A question without a place or filters, of a user's stored history; of none, where nobody is named."""
+    return Question(
+        user_id=user_id, history=None if user_id else [], time=time, utc_offset_min=utc_offset_min, latitude=None,
+        longitude=None, k=k, seen=seen, categories=None, radius_km=None, max_price=None, shown=shown,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RankedItem:
     """An item with its probability of being the next one, among the whole catalogue."""

@@ -21,7 +21,7 @@ from components.predictor import carries
 from components.registry.promotions import Entry, current
 from components.serving.answer import answer
 from components.serving.champion import Champion, load_champion
-from components.serving.question import Question
+from components.serving.question import Question, plain
 from components.serving.rounds import FOR_GOOD, Tries, every, plainly
 from components.serving.settle import beside_others, settle
 from components.workspace import Workspace
@@ -71,10 +71,7 @@ def _ask(champion: Champion, user: str | None, policy: PolicyParams | None = Non
 
 
 def _question(user: str | None) -> Question:
-    return Question(
-        user_id=user, history=None if user else [], time=dt.datetime.now(dt.UTC), utc_offset_min=None,
-        latitude=None, longitude=None, k=10, seen=True, categories=None, radius_km=None, max_price=None,
-    )  # fmt: skip
+    return plain(user, dt.datetime.now(dt.UTC), 10)
 
 
 class Alone:

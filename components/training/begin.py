@@ -97,6 +97,21 @@ def filled(model: SequenceModel, tensors: Mapping[str, torch.Tensor]) -> Sequenc
     return model
 
 
+def check_tables(model: SequenceModel) -> None:
+    """What weights alone do not tell: codes of categories, of words and of what follows what, as they were read.
+
+    Raises
+    ------
+    IntegrityError
+        One of them points at what is not there.
+    """
+    model.embedding.table.check()
+    if isinstance(model.encoder, LanguageEncoder):
+        model.encoder.texts.check()
+    if model.item.transitions is not None:
+        model.item.transitions.check()
+
+
 def check_item_loss(config: SequenceConfig, loop: TrainParams, baskets: bool) -> None:
     """What the item's probability is made of, and whether an answer is a basket, says which losses can be learned by.
 

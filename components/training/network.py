@@ -7,9 +7,9 @@ with the encoding that the model was trained on. Its weights do not move between
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -27,20 +27,26 @@ from components.models.weights import check_like, load_tensors, save_tensors
 from components.params import NetworkParams, Params, TrainParams
 from components.predictor import Capability, Queries, Scores, Tracker, Window
 from components.training.batches import Corpus
-from components.training.begin import check_item_loss, encoding_digests, filled, initial_model, overridden, shape_of
+from components.training.begin import (
+    check_item_loss,
+    check_tables,
+    encoding_digests,
+    filled,
+    initial_model,
+    overridden,
+    shape_of,
+)
 from components.training.calibrate import calibrate, calibrated
-from components.training.carried import Seen, moment_of, seen
+from components.training.carried import Seen
+from components.training.carrier import Carrier
 from components.training.checkpoint import Checkpoints
 from components.training.device import choose
 from components.training.finish import finish
-from components.training.gather import query_request
-from components.training.heads import Heads, can_answer, told_of
 from components.training.likelihood import Likelihood
 from components.training.loop import Chooser, Teacher, Trainer
 from components.training.replay import Replay
 from components.training.saved import FORMAT, read_saved
 from components.training.scores import capabilities_of, scores_of
-from components.training.stepping import Stepper, can_step_compiled
 from components.training.transfer import Origin, carry, encoding_of, network_in
 from components.training.tune import Judge, answers, blocks
 
@@ -92,8 +98,7 @@ class NetworkPredictor:
         self._model: SequenceModel | None = None
         self._encoding: dict[str, str] = {}
         self._checked: Encoding | None = None
-        self._heads: Heads | Literal[False] | None = None  # False: the model's own answer
-        self._stepper: Stepper | None = None  # None: by torch
+        self._carrier: Carrier | None = None  # made at the first question that is carried
 
     @classmethod
     def of(cls, name: str, params: Params, seed_offset: int = 0) -> Self:
@@ -193,7 +198,7 @@ class NetworkPredictor:
 
     def _use(self, model: SequenceModel, encoding: dict[str, str]) -> None:
         self._model, self._encoding, self._checked = model.eval(), encoding, None
-        self._heads = self._stepper = None
+        self._carrier = None
         self.capabilities = capabilities_of(model.config.heads)  # less what the data has no ground for
 
     def score(self, queries: Queries) -> Scores:
@@ -227,17 +232,9 @@ class NetworkPredictor:
         if self.precision.device.type != "cpu":
             return self.score(queries), None
         self._check(queries.store.encoding)
-        if self._heads is None:
-            self._heads = Heads(model, self.temperatures) if can_answer(model) else False
-            self._stepper = Stepper(model) if can_step_compiled(model) else None
-        known = seen(model, queries, carried if isinstance(carried, Seen) else None, self._stepper)
-        if self._heads:
-            if known.grown is not None:
-                known = replace(known, made=self._heads.made(told_of(known.view), known.made, known.grown), grown=None)
-            return self._heads.answer(known.made, moment_of(queries, model.config)), known
-        request, last = query_request(queries, model.config), torch.tensor([known.view.length - 1])
-        found = calibrated(model.answer(known.view.read, last, request), self.temperatures)
-        return scores_of([found], np.zeros(1, np.int64), model.config), known
+        if self._carrier is None:
+            self._carrier = Carrier(model, self.temperatures)
+        return self._carrier.answer(queries, carried if isinstance(carried, Seen) else None)
 
     def _check(self, encoding: Encoding) -> None:
         if encoding is self._checked:
@@ -302,11 +299,7 @@ class NetworkPredictor:
         found = cls(saved.name, saved.network, here, saved.protocol, saved.primary, saved.seed)  # it answers anywhere
         found.loop, found.temperatures, found.began_with = saved.loop, saved.temperatures, saved.began_with
         model = found.read_weights(folder / "weights.safetensors", shape_of(saved.config, folder), saved.record)
-        model.embedding.table.check()
-        if isinstance(model.encoder, LanguageEncoder):
-            model.encoder.texts.check()
-        if model.item.transitions is not None:
-            model.item.transitions.check()
+        check_tables(model)
         found._use(model.to(found.precision.device), saved.encoding)
         return found
 

@@ -42,7 +42,7 @@ def explain(
     from components.registry.promotions import current
     from components.serving.champion import load_champion
     from components.serving.explain import explain as reasons
-    from components.serving.question import Question
+    from components.serving.question import plain
 
     root = enter(workspace)
     params, entry = load_params(root / "params.yaml"), current(root)
@@ -52,11 +52,7 @@ def explain(
     if user not in champion.row_of:
         raise DataError("a user of the log", found=f"{user!r:.80}", do="Name one that the champion's histories hold.")
     time = dt.datetime.now(dt.UTC) if at is None else at.replace(tzinfo=dt.UTC)
-    question = Question(
-        user_id=user, history=None, time=time, utc_offset_min=None, latitude=None, longitude=None,
-        k=min(k, params.serving.explain_items), seen=champion.seen_kept,
-        categories=None, radius_km=None, max_price=None,
-    )  # fmt: skip
+    question = plain(user, time, min(k, params.serving.explain_items), seen=champion.seen_kept)
     steps = params.serving.gradient_steps if gradients else None
     found = reasons(champion, question, item or None, params.serving.explain_events, steps, params.policy)
     record = {"user": user, "time": time.isoformat(), "model": entry.model, "digest": entry.digest, **asdict(found)}

@@ -146,7 +146,7 @@ def test_what_the_challenger_would_bring_is_told_from_explored_lists(
 ) -> None:
     """People take what stands first if it is one of their habits: the champion, which knows them, would bring more."""
     numbers = itertools.count()  # names of lists decide their draws
-    monkeypatch.setattr("components.experiments.arms.uuid.uuid4", lambda: uuid.UUID(int=next(numbers)))
+    monkeypatch.setattr("components.experiments.exposure.uuid.uuid4", lambda: uuid.UUID(int=next(numbers)))
     service = Service(template, explore=0.6, horizon_h=0.1, metric="conversion")
     store = toy_store(pattern="habit")
     names = store.encoding.vocabularies["item"].ids

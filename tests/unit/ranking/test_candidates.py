@@ -68,11 +68,9 @@ def test_nobody_is_asked_twice_and_reserved_codes_never() -> None:
     assert items == list(range(2, V)), "no more than there are"
 
 
-def test_positions_of_answers() -> None:
+def test_candidates_know_their_query() -> None:
     two = Candidates(np.array([0, 2, 5]), np.array([3, 7, 2, 3, 9]))
     assert two.query.tolist() == [0, 0, 1, 1, 1]
-    assert two.position(np.array([7, 4])).tolist() == [1, -1]
-    assert two.position(np.array([2, 9])).tolist() == [-1, 4]
 
 
 def test_more_than_two_hundred_are_refused() -> None:

@@ -28,7 +28,7 @@ _BATCH = 10_000  # records of the log at once
 _FEW = 64  # newest events of a user who is shown something for the first time: more where these do not reach back
 
 
-class Ledger:
+class Tally:
     """An experiment as a worker follows it.
 
     Attributes

@@ -11,8 +11,8 @@ from polars.testing import assert_frame_equal
 
 from components.experiments.assignment import arm_of
 from components.experiments.exposure import Evidence
-from components.experiments.ledger import Ledger
 from components.experiments.outcomes import outcomes
+from components.experiments.tally import Tally
 from components.serving.state.memory import MemoryState
 from components.serving.state.newest import Newest
 from components.serving.state.protocol import Stored
@@ -53,13 +53,13 @@ class Failing(MemoryState):
         return super().after(offset, limit)
 
 
-def _looked(ledger: Ledger, state: Failing, calls: int) -> None:
+def _looked(tally: Tally, state: Failing, calls: int) -> None:
     """Follow; once more where it fails."""
     state.calls = calls
     try:
-        ledger.follow(state)
+        tally.follow(state)
     except OSError:
-        ledger.follow(state)
+        tally.follow(state)
     state.calls = 0
 
 
@@ -76,43 +76,43 @@ def _sent(state: MemoryState, step: tuple[Any, ...]) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(steps, max_size=40))
-def test_a_ledger_says_what_everything_says_in_any_order(log: list[tuple[Any, ...]]) -> None:
-    state, ledger, evidence, now_us = Failing(), Ledger(PLAN), Evidence(PLAN), START_US
+def test_a_tally_says_what_everything_says_in_any_order(log: list[tuple[Any, ...]]) -> None:
+    state, tally, evidence, now_us = Failing(), Tally(PLAN), Evidence(PLAN), START_US
     for step in [*log, ("look", 100, 0)]:
         if step[0] != "look":
             _sent(state, step)
             continue
         now_us += step[1] * HOUR_US
-        _looked(ledger, state, step[2])
+        _looked(tally, state, step[2])
         evidence.follow(state)
-        found, strange = ledger.outcomes(now_us)
+        found, strange = tally.outcomes(now_us)
         everything, strangers = outcomes(evidence, now_us)
         assert strange == strangers
         assert_frame_equal(found, everything)
-    assert ledger.offset == evidence.offset == state.head()
-    assert len(ledger) == 0 or now_us - START_US < 100 * HOUR_US
+    assert tally.offset == evidence.offset == state.head()
+    assert len(tally) == 0 or now_us - START_US < 100 * HOUR_US
 
 
 @pytest.mark.parametrize("calls", [2, 3])
 def test_what_was_read_of_a_batch_that_failed_is_read_again(calls: int) -> None:
-    state, ledger, evidence = Failing(), Ledger(PLAN), Evidence(PLAN)
+    state, tally, evidence = Failing(), Tally(PLAN), Evidence(PLAN)
     for user in ("ann", "bob"):  # what they did came in before they were known to be shown anything
         state.append([did(user, "a", 1.0)])
         state.append(shown(PLAN, user, ["a"], 0.5))
-    _looked(ledger, state, calls)
+    _looked(tally, state, calls)
     evidence.follow(state)
-    assert_frame_equal(ledger.outcomes(START_US + HOUR_US)[0], outcomes(evidence, START_US + HOUR_US)[0])
+    assert_frame_equal(tally.outcomes(START_US + HOUR_US)[0], outcomes(evidence, START_US + HOUR_US)[0])
 
 
 def test_settled_users_are_read_again_where_reading_them_failed() -> None:
-    state, ledger, sound = Failing(), Ledger(PLAN), Ledger(PLAN)
+    state, tally, sound = Failing(), Tally(PLAN), Tally(PLAN)
     late_us = START_US + 50 * HOUR_US
     state.append([*shown(PLAN, "ann", ["a"], 0.5), *shown(PLAN, "bob", ["a"], 48.0), did("bob", "a", 49.0)])
-    for one in (ledger, sound):
+    for one in (tally, sound):
         one.follow(state)
         one.outcomes(late_us)  # ann is settled, bob is not
     state.append([did("ann", "a", 1.0)])
-    _looked(ledger, state, 3)  # the log's gain, its end, then all of ann
+    _looked(tally, state, 3)  # the log's gain, its end, then all of ann
     sound.follow(state)
-    assert (ledger.offset, len(ledger)) == (sound.offset, len(sound))  # bob's are not kept twice
-    assert_frame_equal(ledger.outcomes(late_us)[0], sound.outcomes(late_us)[0])
+    assert (tally.offset, len(tally)) == (sound.offset, len(sound))  # bob's are not kept twice
+    assert_frame_equal(tally.outcomes(late_us)[0], sound.outcomes(late_us)[0])
