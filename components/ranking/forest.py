@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from components.compiled import compiled, released
+from components.compiled import released
 from components.errors import IntegrityError
 from components.once import made_once
 
@@ -24,6 +24,7 @@ Table = NDArray[np.float32]
 MAX_BYTES, MAX_TREES, MAX_LEAVES = 1 << 26, 1000, 1024
 _LEAST = 1e-9  # a chance whose logarithm is finite
 _BITS = 64  # leaves of a tree that one word can strike out
+_BIAS, _FRACTION = 1023, 52  # of the exponent of a float64, and bits below it
 _NUMERIC = {0, 2}  # decision types: a number, never missing, whatever the default side
 
 
@@ -60,13 +61,15 @@ class Forest:
     @made_once
     def falls(self) -> tuple[NDArray, ...] | None:
         """The splits as `_fall` takes them; None where a tree has more leaves than a word has bits."""
-        n_nodes, first, leaf = len(self.value), [0], []
+        ends = self.child[:, 0] == np.arange(len(self.value))
+        leaves = np.add.reduceat(ends.astype(np.int64), self.root) if len(self.root) else np.zeros(0)
+        if (leaves > _BITS).any():
+            return None
+        word = np.uint32 if (leaves <= 32).all() else np.uint64
+        first, leaf = [0], []
         splits: list[tuple[int, int]] = []  # node, bits of the leaves that stay
         values: list[float] = []
-        for tree, root in enumerate(self.root.tolist()):
-            stop = self.root[tree + 1] if tree + 1 < len(self.root) else n_nodes
-            if int((self.child[root:stop, 0] == np.arange(root, stop)).sum()) > _BITS:
-                return None
+        for root in self.root.tolist():
             leaf.append(len(values))
             _in_order(self, root, values, splits, len(values))
             first.append(len(splits))
@@ -76,7 +79,7 @@ class Forest:
         low = np.where(low > most, np.nextafter(low, np.float32(-np.inf)), low)  # x > low as x > most, for any float32
         return (
             np.array(first, np.int32), self.feature[node], low.astype(np.float32),
-            np.array([mask for _, mask in splits], np.uint64), np.array(leaf, np.int32), np.array(values),
+            np.array([mask for _, mask in splits], np.uint64).astype(word), np.array(leaf, np.int32), np.array(values),
         )  # fmt: skip
 
     def predict(self, features: Table) -> NDArray[np.float64]:
@@ -222,7 +225,7 @@ def _fall(
     first: NDArray[np.int32],
     feature: NDArray[np.int32],
     threshold: NDArray[np.float32],
-    mask: NDArray[np.uint64],
+    mask: NDArray[np.unsignedinteger],
     leaf: NDArray[np.int32],
     value: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -231,29 +234,21 @@ def _fall(
     What stands first among the leaves that are left is the row's. All rows meet one split together, so no step waits
     for another. Idea: Lucchese et al., "QuickScorer" (2015).
     """
-    n = columns.shape[1]
-    out, left = np.zeros(n), np.empty(n, np.uint64)
+    n, one, every = columns.shape[1], mask.dtype.type(1), ~mask.dtype.type(0)
+    out, left, lowest = np.zeros(n), np.empty(n, mask.dtype), np.empty(n)
+    place = lowest.view(np.int64)  # the bits of the lowest leaf as a number, of which the exponent is its place
     for tree in range(len(first) - 1):
-        left[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
+        left[:] = every
         for split in range(first[tree], first[tree + 1]):
             column, most, kept = columns[feature[split]], threshold[split], mask[split]
             for row in range(n):
-                left[row] &= kept if column[row] > most else np.uint64(0xFFFFFFFFFFFFFFFF)
-        begin = leaf[tree]
+                left[row] &= kept if column[row] > most else every
         for row in range(n):
-            out[row] += value[begin + _lowest(left[row])]
+            lowest[row] = left[row] & (~left[row] + one)
+        begin = leaf[tree] - _BIAS
+        for row in range(n):
+            out[row] += value[begin + (place[row] >> _FRACTION)]
     return out
-
-
-@compiled
-def _lowest(bits: np.uint64) -> int:
-    """Place of the lowest bit that is set."""
-    place = 0
-    for width in (32, 16, 8, 4, 2, 1):
-        if bits & ((np.uint64(1) << np.uint64(width)) - np.uint64(1)) == np.uint64(0):
-            bits >>= np.uint64(width)
-            place += width
-    return place
 
 
 @released

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from components.compiled import compiled, released
+from components.compiled import quick, released
 from components.errors import IntegrityError
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
@@ -128,11 +128,9 @@ def _fill(
     """Make mixtures (B, V) what `Spread.of` says, in place; see `mass_of` and `among`."""
     for b in range(len(block)):
         row, own = block[b], item[offsets[b] : offsets[b + 1]]
-        inside, total = 0.0, 0.0
+        inside, total = 0.0, _sum(row)
         for v in own:
             inside += row[v]
-        for v in range(len(row)):
-            total += row[v]
         logit_inside = min(max(inside / total, 1e-6), 1 - 1e-6)
         mass = 1.0 / (1.0 + np.exp(-(shift + slope * np.log(logit_inside / (1.0 - logit_inside)))))
         weight = np.empty(len(own))
@@ -145,11 +143,18 @@ def _fill(
             row[own[place]] = weight[place]
     _part(block, offsets, item)
     for b in range(len(block)):
-        row, total = block[b], 0.0
+        row = block[b]
         row[: unknown + 1] = 0.0
-        for v in range(len(row)):
-            total += row[v]
-        row *= np.float32(1.0) / np.float32(total)
+        row *= np.float32(1.0) / np.float32(_sum(row))
+
+
+@quick
+def _sum(row: NDArray[np.float32]) -> float:
+    """Of a row (V,), in double precision."""
+    total = 0.0
+    for v in range(len(row)):
+        total += row[v]
+    return total
 
 
 @released
@@ -158,22 +163,15 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
 
     Orders among the candidates, and among the rest, stay.
     """
-    taken = np.zeros(block.shape[1], np.bool_)
-    rest = np.empty(block.shape[1], np.int64)
     for b in range(len(offsets) - 1):
         row, own = block[b], item[offsets[b] : offsets[b + 1]]
-        taken[own] = True
-        least, most, crossing = row[own].min(), np.float32(0), 0
-        for v in range(len(row)):
-            if row[v] >= least and not taken[v]:
-                rest[crossing] = v
-                crossing += 1
-                most = max(most, row[v])
-        taken[own] = False
-        if crossing == 0:
+        least, rest = row[own].min(), row.copy()
+        rest[own] = -1.0
+        most = rest.max()
+        if not most >= least:
             continue
-        level = _level(row[own], row[rest[:crossing]], float(least), float(most))
-        above = rest[:crossing][row[rest[:crossing]] >= level]
+        level = _level(row[own], rest, float(least), float(most))
+        above = np.flatnonzero(rest >= level)
         for place, v in enumerate(above[np.argsort(row[above])]):
             row[v] = level * (1 + _STEP * place / len(above))
         below = own[row[own] < level * (1 + 2 * _STEP)]
@@ -181,40 +179,23 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
             row[v] = level * (1 + _STEP + _STEP * place / len(below))
 
 
-@compiled
+@quick
 def _level(own: NDArray[np.float32], rest: NDArray[np.float32], low: float, high: float) -> float:
-    """Where candidates (n,) lack in sum what the others (m,) exceed, between `low` and `high`; both arrays are used up.
+    """Where candidates (n,) lack in sum what the others (m,) exceed, between `low` and `high`.
 
-    What lies beyond the bracket stays there: it is summed once and looked at no more.
+    Who cannot lack or exceed any more is looked at no more.
     """
-    most_own, most_rest = len(own), len(rest)
-    lacking, lacked, exceeding, excess = 0.0, 0.0, 0.0, 0.0  # how many there are for good, and their sums
     for _ in range(30):
         level = 0.5 * (low + high)
-        lack, beyond = lacking * level - lacked, excess - exceeding * level
-        for v in own[:most_own]:
-            lack += max(level - v, 0.0)
-        for v in rest[:most_rest]:
-            beyond += max(v - level, 0.0)
+        lack, beyond = 0.0, 0.0
+        for place in range(len(own)):
+            lack += max(level - own[place], 0.0)
+        for place in range(len(rest)):
+            beyond += max(rest[place] - level, 0.0)
         if lack < beyond:
-            low = level
+            low, rest = level, rest[rest > level]
         else:
-            high = level
-        kept = 0
-        for v in own[:most_own]:
-            if v <= low:
-                lacking, lacked = lacking + 1, lacked + v
-            elif v < high:
-                own[kept] = v
-                kept += 1
-        most_own, kept = kept, 0
-        for v in rest[:most_rest]:
-            if v >= high:
-                exceeding, excess = exceeding + 1, excess + v
-            elif v > low:
-                rest[kept] = v
-                kept += 1
-        most_rest = kept
+            high, own = level, own[own < level]
     return 0.5 * (low + high)
 
 
