@@ -155,16 +155,15 @@ class BlendPredictor:
     def _with_heads(self, log_item: NDArray[np.float32], answers: Mapping[str, Scores], queries: Queries) -> Scores:
         """Scores with the given items, and all else mixed from the answers of the parts."""
         length = history_length(queries)
-        weights = {head: mixture.of(length) for head, mixture in self.weights.items()}
 
-        def of(head: Capability) -> list[Any]:
-            return [getattr(answers[name], head) for name in self._able(head)]
+        def of(head: Capability) -> tuple[list[Any], Floats]:
+            return [getattr(answers[name], head) for name in self._able(head)], self.weights[head].of(length)
 
         return Scores(
             log_item,
-            mixed(of("action"), weights["action"]) if "action" in weights else None,
-            mixed_time(of("time"), weights["time"]) if "time" in weights else None,
-            mixed(of("place"), weights["place"]) if "place" in weights else None,
+            mixed(*of("action")) if "action" in self.weights else None,
+            mixed_time(*of("time")) if "time" in self.weights else None,
+            mixed(*of("place")) if "place" in self.weights else None,
         )
 
     def explain(self, queries: Queries, items: NDArray[np.integer]) -> dict[str, Floats]:

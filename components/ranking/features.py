@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.features.encoding import Encoding
-from components.memory.ask import DAY_S, Ask, Ints, local_hour, unit_vectors
+from components.memory.ask import Ask, Ints, unit_vectors
+from components.once import made_once
 from components.ranking import kernel
 from components.ranking.candidates import Candidates
 from components.ranking.evidence import Evidence
@@ -37,6 +38,11 @@ class Items:
 
     category: Ints
     points: NDArray[np.float64]
+
+    @made_once
+    def n_categories(self) -> int:
+        """One more than the largest code."""
+        return int(self.category.max(initial=0)) + 1
 
     @classmethod
     def of(cls, encoding: Encoding) -> Self:
@@ -70,15 +76,11 @@ def features(
     (n, F) float32
         Finite. A voice's probability, and the same by the largest among the query's candidates.
     """
-    ask, query = evidence.ask, candidates.query
-    first = len(kernel.HISTORY)
-    voices = first + len(kernel.QUERY)
-    out = np.zeros((len(candidates), voices + 2 * len(evidence.shares) + 2), np.float32)
-    slot = _history(out, evidence, candidates, items)
-    out[:, first:voices] = (of_query(ask) if described is None else described)[query]
-    columns = voices + 2 * np.arange(len(evidence.shares) + 1)
-    _voices(out, columns[:-1], evidence, candidates, slot)
-    out[:, columns[-1]] = mixture[query, candidates.item]
+    columns = len(kernel.HISTORY) + len(kernel.QUERY) + 2 * np.arange(len(evidence.shares) + 1)
+    out = np.zeros((len(candidates), columns[-1] + 2), np.float32)
+    slot = _history(out, evidence, candidates, items, of_query(evidence.ask) if described is None else described)
+    _voices(out, columns[:-1].tolist(), evidence, candidates, slot)
+    kernel.add_block(out, columns[-1], mixture, np.ones(len(mixture)), candidates.offsets, candidates.item)
     kernel.relative(out, columns, columns + 1, candidates.offsets)
     return out
 
@@ -86,37 +88,24 @@ def features(
 def of_query(ask: Ask) -> Table:
     """(B, QUERY) columns that describe a query and none of its candidates."""
     queries, session = ask.queries, ask.of_known(ask.column("session")).astype(np.int64)
-    weekday = _weekday(queries.time_s, queries.utc_offset_min)
-    return kernel.of_query(ask.item_edges, ask.item_code, session, _gap(ask), ask.hour, weekday)
+    told_s = ask.time_s if queries.time_given else ask.column("gap_s").astype(np.int64)
+    return kernel.of_query(
+        ask.item_edges,
+        ask.item_code,
+        session,
+        ask.edges,
+        told_s,
+        queries.time_given,
+        queries.time_s,
+        queries.utc_offset_min.astype(np.int64),
+        ask.hour,
+    )
 
 
-def _gap(ask: Ask) -> NDArray[np.float64]:
-    """(B,) log(1 + seconds) since the last event, where the time is given; else between the last two events."""
-    if ask.size == 1:
-        if not ask.length[0]:
-            return np.zeros(1)
-        since = ask.queries.time_s[0] - ask.time_s[-1] if ask.queries.time_given else ask.column("gap_s")[-1]
-        return np.log1p(np.array([max(float(since), 0.0)]))
-    last = ask.edges[1:][ask.length > 0] - 1
-    gap = np.zeros(ask.size)
-    if ask.queries.time_given:
-        gap[ask.length > 0] = ask.queries.time_s[ask.length > 0] - ask.time_s[last]
-    else:
-        gap[ask.length > 0] = ask.column("gap_s")[last]
-    return np.log1p(np.maximum(gap, 0.0))
-
-
-def _weekday(time_s: NDArray[np.integer], utc_offset_min: NDArray[np.integer]) -> Ints:
-    """Local weekday, 0 = Monday (1970-01-01 was a Thursday)."""
-    return np.asarray((time_s + 60 * utc_offset_min.astype(np.int64)) // DAY_S + 3) % 7
-
-
-def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Items) -> Ints:
-    """Fill the columns of the history; the candidate of each known event (m,), or -1."""
+def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Items, described: Table) -> Ints:
+    """Fill the columns of the history and of the query; the candidate of each known event (m,), or -1."""
     ask = evidence.ask
-    queries = ask.queries
     slot = kernel.slots(ask.item_edges, ask.item_code, candidates.offsets, candidates.item)
-    offset, time_s = ask.of_known(ask.column("utc_offset_min")), ask.of_known(ask.time_s)
     kernel.of_history(
         out,
         candidates.offsets,
@@ -125,37 +114,30 @@ def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Item
         slot,
         ask.item_code,
         ask.item_age_d,
-        local_hour(time_s, offset),
-        _weekday(time_s, offset),
+        ask.of_known(ask.time_s),
+        ask.of_known(ask.column("utc_offset_min")).astype(np.int64),
         ask.of_known(ask.column("session")).astype(np.int64),
+        described,
         ask.hour,
-        _weekday(queries.time_s, queries.utc_offset_min),
-        items.category,
-        items.points,
         ask.here,
-        np.log1p(evidence.popularity.count[candidates.item]),
+        items.category,
+        items.n_categories,
+        items.points,
+        evidence.popularity.count,
     )
     return slot
 
 
-def _voices(out: Table, columns: Ints, evidence: Evidence, candidates: Candidates, slot: Ints) -> None:
+def _voices(out: Table, columns: Sequence[int], evidence: Evidence, candidates: Candidates, slot: Ints) -> None:
     """Fill the columns (K,) with the probability that each voice gives to each candidate."""
-    query, item = candidates.query, candidates.item
-    popular = np.array([share.popular for share in evidence.shares.values()]).reshape(-1, evidence.ask.size)
-    kernel.put_popular(out, columns, popular, query, evidence.popularity.share[item])
-    habits, pairs = [], []
-    for column, share in zip(columns.tolist(), evidence.shares.values(), strict=True):
+    at, popular = (candidates.offsets, candidates.item), evidence.popularity.share[None]
+    for column, share in zip(columns, evidence.shares.values(), strict=True):
+        kernel.add_block(out, column, popular, share.popular, *at)
         for vector, weight in share.vectors:
-            out[:, column] += weight[query] * vector[item]
+            kernel.add_block(out, column, vector[None], weight, *at)
         if share.dense is not None:
-            out[:, column] += share.dense[query, item]
+            kernel.add_block(out, column, share.dense, np.ones(len(share.dense)), *at)
         if share.habit is not None:
-            habits.append((column, share.habit))
+            kernel.add_habit(out, column, share.habit, slot)
         if share.pairs is not None:
-            pairs.append((np.full(len(share.pairs[0]), column), *share.pairs))
-    if habits:
-        column_of, weights = np.array([column for column, _ in habits]), np.stack([habit for _, habit in habits])
-        kernel.add_habits(out, column_of, weights, slot)
-    if pairs:
-        column_of, asking, about, weight = (np.concatenate(part) for part in zip(*pairs, strict=True))
-        kernel.add_pairs(out, column_of, asking, about, weight, candidates.offsets, item)
+            kernel.add_pairs(out, column, *share.pairs, *at)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from components.compiled import released
 from components.errors import IntegrityError, TrainingError
 from components.memory.mixture import TINY, fit_weights, log_likelihood
 
@@ -43,10 +44,7 @@ class Gate:
 
     def of(self, described: NDArray[np.floating]) -> Floats:
         """(B, K) weights for queries that are described by (B, D); rows sum to 1."""
-        x = (described.astype(np.float64) - self.centre) / self.spread
-        logits = self.bias + x @ self.slope
-        weight = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+        return _weights(described, self.centre, self.spread, self.bias, self.slope)
 
     @classmethod
     def even(cls, voices: int, columns: int) -> Self:
@@ -75,6 +73,20 @@ class Gate:
         if not whole or not (found["spread"] > 0).all():
             raise _broken(where, voices, "numbers of other shapes, or not finite")
         return cls(**found)
+
+
+@released
+def _weights(described: NDArray[np.floating], centre: Floats, spread: Floats, bias: Floats, slope: Floats) -> Floats:
+    """See `Gate.of`."""
+    out = np.empty((len(described), len(bias)))
+    for b in range(len(out)):
+        row = out[b]
+        row[:] = bias
+        for d in range(len(centre)):
+            row += (described[b, d] - centre[d]) / spread[d] * slope[d]
+        row[:] = np.exp(row - row.max())
+        row /= row.sum()
+    return out
 
 
 def fit_gate(likelihood: Floats, described: NDArray[np.floating], steps: int, weight: Floats | None = None) -> Gate:

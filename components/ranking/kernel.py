@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.compiled import compiled, released
+from components.memory.ask import DAY_S
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,7 +56,7 @@ QUERY = (
     "last_count",  # events with the last item
 )
 NEVER_D, NEVER, NO_HOUR, NO_KM = 1e4, 1e3, 13.0, 2e4
-_SIGMA_H, _RECENT = 1.5, 20
+_SIGMA_H, _RECENT, _WEEKDAY = 1.5, 20, QUERY.index("weekday")
 _EARTH_KM = 6371.0
 
 
@@ -88,15 +89,26 @@ def _circular(a: float, b: float) -> float:
     return min(away, 24.0 - away)
 
 
+@compiled
+def _weekday(time_s: int, offset_min: int) -> int:
+    """Local weekday, 0 = Monday (1970-01-01 was a Thursday)."""
+    return ((time_s + 60 * offset_min) // DAY_S + 3) % 7
+
+
 @released
-def of_query(edges: Ints, item: Ints, session: Ints, gap: Floats, hour: Floats, weekday: Ints) -> Table:
+def of_query(
+    edges: Ints, item: Ints, session: Ints, every: Ints, told_s: Ints, given: bool, time_s: Ints, offset_min: Ints,
+    hour: Floats,
+) -> Table:  # fmt: skip
     """(B, QUERY) columns of each query.
 
     Parameters
     ----------
     edges : (B+1,) known events of query b are edges[b]:edges[b+1], oldest first
     item, session : (m,) of the events
-    gap, hour, weekday : (B,) of the request; gap in log-seconds
+    every, told_s : (B+1,), (n,) the same edges among all events, and when each was where the time is given, else
+        seconds before each
+    given, time_s, offset_min, hour : whether the time is given; (B,) of the request
     """
     out = np.zeros((len(edges) - 1, len(QUERY)), np.float32)
     for b in range(len(edges) - 1):
@@ -122,7 +134,12 @@ def of_query(edges: Ints, item: Ints, session: Ints, gap: Floats, hour: Floats, 
                     repeats += 1
                     break
         out[b, 0], out[b, 1], out[b, 2] = np.log1p(m), distinct / max(m, 1), repeats / max(looked, 1)
-        out[b, 3], out[b, 4], out[b, 5], out[b, 6] = in_session, gap[b], hour[b], weekday[b]
+        gap_s = 0
+        if every[b + 1] > every[b]:
+            last_s = told_s[every[b + 1] - 1]
+            gap_s = max(time_s[b] - last_s if given else last_s, 0)
+        out[b, 3], out[b, 4] = in_session, np.log1p(gap_s)
+        out[b, 5], out[b, 6] = hour[b], _weekday(time_s[b], offset_min[b])
         out[b, 7], out[b, 8] = most / max(m, 1), last_count
     return out
 
@@ -136,46 +153,46 @@ def of_history(
     slot: Ints,
     event_item: Ints,
     age_d: Floats,
-    event_hour: Floats,
-    event_weekday: Ints,
+    time_s: Ints,
+    offset_min: Ints,
     session: Ints,
+    described: Table,
     hour: Floats,
-    weekday: Ints,
-    category: Ints,
-    points: Floats,
     here: Floats,
-    log_count: Floats,
+    category: Ints,
+    n_categories: int,
+    points: Floats,
+    count: Floats,
 ) -> None:
-    """Fill the columns HISTORY of all candidates.
+    """Fill the columns HISTORY and QUERY of all candidates.
 
     Parameters
     ----------
-    out : (n, ≥ HISTORY) is written
+    out : (n, ≥ HISTORY + QUERY) is written
     offsets, item : (B+1,), (n,) candidates of query b are item[offsets[b]:offsets[b+1]], ascending
     edges, event_item : (B+1,), (m,) known events of each history, oldest first
     slot : (m,) candidate of each event, or -1
-    age_d, event_hour, event_weekday, session : (m,) of the events
-    hour, weekday : (B,) of the request, local
-    category, points : (V,), (V, 3) of the items; unit vectors, NaN = no place
-    log_count : (n,) of the candidates
+    age_d, time_s, offset_min, session : (m,) of the events
+    described, hour : (B, QUERY), (B,) of the request
     here : (B, 3) unit vector of the request's place, NaN = unknown
+    category, points, count : (V,), (V, 3), (V,) of the items; unit vectors, NaN = no place; events of everybody
     """
-    n_categories = category.max() + 1 if len(category) else 1
     in_category, at_hour, after = np.zeros(n_categories), np.zeros(n_categories), np.zeros(n_categories)
     for b in range(len(offsets) - 1):
         first, stop, low, high = offsets[b], offsets[b + 1], edges[b], edges[b + 1]
         m = high - low
         out[first:stop, : len(HISTORY)] = 0.0
+        out[first:stop, len(HISTORY) : len(HISTORY) + len(QUERY)] = described[b]
         for s in range(first, stop):
             out[s, 2], out[s, 3], out[s, 4], out[s, 5] = NEVER_D, NEVER, NEVER, NO_HOUR
             out[s, 10], out[s, 11], out[s, 12], out[s, 16] = NEVER_D, NEVER_D, -1.0, NEVER_D
         last = event_item[high - 1] if m > 0 else -1
         second = event_item[high - 2] if m > 1 else -1
         last_category = category[last] if m > 0 else 0
-        weekend, recency, steps_from = weekday[b] >= 5, 0, 0
+        today, recency, steps_from = np.int64(described[b, _WEEKDAY]), 0, 0
         for e in range(high - 1, low - 1, -1):
             group = category[event_item[e]]
-            off = _circular(event_hour[e], hour[b])
+            off = _circular((time_s[e] + 60 * offset_min[e]) % DAY_S / 3600.0, hour[b])
             fit = np.exp(-0.5 * (off / _SIGMA_H) ** 2)
             in_category[group] += 1
             at_hour[group] += fit
@@ -191,8 +208,9 @@ def of_history(
             out[s, 0] += 1
             out[s, 5] = min(out[s, 5], off)
             out[s, 6] += fit
-            out[s, 7] += (event_weekday[e] >= 5) == weekend
-            out[s, 8] += event_weekday[e] == weekday[b]
+            day = _weekday(time_s[e], offset_min[e])
+            out[s, 7] += (day >= 5) == (today >= 5)
+            out[s, 8] += day == today
             out[s, 9] += session[e] == session[high - 1]
             out[s, 10] = age_d[e]
             if e > low and event_item[e - 1] == last:
@@ -223,7 +241,7 @@ def of_history(
             out[s, 20] = at_hour[group] / max(m, 1)
             out[s, 21] = _km(points[code], here[b])
             out[s, 22] = _km(points[code], points[item[home]]) if home >= 0 else NO_KM
-            out[s, 23] = log_count[s]
+            out[s, 23] = np.log1p(count[code])
         for e in range(low, high):
             group = category[event_item[e]]
             in_category[group], at_hour[group], after[group] = 0.0, 0.0, 0.0
@@ -236,32 +254,30 @@ def _km(a: Floats, b: Floats) -> float:
     return NO_KM if np.isnan(away) else _EARTH_KM * away
 
 
-@compiled
-def put_popular(out: Table, column: Ints, weight: Floats, query: Ints, popular: Floats) -> None:
-    """Write the popularity of each candidate (n,), times each voice's weight (K, B) of it, to the columns (K,)."""
-    for s in range(len(query)):
-        for k in range(len(column)):
-            out[s, column[k]] = weight[k, query[s]] * popular[s]
+@released
+def add_block(out: Table, column: int, block: NDArray[np.floating], weight: Floats, offsets: Ints, item: Ints) -> None:
+    """Add what a block (B, V), or (1, V) for all alike, gives each candidate, times the weight (B,), to a column."""
+    for b in range(len(offsets) - 1):
+        row = block[b % len(block)]
+        for s in range(offsets[b], offsets[b + 1]):
+            out[s, column] += np.float32(weight[b] * row[item[s]])
 
 
 @released
-def add_pairs(
-    out: Table, column: Ints, query: Ints, pair_item: Ints, weight: Floats, offsets: Ints, item: Ints
-) -> None:
-    """Add weighted (query, item) pairs (p,) to the columns (p,) of those candidates that they are about."""
+def add_pairs(out: Table, column: int, query: Ints, about: Ints, weight: Floats, offsets: Ints, item: Ints) -> None:
+    """Add weighted (query, item) pairs (p,) to a column of those candidates that they are about."""
     for p in range(len(query)):
-        s = place_of(item, offsets[query[p]], offsets[query[p] + 1], pair_item[p])
+        s = place_of(item, offsets[query[p]], offsets[query[p] + 1], about[p])
         if s >= 0:
-            out[s, column[p]] += weight[p]
+            out[s, column] += weight[p]
 
 
 @released
-def add_habits(out: Table, column: Ints, weight: Floats, slot: Ints) -> None:
-    """Add weights (H, m) on the events to the columns (H,) of the candidates that they are about."""
-    for h in range(len(column)):
-        for e in range(len(slot)):
-            if slot[e] >= 0:
-                out[slot[e], column[h]] += weight[h, e]
+def add_habit(out: Table, column: int, weight: Floats, slot: Ints) -> None:
+    """Add weights (m,) on the events to a column of the candidates that they are about."""
+    for e in range(len(slot)):
+        if slot[e] >= 0:
+            out[slot[e], column] += weight[e]
 
 
 @released

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from components.features.encoding import Encoding
 from components.memory.ask import Floats
+from components.once import made_once
 from components.params import CandidateParams
 from components.predictor import Predictor, Queries
 from components.ranking.candidates import Candidates, choose
@@ -33,14 +34,17 @@ class Look:
     mixture : (B, V) their mixture by the gate
     candidates : n items
     table : (n, F) their columns
-    own : (n,) what the mixture gives them
     """
 
     evidence: Evidence
     mixture: Table
     candidates: Candidates
     table: Table
-    own: Floats
+
+    @made_once
+    def own(self) -> Floats:
+        """(n,) what the mixture gives each candidate."""
+        return self.table[:, -2].astype(np.float64)
 
 
 class Looker:
@@ -74,8 +78,7 @@ class Looker:
         evidence, mixture, described = self._weighed(parts, queries, items_only)
         candidates = choose(evidence, mixture, self.params)
         table = features(evidence, mixture, candidates, self._items_of(queries.store.encoding), described)
-        own = mixture[candidates.query, candidates.item].astype(np.float64)
-        return Look(evidence, mixture, candidates, table, own)
+        return Look(evidence, mixture, candidates, table)
 
     def _items_of(self, encoding: Encoding) -> Items:
         if self._items is None or self._items[0] is not encoding:

@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 
 def mixed(parts: Sequence[NDArray[np.float32]], weights: Floats) -> NDArray[np.float32]:
     """(B, n) mixture of distributions (B, n) with weights (B, P)."""
-    out = np.zeros_like(parts[0], dtype=np.float32)
-    for part, weight in zip(parts, weights.T, strict=True):
-        out += part * weight[:, None].astype(np.float32)
+    out, *rest = (part * one[:, None] for part, one in zip(parts, weights.T.astype(np.float32), strict=True))
+    for part in rest:
+        out += part
     return out
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from components.models.copy import NEAR_KM, CopyHead
 from components.models.distance import SCALE_KM
@@ -29,7 +29,7 @@ from components.training import loops, step_loops
 from components.training.sheet import Page
 
 Floats = NDArray[np.float32]
-_NO_TABLE, _NO_POINTS = np.zeros((0, 1), np.float32), np.zeros((0, 3), np.float32)
+_NO_TABLE, _NO_POINTS, _NOWHERE = (np.zeros(shape, np.float32) for shape in ((0, 1), (0, 3), 0))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Made:
     ----------
     state : (d,) of its last token
     here : (1, 3) its place; empty where places are not read
-    away : (V - 2,) log(1 + d / scale) of each item from the last place, 0 where unknown; None: nobody asks
+    away : (V - 2,) log(1 + d / scale) of each item from the last place, 0 where unknown; empty where nobody asks
     codes, time_s, hours, days : (L,) of the tokens; hours and days are 0 where they are not read
     known, follows : (L,) whether the item is known; whether the token before is of the last item
     pauses : (L,) log(1 + seconds) since the token before
@@ -95,7 +95,7 @@ class Made:
 
     state: Floats
     here: Floats
-    away: Tensor | None
+    away: Floats
     codes: NDArray[np.int64]
     time_s: NDArray[np.int64]
     hours: NDArray[np.int64]
@@ -133,8 +133,9 @@ class Heads:
         self.ranked = len(vectors)
         items = vectors[RESERVED:].float()
         self.cosine = item.temperature
-        self.items = (items if self.cosine is None else nn.functional.normalize(items, dim=1)).contiguous()
-        self.bias = None if item.bias is None else table.logits(item.bias, self.ranked).clone()
+        self.items = (items if self.cosine is None else nn.functional.normalize(items, dim=1)).contiguous().numpy()
+        bias = np.zeros(len(items), np.float32) if item.bias is None else table.logits(item.bias, self.ranked).numpy()
+        self.bias = bias.copy()
         points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
         self.points = np.ascontiguousarray(points.T)
         self.reach = np.where((points**2).sum(axis=1) > 0.5, EARTH_KM / SCALE_KM, 0.0).astype(np.float32)
@@ -193,16 +194,15 @@ class Heads:
         heads = self.config.copy_heads
         return step_loops.keyed(before.keys, told.events, told.states, known, *self.key, heads)
 
-    def _away(self, point: Floats, before: Made | None) -> Tensor | None:
-        distance = self.model.item.distance
-        if distance is None:
-            return None
+    def _away(self, point: Floats, before: Made | None) -> Floats:
+        if self.strength is None:
+            return _NOWHERE
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
         here = point[-1] if len(point) else np.zeros(3, np.float32)
-        return torch.from_numpy(np.log(loops.apart(self.points, self.reach, here)))
+        found: Floats = np.log(loops.apart(self.points, self.reach, here))
+        return found
 
-    @torch.no_grad()
     def answer(self, made: Made, moment: Moment) -> Scores:
         """The scores of one query."""
         state = asked = made.state
@@ -226,16 +226,13 @@ class Heads:
 
     def _items(self, asked: Floats, made: Made, moment: Moment) -> Floats:
         """(V,) log-probabilities."""
-        out = torch.full((self.config.items,), -torch.inf)
-        state = torch.from_numpy(asked)
+        state, pull = asked, 0.0
         if self.cosine is not None:
-            state = nn.functional.normalize(state, dim=0) / self.cosine
-        logits = torch.mv(self.items, state) if self.bias is None else torch.addmv(self.bias, self.items, state)
-        if self.strength is not None and made.away is not None:
-            pull = loops.times(self.strength[0], asked, self.strength[1])[0]
-            logits.sub_(made.away, alpha=float(np.logaddexp(np.float32(0), pull)))
-        torch.log_softmax(logits, 0, out=out[RESERVED : self.ranked])
-        found: Floats = out.numpy()
+            state = asked / np.float32(max(float(np.linalg.norm(asked)), 1e-12) * self.cosine)
+        if self.strength is not None:
+            pull = float(np.logaddexp(np.float32(0), loops.times(self.strength[0], asked, self.strength[1])[0]))
+        found = np.full(self.config.items, -np.inf, np.float32)
+        _log_softmax(loops.scored(self.items, state, self.bias, made.away, pull), found[RESERVED : self.ranked])
         if self.copy is not None and self.gate is not None:
             query, shift, age, pause, hour = self.copy
             own_hour = moment.hour if moment.known else int(made.hours[-1])
@@ -247,9 +244,14 @@ class Heads:
             weights = loops.gated(asked, shares, float(made.known.sum()), *self.gate)
             loops.mixed(found, weights, shares, made.codes)
         if self.item_heat != 1.0:
-            real = out[RESERVED:]
-            torch.log_softmax(real / self.item_heat, 0, out=real)
+            _log_softmax(found[RESERVED:] / np.float32(self.item_heat), found[RESERVED:])
         return found
+
+
+def _log_softmax(x: Floats, out: Floats) -> None:
+    """Of (n,) to (n,); exponentials of a whole catalogue are numpy's, which takes many at once."""
+    np.subtract(x, x.max(), out=out)
+    out -= np.log(np.exp(out).sum())
 
 
 def linear(layer: nn.Linear) -> tuple[Floats, Floats]:

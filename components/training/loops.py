@@ -128,6 +128,15 @@ def apart(points: Floats, scale: Floats, here: Floats) -> Floats:
 
 
 @quick
+def scored(items: Floats, asked: Floats, bias: Floats, away: Floats, pull: float) -> Floats:
+    """(V,) products of items (V, d) with what is asked (d,), + bias (V,), - pull · away (V,); `away` may be empty."""
+    out = times(items, asked, bias)
+    for v in range(len(away)):
+        out[v] -= np.float32(pull) * away[v]
+    return out
+
+
+@quick
 def _bucket(x: float, size: int) -> int:
     """Half powers of two of x ≥ 1, the last open."""
     return min(max(int(np.floor(np.float32(2) * np.log2(np.float32(x)))), 0), size - 1)
