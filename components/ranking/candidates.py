@@ -6,7 +6,6 @@ candidate is ranked behind, by the mixture. Never here: an order among candidate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from components.compiled import compiled, released
 from components.features.encoding import UNKNOWN
 from components.memory.ask import Floats, Ints
-from components.memory.share import Share
 from components.once import made_once
 from components.params import CandidateParams
 from components.ranking.best import best
 from components.ranking.evidence import Evidence
 
 Table = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 _ALL = np.zeros(0, np.bool_)
 
 
@@ -62,100 +61,72 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
     Candidates
         min(total, real items) of each query.
     """
-    size, n_items = mixture.shape
-    wanted = [recent(evidence.ask.item_query, evidence.ask.item_code, n_items, params.history)]
-    wanted += _best(list(evidence.shares.values()), size, n_items, params.each)
-    total = min(params.total, n_items - UNKNOWN - 1)
-    item = filled(np.concatenate(wanted), mixture, total, UNKNOWN)
-    return Candidates(np.arange(size + 1) * total, item)
+    wanted, shares = np.zeros(mixture.shape, np.bool_), evidence.shares.values()
+    want_recent(wanted, evidence.ask.item_edges, evidence.ask.item_code, params.history)
+    for share in shares:  # habits are in the history
+        for block in [vector[None] for vector, _ in share.vectors] + [share.dense] * (share.dense is not None):
+            want_best(wanted, block, params.each)
+        if share.pairs is not None:
+            want_heaviest(wanted, *share.pairs, params.each)
+    total = min(params.total, mixture.shape[1] - UNKNOWN - 1)
+    item = filled(wanted, mixture, total, UNKNOWN)
+    return Candidates(np.arange(len(mixture) + 1) * total, item)
 
 
 @released
-def filled(key: Ints, mixture: Table, total: int, unknown: int) -> Ints:
-    """(B · total,) items of B queries, ascending: those of the keys query · V + item, then what the mixture likes best.
+def filled(wanted: Bools, mixture: Table, total: int, unknown: int) -> Ints:
+    """(B · total,) items of B queries, ascending: those that are wanted (B, V), then what the mixture likes best.
 
-    Where more are keyed than there are places, the mixture chooses among them. What is no number (a network that
-    failed) is liked least: every place is filled all the same.
+    Where more are wanted than there are places, the mixture chooses among them. What is no number (a network that
+    failed) is liked least, of these the lowest code most: every place is filled all the same.
     """
-    size, n_items = mixture.shape
-    wanted = np.zeros((size, n_items), np.bool_)
-    for one in key:
-        wanted[one // n_items, one % n_items] = True
-    out, value = np.empty(size * total, np.int64), np.empty(n_items, np.float32)
-    for b in range(size):
-        wanted[b, : unknown + 1] = False
-        first = min(int(wanted[b].sum()), total)
-        if first == total:  # there are too many, or just enough
-            for v in range(n_items):
-                value[v] = np.float32(2.0) + mixture[b, v] if mixture[b, v] == mixture[b, v] else np.float32(-1.0)
-            chosen = best(value, wanted[b], total)
-            wanted[b] = False
+    out, at = np.empty(len(wanted) * total, np.int64), 0
+    for b in range(len(wanted)):
+        taken = wanted[b]
+        taken[: unknown + 1] = False
+        places = total - taken.sum()
+        if places < 0:
+            others, taken, places = taken, np.zeros_like(taken), total
         else:
-            free = ~wanted[b]
-            free[: unknown + 1] = False
-            for v in range(n_items):
-                value[v] = min(mixture[b, v], np.float32(1.0)) if mixture[b, v] == mixture[b, v] else np.float32(-1.0)
-            chosen = best(value, free, total - first)
-        for v in chosen:
-            wanted[b, v] = True
-        at = b * total
-        for v in range(n_items):
-            if wanted[b, v]:
-                out[at] = v
-                at += 1
+            others = ~taken
+            others[: unknown + 1] = False
+        for v in best(mixture[b], others, places):
+            taken[v] = True
+            places -= 1
+        for v in range(len(taken)):
+            if not taken[v] and not (places > 0 and others[v]):
+                continue
+            places -= not taken[v]
+            out[at] = v
+            at += 1
     return out
 
 
-def top(block: NDArray[np.floating], count: int) -> Ints:
-    """(B, count) columns of the largest finite values of each row (B, V), best first; of equal ones the lowest.
-
-    At most as many as every row has.
-    """
-    if len(block) == 1:
-        return best(block[0], _ALL, count)[None]
-    rows = [best(row, _ALL, count) for row in block]
-    fewest = min((len(row) for row in rows), default=0)
-    return np.stack([row[:fewest] for row in rows]) if rows else np.zeros((0, 0), np.int64)
-
-
-def _best(shares: Sequence[Share], size: int, n_items: int, count: int) -> list[Ints]:
-    """Keys query · V + item of what each voice likes best, by the terms of its share; habits are in the history."""
-    found = [heaviest(*one.pairs, size, n_items, count) for one in shares if one.pairs is not None]
-    blocks = [block for one in shares for block in _blocks(one)]
-    if blocks:
-        every = np.arange(size)[:, None] * n_items
-        found += [(every + top(block, count)).reshape(-1) for block in blocks]
-    return found
+@compiled
+def want_recent(wanted: Bools, edges: Ints, item: Ints, count: int) -> None:
+    """Mark in (B, V) the `count` newest distinct items of the events edges[b]:edges[b+1], oldest first."""
+    for b in range(len(wanted)):
+        found = 0
+        for e in range(edges[b + 1] - 1, edges[b] - 1, -1):
+            if found < count and not wanted[b, item[e]]:
+                wanted[b, item[e]] = True
+                found += 1
 
 
-def _blocks(share: Share) -> list[NDArray[np.floating]]:
-    """Its terms over the whole catalogue, (B, V) or (1, V)."""
-    return [*([] if share.dense is None else [share.dense]), *(vector[None] for vector, _ in share.vectors)]
+@released
+def want_best(wanted: Bools, block: NDArray[np.floating], count: int) -> None:
+    """Mark in (B, V) the `count` largest of each row of a block (B, V), or (1, V) for all; of equal ones the lowest."""
+    each = len(wanted) // max(len(block), 1)
+    for row in range(len(block)):
+        for v in best(block[row], _ALL, count):
+            wanted[row * each : (row + 1) * each, v] = True
 
 
 @compiled
-def recent(query: Ints, item: Ints, n_items: int, count: int) -> Ints:
-    """Keys query · V + item of the `count` newest distinct items of each history, of its events (m,), oldest first."""
-    out, met = np.empty(len(item), np.int64), np.full(n_items, -1, np.int64)
-    size, found, last = 0, 0, -1
-    for e in range(len(item) - 1, -1, -1):
-        if query[e] != last:
-            last, found = query[e], 0
-        if found < count and met[item[e]] != last:
-            met[item[e]] = last
-            out[size] = last * n_items + item[e]
-            size += 1
-            found += 1
-    return out[:size]
-
-
-@compiled
-def heaviest(query: Ints, item: Ints, weight: Floats, size: int, n_items: int, count: int) -> Ints:
-    """Keys query · V + item of the `count` heaviest pairs (p,) of each of `size` queries; of equal ones the first."""
-    out, found, kept = np.empty(len(item), np.int64), np.zeros(size, np.int64), 0
+def want_heaviest(wanted: Bools, query: Ints, item: Ints, weight: Floats, count: int) -> None:
+    """Mark in (B, V) the `count` heaviest of the pairs (p,) of each query; of equal ones the first."""
+    found = np.zeros(len(wanted), np.int64)
     for p in np.argsort(-weight, kind="mergesort"):
         if found[query[p]] < count:
             found[query[p]] += 1
-            out[kept] = query[p] * n_items + item[p]
-            kept += 1
-    return out[:kept]
+            wanted[query[p], item[p]] = True

@@ -44,5 +44,6 @@ class Carrier:
                 known = replace(known, made=self._heads.made(told_of(known.view), known.made, known.grown), grown=None)
             return self._heads.answer(known.made, moment_of(queries, model.config)), known
         request, last = query_request(queries, model.config), torch.tensor([known.view.length - 1])
-        found = calibrated(model.answer(known.view.read, last, request), self._temperatures)
+        with torch.no_grad():
+            found = calibrated(model.answer(known.view.read, last, request), self._temperatures)
         return scores_of([found], np.zeros(1, np.int64), model.config), known

@@ -148,7 +148,6 @@ class Heads:
         self.action, self.place = (_classes(one) for one in (model.action, model.place))
         self.time = None if model.time is None else linear(model.time.linear)
 
-    @torch.no_grad()
     def made(self, told: Told, before: Made | None, known: int) -> Made:
         """What the heads need of a history, of one row and without padding.
 

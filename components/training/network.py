@@ -217,7 +217,6 @@ class NetworkPredictor:
         parts = [calibrated(part, self.temperatures) for part in asked]
         return scores_of(parts, order, model.config)
 
-    @torch.inference_mode()
     def carry(self, queries: Queries, carried: Any) -> tuple[Scores, Any]:
         """Answer one query; `carried` is what was read of the same user's history for an earlier one.
 
