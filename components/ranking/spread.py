@@ -24,6 +24,7 @@ from components.ranking.lessons import Lessons
 
 Table = NDArray[np.float32]
 TINY = 1e-12
+_STEPS, _NEAR = 30, 1e-9  # at most so many steps to a level, relative to which so little is missing
 _STEP = 0.01  # width, relative, of the band in which candidates and others that would be mixed up are parted
 
 
@@ -183,20 +184,27 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
 def _level(own: NDArray[np.float32], rest: NDArray[np.float32], low: float, high: float) -> float:
     """Where candidates (n,) lack in sum what the others (m,) exceed, between `low` and `high`.
 
-    Who cannot lack or exceed any more is looked at no more.
+    By Newton's steps, within a bracket; who cannot lack or exceed any more is looked at no more.
     """
-    for _ in range(30):
-        level = 0.5 * (low + high)
-        lack, beyond = 0.0, 0.0
+    level = 0.5 * (low + high)
+    for _ in range(_STEPS):
+        lack, slope = 0.0, 0.0
         for place in range(len(own)):
             lack += max(level - own[place], 0.0)
+            slope += own[place] < level
         for place in range(len(rest)):
-            beyond += max(rest[place] - level, 0.0)
-        if lack < beyond:
+            lack -= max(rest[place] - level, 0.0)
+            slope += rest[place] > level
+        if abs(lack) <= _NEAR * level * slope:
+            break
+        if lack < 0:
             low, rest = level, rest[rest > level]
         else:
             high, own = level, own[own < level]
-    return 0.5 * (low + high)
+        level -= lack / slope
+        if not low < level < high:
+            level = 0.5 * (low + high)
+    return level
 
 
 def _broken(where: str, found: str) -> IntegrityError:

@@ -8,6 +8,7 @@ that are asked about, so a changed, corrected or forgotten event is never answer
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,10 +127,10 @@ def moment_of(queries: Queries, config: SequenceConfig) -> Moment:
     if not config.request_clock:
         return Moment(0, 0, 0, 0.0, False)
     asked_s, stop = int(queries.time_s[0]), int(queries.stop[0])
-    last_s = int(queries.store["time_s"][stop - 1]) if stop > int(queries.start[0]) else asked_s
+    last_s = queries.store["time_s"].item(stop - 1) if stop > int(queries.start[0]) else asked_s
     local_min = asked_s // 60 + int(queries.utc_offset_min[0])
     minute = local_min % 1440
-    log_gap = float(np.float32(np.log1p(max(asked_s - last_s, 0))))
+    log_gap = float(np.float32(math.log1p(max(asked_s - last_s, 0))))
     return Moment(minute // 60, (local_min // 1440 + 3) % 7, minute, log_gap, queries.time_given)
 
 

@@ -30,6 +30,7 @@ from components.training.sheet import Page
 
 Floats = NDArray[np.float32]
 _NO_TABLE, _NO_POINTS, _NOWHERE = (np.zeros(shape, np.float32) for shape in ((0, 1), (0, 3), 0))
+_NO_FLAGS = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ class Made:
     here : (1, 3) its place; empty where places are not read
     away : (V - 2,) log(1 + d / scale) of each item from the last place, 0 where unknown; empty where nobody asks
     codes, time_s, hours, days : (L,) of the tokens; hours and days are 0 where they are not read
-    known, follows : (L,) whether the item is known; whether the token before is of the last item
-    pauses : (L,) log(1 + seconds) since the token before
-    keys : (L, H, s), lasting : (L, H) of the copy head
+    known : (L,) whether the item is known
+    follows, pauses, lasting, keys : of the copy head, empty without one: (L,) whether the token before is of the last
+        item, (L,) log(1 + seconds) since it, (L, H) biases, (L, H, s)
     """
 
     state: Floats
@@ -139,7 +140,7 @@ class Heads:
         points = _NO_POINTS if item.distance is None else item.distance.points[RESERVED : self.ranked].numpy()
         self.points = np.ascontiguousarray(points.T)
         self.reach = np.where((points**2).sum(axis=1) > 0.5, EARTH_KM / SCALE_KM, 0.0).astype(np.float32)
-        self.strength = None if item.distance is None else linear(item.distance.strength)
+        self.strength = (_NO_TABLE, _NOWHERE) if item.distance is None else linear(item.distance.strength)
         self.film = None if model.condition is None else _film(model.condition)  # type: ignore[arg-type]
         self.copy = None if item.copy is None else _copy(item.copy)
         self.tables = None if item.copy is None else _tables(item.copy)
@@ -157,12 +158,10 @@ class Heads:
         before : what was made of its first `known` tokens; None: nothing
         """
         codes, time_s, point = told.codes, told.time_s, told.point
-        keys, lasting, follows = _NO_TABLE[None], _NO_TABLE, np.zeros(len(time_s), bool)
+        keys, lasting, follows, pauses = _NO_TABLE[None], _NO_TABLE, _NO_FLAGS, _NOWHERE
         if self.tables is not None:
-            lasting, follows = loops.lasting(codes, point, *self.tables, EARTH_KM, NEAR_KM)
+            lasting, follows, pauses = loops.lasting(codes, time_s, point, *self.tables, EARTH_KM, NEAR_KM)
             keys = self._keys(told) if before is None or not known else self._more_keys(before, known, told)
-        gap = np.zeros(len(time_s), np.float32)
-        np.maximum(time_s[1:] - time_s[:-1], 0, out=gap[1:], casting="unsafe")
         return Made(
             state=told.states[-1],
             here=point[-1:],
@@ -173,7 +172,7 @@ class Heads:
             days=told.days,
             known=codes > 1,
             follows=follows,
-            pauses=np.log1p(gap),
+            pauses=pauses,
             keys=keys,
             lasting=lasting,
         )
@@ -194,7 +193,7 @@ class Heads:
         return step_loops.keyed(before.keys, told.events, told.states, known, *self.key, heads)
 
     def _away(self, point: Floats, before: Made | None) -> Floats:
-        if self.strength is None:
+        if self.model.item.distance is None:
             return _NOWHERE
         if before is not None and np.array_equal(before.here, point[-1:]):
             return before.away
@@ -211,9 +210,7 @@ class Heads:
             asked = loops.filmed(state, clock, WAVES, moment.minute, moment.log_gap, moment.known, *weights)
         time = None
         if self.time is not None:
-            raw = loops.times(self.time[0], state, self.time[1]).reshape(3, 1, -1)
-            weight = np.exp(loops.log_softmax(raw[0, 0]))[None]
-            time = TimeDistribution(weight, raw[1], np.exp(np.clip(raw[2], -5.0, 3.0)))
+            time = TimeDistribution(*loops.timed(self.time[0], state, self.time[1])[:, None])
         action = None if self.action is None else loops.chances(self.action[0], asked, self.action[1], self.action_heat)
         place = None if self.place is None else loops.chances(self.place[0], asked, self.place[1], 1.0)
         return Scores(
@@ -225,13 +222,10 @@ class Heads:
 
     def _items(self, asked: Floats, made: Made, moment: Moment) -> Floats:
         """(V,) log-probabilities."""
-        state, pull = asked, 0.0
-        if self.cosine is not None:
-            state = asked / np.float32(max(float(np.linalg.norm(asked)), 1e-12) * self.cosine)
-        if self.strength is not None:
-            pull = float(np.logaddexp(np.float32(0), loops.times(self.strength[0], asked, self.strength[1])[0]))
+        scale = 1.0 if self.cosine is None else 1.0 / (self.cosine * max(float(np.linalg.norm(asked)), 1e-12))
         found = np.full(self.config.items, -np.inf, np.float32)
-        _log_softmax(loops.scored(self.items, state, self.bias, made.away, pull), found[RESERVED : self.ranked])
+        logits = loops.scored(self.items, asked, scale, self.bias, made.away, *self.strength)
+        _log_softmax(logits, found[RESERVED : self.ranked])
         if self.copy is not None and self.gate is not None:
             query, shift, age, pause, hour = self.copy
             own_hour = moment.hour if moment.known else int(made.hours[-1])

@@ -128,11 +128,33 @@ def apart(points: Floats, scale: Floats, here: Floats) -> Floats:
 
 
 @quick
-def scored(items: Floats, asked: Floats, bias: Floats, away: Floats, pull: float) -> Floats:
-    """(V,) products of items (V, d) with what is asked (d,), + bias (V,), - pull · away (V,); `away` may be empty."""
-    out = times(items, asked, bias)
-    for v in range(len(away)):
-        out[v] -= np.float32(pull) * away[v]
+def scored(
+    items: Floats, asked: Floats, scale: float, bias: Floats, away: Floats, strength: Floats, strength_shift: Floats
+) -> Floats:
+    """(V,) logits of items (V, d) for what is asked (d,), less what lies far away.
+
+    Parameters
+    ----------
+    scale, bias : of all products; (V,) of each item
+    away : (V,) logarithms of distances; empty where they do not count
+    strength, strength_shift : how much they do, before softplus: weights (1, d), (1,)
+    """
+    out = times(items, asked * np.float32(scale), bias)
+    if len(away):
+        pull = times(strength, asked, strength_shift)[0]
+        pull = max(pull, np.float32(0)) + np.log1p(np.exp(-abs(pull)))
+        for v in range(len(away)):
+            out[v] -= pull * away[v]
+    return out
+
+
+@quick
+def timed(matrix: Floats, x: Floats, shift: Floats) -> Floats:
+    """(3, C) weights, means and deviations of the components of time; see `models.heads`."""
+    out = times(matrix, x, shift).reshape(3, -1)
+    out[0] = np.exp(log_softmax(out[0]))
+    for c in range(out.shape[1]):
+        out[2, c] = np.exp(min(max(out[2, c], np.float32(-5)), np.float32(3)))
     return out
 
 
@@ -258,23 +280,25 @@ def mixed(item: Floats, weights: Floats, shares: Floats, codes: Ints) -> None:
 
 @quick
 def lasting(
-    code: Ints, point: Floats, rank: Floats, same: Floats, place: Floats, earth_km: float, near_km: float
-) -> tuple[Floats, Bools]:
-    """(L, H) biases of a copy head that do not depend on the request, and (L,) what follows an event of the last item.
+    code: Ints, time_s: Ints, point: Floats, rank: Floats, same: Floats, place: Floats, earth_km: float, near_km: float
+) -> tuple[Floats, Bools, Floats]:
+    """What a copy head knows of each token (L,) before a request.
 
     Parameters
     ----------
-    code, point : (L,), (L, 3) of the tokens; `point` is empty where places are not read
+    code, time_s, point : (L,), (L,), (L, 3) of the tokens; `point` is empty where places are not read
     rank, same, place : (buckets, H) tables
     earth_km, near_km : radius; the distance at which buckets begin
     """
     L, H = len(code), rank.shape[1]
-    out, follows = np.empty((L, H), np.float32), np.zeros(L, np.bool_)
+    out, follows, pauses = np.empty((L, H), np.float32), np.zeros(L, np.bool_), np.zeros(L, np.float32)
     placed = len(point) > 0 and len(place) > 0
     far = len(place) - 1
     for j in range(L):
         before = code[j - 1] if j > 0 else 0
         follows[j] = before == code[L - 1]
+        if j > 0:
+            pauses[j] = np.log1p(np.float32(max(time_s[j] - time_s[j - 1], 0)))
         at_rank = _bucket(float(L - j), len(rank))
         at_same = (1 if code[j] == code[L - 1] else 0) + (2 if follows[j] else 0)
         at_place = far
@@ -291,4 +315,4 @@ def lasting(
             out[j, h] = rank[at_rank, h] + same[at_same, h]
             if placed:
                 out[j, h] += place[at_place, h]
-    return out, follows
+    return out, follows, pauses
