@@ -64,8 +64,10 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
     wanted, shares = np.zeros(mixture.shape, np.bool_), evidence.shares.values()
     want_recent(wanted, evidence.ask.item_edges, evidence.ask.item_code, params.history)
     for share in shares:  # habits are in the history
-        for block in [vector[None] for vector, _ in share.vectors] + [share.dense] * (share.dense is not None):
-            want_best(wanted, block, params.each)
+        for vector, _ in share.vectors:
+            want_best(wanted, vector[None], params.each)
+        if share.dense is not None:
+            want_best(wanted, share.dense, params.each)
         if share.pairs is not None:
             want_heaviest(wanted, *share.pairs, params.each)
     total = min(params.total, mixture.shape[1] - UNKNOWN - 1)

@@ -79,7 +79,7 @@ def features(
     columns = len(kernel.HISTORY) + len(kernel.QUERY) + 2 * np.arange(len(evidence.shares) + 1)
     out = np.zeros((len(candidates), columns[-1] + 2), np.float32)
     slot = _history(out, evidence, candidates, items, of_query(evidence.ask) if described is None else described)
-    _voices(out, columns[:-1].tolist(), evidence, candidates, slot)
+    _voices(out, columns[:-1], evidence, candidates, slot)
     kernel.add_block(out, columns[-1], mixture, np.ones(len(mixture)), candidates.offsets, candidates.item)
     kernel.relative(out, columns, columns + 1, candidates.offsets)
     return out
@@ -128,11 +128,12 @@ def _history(out: Table, evidence: Evidence, candidates: Candidates, items: Item
     return slot
 
 
-def _voices(out: Table, columns: Sequence[int], evidence: Evidence, candidates: Candidates, slot: Ints) -> None:
+def _voices(out: Table, columns: Ints, evidence: Evidence, candidates: Candidates, slot: Ints) -> None:
     """Fill the columns (K,) with the probability that each voice gives to each candidate."""
-    at, popular = (candidates.offsets, candidates.item), evidence.popularity.share[None]
-    for column, share in zip(columns, evidence.shares.values(), strict=True):
-        kernel.add_block(out, column, popular, share.popular, *at)
+    at, shares = (candidates.offsets, candidates.item), evidence.shares.values()
+    popular = np.array([share.popular for share in shares]).reshape(len(columns), evidence.ask.size)
+    kernel.put_popular(out, columns, popular, evidence.popularity.share, *at)
+    for column, share in zip(columns.tolist(), shares, strict=True):
         for vector, weight in share.vectors:
             kernel.add_block(out, column, vector[None], weight, *at)
         if share.dense is not None:

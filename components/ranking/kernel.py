@@ -255,6 +255,15 @@ def _km(a: Floats, b: Floats) -> float:
 
 
 @released
+def put_popular(out: Table, columns: Ints, weight: Floats, popular: Floats, offsets: Ints, item: Ints) -> None:
+    """Write the popularity (V,) of each candidate, times each voice's weight (K, B) of it, to the columns (K,)."""
+    for b in range(len(offsets) - 1):
+        for s in range(offsets[b], offsets[b + 1]):
+            for k in range(len(columns)):
+                out[s, columns[k]] = weight[k, b] * popular[item[s]]
+
+
+@released
 def add_block(out: Table, column: int, block: NDArray[np.floating], weight: Floats, offsets: Ints, item: Ints) -> None:
     """Add what a block (B, V), or (1, V) for all alike, gives each candidate, times the weight (B,), to a column."""
     for b in range(len(offsets) - 1):

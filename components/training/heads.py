@@ -195,7 +195,7 @@ class Heads:
     def _away(self, point: Floats, before: Made | None) -> Floats:
         if self.model.item.distance is None:
             return _NOWHERE
-        if before is not None and np.array_equal(before.here, point[-1:]):
+        if before is not None and before.here.tobytes() == point[-1:].tobytes():
             return before.away
         here = point[-1] if len(point) else np.zeros(3, np.float32)
         found: Floats = np.log(loops.apart(self.points, self.reach, here))
