@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from components.compiled import compiled
+from components.compiled import compiled, quick
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,6 +125,20 @@ def paired(query: Ints, weight: Floats, prior: Floats) -> tuple[Floats, Floats]:
 
 
 @compiled
+def capped(query: Ints, count: Floats, total: Floats, prior: float) -> tuple[Floats, Floats]:
+    """(p,) counts as shares of their row's total (B,), `prior` events more, and (B,) what popularity gets of it.
+
+    That is the prior, and what the row has lost of its rare pairs.
+    """
+    listed = np.zeros(len(total))
+    for p in range(len(count)):
+        listed[query[p]] += count[p]
+    for b in range(len(total)):
+        listed[b] = prior + max(total[b] - listed[b], 0.0)
+    return paired(query, count, listed)
+
+
+@compiled
 def row_of(key: Ints, count: Floats, row: int, columns: int) -> tuple[Ints, Floats]:
     """(p,) columns and counts of one row, from the sorted keys row · columns + column."""
     low, high = np.searchsorted(key, row * columns), np.searchsorted(key, (row + 1) * columns)
@@ -171,23 +185,26 @@ def cell_parts(edges: Ints, cell: NDArray[np.integer], count: Floats, prior: flo
     return out
 
 
-@compiled
+@quick
 def spread(item: NDArray[np.float32], total: Floats, prior: float) -> tuple[NDArray[np.float32], float]:
     """(V,) probabilities over the smoothed totals (V,), and what of them is anywhere."""
-    out, anywhere = np.empty(len(item), np.float32), 0.0
+    out, anywhere, least = np.empty(len(item), np.float32), np.float32(0.0), np.float32(prior)
     for v in range(len(item)):
-        out[v] = item[v] / np.float32(max(total[v], 0.0) + prior)
+        once = np.float32(total[v])
+        out[v] = item[v] / ((once if once > 0 else np.float32(0.0)) + least)
         anywhere += out[v]
-    return out, anywhere * prior
+    return out, float(anywhere) * prior
 
 
-@compiled
-def through(scaled: NDArray[np.float32], edges: NDArray[np.int32], cell: NDArray[np.int32],
+@quick
+def through(scaled: NDArray[np.float32], edges: NDArray[np.int32], item: NDArray[np.int32],
             count: NDArray[np.float32], out: Floats) -> None:  # fmt: skip
-    """Add Σ scaled (V,) · count over the cells edges[v]:edges[v+1] of each item to (C,), in place."""
-    for v in range(len(scaled)):
-        for p in range(edges[v], edges[v + 1]):
-            out[cell[p]] += scaled[v] * count[p]
+    """Add Σ scaled (V,) · count over the items edges[c]:edges[c+1] of each cell to (C,), in place."""
+    for c in range(len(out)):
+        found = np.float32(0.0)
+        for p in range(np.uint32(edges[c]), np.uint32(edges[c + 1])):  # below 0 nothing would be counted from the end
+            found += scaled[np.uint32(item[p])] * count[p]
+        out[c] += found
 
 
 @compiled

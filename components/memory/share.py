@@ -70,14 +70,6 @@ def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
     return Share(loops.shared(weight, ask.item_query, prior, ask.size), habit=weight)
 
 
-def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:
-    """Share of weighted pairs (p,) over `size` queries; `prior` () or (B,) is the weight of popularity."""
-    before = np.empty(size)
-    before[:] = prior
-    share, popular = loops.paired(query, weight, before)
-    return Share(popular, pairs=(query, item, share))
-
-
 def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
     """Share of non-negative weights (B, V), smoothed."""
     return Share(popular=rows.rows_shared(weight, prior), dense=weight)
@@ -92,8 +84,8 @@ def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) 
         popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
     out = np.zeros((ask.size, len(popularity)), np.float32)
     rows.add_outer(out, popular, popularity)
-    habit = np.zeros(len(ask.item_query))
     trusted = [(weight, share) for weight, share in zip(weights.T, shares, strict=True) if weight.any()]
+    habit = np.zeros(len(ask.item_query) if any(share.habit is not None for _, share in trusted) else 0)
     for weight, share in trusted:
         for vector, coefficient in share.vectors:
             rows.add_outer(out, weight * coefficient, vector)
