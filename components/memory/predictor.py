@@ -143,9 +143,8 @@ class MemoryPredictor(_Counting):
 
     def _score(self, queries: Queries) -> Scores:
         mixture = self.weights[queries.time_given].item
-        used = np.atleast_1d((mixture.weights > 0).any(axis=0))
-        answer = self.tables.answer(queries, used)
-        return self._all_of(answer, answer.mix(mixture.of(answer.ask.length)[:, used]))
+        answer = self.tables.answer(queries, mixture.used)
+        return self._all_of(answer, answer.mix(mixture.of(answer.ask.length)[:, mixture.used]))
 
     def answered(self, answer: Answer) -> Scores:
         """The scores, where what every counter says is known already."""

@@ -13,6 +13,14 @@ from components.memory.loops import Floats, Ints
 
 
 @compiled
+def outer(row: Floats, column: Floats) -> NDArray[np.float32]:
+    """(B, V) row (B,) · column (V,), in single precision."""
+    out = np.zeros((len(row), len(column)), np.float32)
+    add_outer(out, row, column)
+    return out
+
+
+@compiled
 def add_outer(out: NDArray[np.float32], row: Floats, column: Floats) -> None:
     """Add row (B,) · column (V,), in single precision, in place."""
     for b in range(len(out)):

@@ -66,10 +66,9 @@ class Habit(Counter):
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         paused = ask.queries.time_given and "sigma_gap" in self.options
-        query, item, weight = loops.steps(
+        query, item, share, popular = loops.steps(
             ask.edges, ask.item, ask.time_s, ask.last_item, ask.queries.time_s,
             3600 * self.options.get("max_gap_h", np.inf), self.options.get("half_life_days", np.inf),
-            self.options["sigma_gap"] if paused else np.inf, UNKNOWN,
+            self.options["sigma_gap"] if paused else np.inf, UNKNOWN, self.world.prior,
         )  # fmt: skip
-        share, popular = loops.paired(query, weight, np.full(ask.size, self.world.prior))
         return Share(popular, pairs=(query, item, share))
