@@ -52,6 +52,11 @@ class Server:
         """Memory of the worker, MB."""
         return float(self.worker.memory_info().rss) / 1e6
 
+    def own_mb(self) -> float:
+        """Memory of the worker that it shares with no file, MB: what the kernel cannot take back."""
+        found = self.worker.memory_info()
+        return float(found.rss - found.shared) / 1e6
+
 
 @contextmanager
 def served(kind: str, workspace: Path, log: Path) -> Iterator[Server]:

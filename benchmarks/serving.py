@@ -170,15 +170,16 @@ def through_swap(server: Server, root: Path, kind: str, users: list[str], second
 
 
 def soak(server: Server, users: list[str], items: list[str], seconds: float) -> Record:
-    """The mixture in an open loop, and how the worker's memory grows: MB at the end of each tenth."""
-    rss = [server.rss_mb()]
+    """The mixture in an open loop, and how the worker's memory grows: MB at the end of each tenth, all and its own."""
+    rss, own = [server.rss_mb()], [server.own_mb()]
     heard = []
     wires = mixture(users, items)
     for _ in range(10):
         heard.append(open_loop(server.port, wires, RATE, seconds / 10))
         rss.append(server.rss_mb())
+        own.append(server.own_mb())
     times = np.concatenate([one.times for one in heard]) * 1e3
-    slope = np.polyfit(np.arange(len(rss) - 5) * seconds / 10 / 3600, rss[5:], 1)[0]
+    slope = np.polyfit(np.arange(len(own) - 5) * seconds / 10 / 3600, own[5:], 1)[0]
     return {
         "requests": int(sum(len(one.times) + len(one.bad) for one in heard)),
         "errors": sum(len(one.bad) for one in heard),
@@ -186,7 +187,8 @@ def soak(server: Server, users: list[str], items: list[str], seconds: float) -> 
         "p99_ms": round(float(np.percentile(times, 99)), 2),
         "p999_ms": round(float(np.percentile(times, 99.9)), 2),
         "rss_mb": [round(one, 1) for one in rss],
-        "rss_mb_per_hour_second_half": round(float(slope), 1),
+        "own_mb": [round(one, 1) for one in own],
+        "own_mb_per_hour_second_half": round(float(slope), 1),
         "seconds": seconds,
     }
 

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine
-from benchmarks.serving import question
 from bento.worker import Worker
 from components import learners
 from components.files import write_json
@@ -33,6 +32,7 @@ from components.registry.artifact import LoadedArtifact, Manifest
 from components.registry.promotions import Entry
 from components.serving.champion import Champion
 from components.serving.live import Live
+from components.serving.question import plain
 from components.serving.settle import settle
 from components.serving.state.folder import FolderState
 from components.serving.watch import Alone
@@ -96,7 +96,7 @@ def soaked(folder: Path, args: argparse.Namespace) -> list[dict[str, float]]:
             started = time.thread_time()
             live.take("event", events)
             took.append(time.thread_time() - started)
-            found = live.answer(question(names[who[-1]], at))
+            found = live.answer(plain(names[who[-1]], at, 10))
             worker.pulse.answered(names[who[-1]], [one.item_id for one in found.items], 0.001)
         each_ms = round(float(np.median(took)) / args.batch * 1e3, 3)
         rows.append({"events": number, **memory(), "event_ms": each_ms})

@@ -14,11 +14,13 @@ from typing import TypeVar
 from numba import njit
 
 F = TypeVar("F", bound=Callable)
+#: As in numpy, a division by zero gives an infinity or NaN: to look for one at each step would forbid vectors.
+_LIKE_NUMPY = "numpy"
 
 
 def compiled(function: F) -> F:
     """The same function, compiled at its first call; too short to let another thread run meanwhile."""
-    return njit(cache=True)(function)
+    return njit(cache=True, error_model=_LIKE_NUMPY)(function)
 
 
 def released(function: F) -> F:
@@ -28,9 +30,9 @@ def released(function: F) -> F:
     up answers. To take the interpreter back costs up to a switch interval where another thread has it, so short loops
     keep it.
     """
-    return njit(cache=True, nogil=True)(function)
+    return njit(cache=True, error_model=_LIKE_NUMPY, nogil=True)(function)
 
 
 def quick(function: F) -> F:
     """The same function, compiled at its first call; sums may be taken in any order, which makes them vectors."""
-    return njit(cache=True, fastmath={"reassoc", "contract"})(function)
+    return njit(cache=True, error_model=_LIKE_NUMPY, fastmath={"reassoc", "contract"})(function)

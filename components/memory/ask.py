@@ -72,7 +72,7 @@ class Ask:
     @made_once
     def length(self) -> Ints:
         """(B,) events visible to each query, at most max_history."""
-        return np.minimum(self.queries.stop - self.queries.start, self.max_history).astype(np.int64)
+        return np.minimum(self.queries.stop - self.queries.start, self.max_history).astype(np.int64, copy=False)
 
     @made_once
     def edges(self) -> Ints:
@@ -97,12 +97,12 @@ class Ask:
     @made_once
     def item(self) -> Ints:
         """(n,) item codes."""
-        return self.column("item").astype(np.int64)
+        return self.column("item").astype(np.int64, copy=False)
 
     @made_once
     def time_s(self) -> Ints:
         """(n,) time of the events."""
-        return self.column("time_s").astype(np.int64)
+        return self.column("time_s").astype(np.int64, copy=False)
 
     @made_once
     def age_d(self) -> Floats:
@@ -155,6 +155,9 @@ class Ask:
     def last_item(self) -> Ints:
         """(B,) newest known item, 0 where there is none."""
         if self.size == 1:
+            newest = self.item[-1:]
+            if len(newest) and newest.item() > UNKNOWN:  # as it nearly always is
+                return newest
             return self.item_code[-1:] if len(self.item_code) else np.zeros(1, np.int64)
         last = np.zeros(self.size, np.int64)
         last[self.item_query] = self.item_code  # of equal indices the last is kept: the newest

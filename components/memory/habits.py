@@ -37,7 +37,7 @@ class Hour(Counter):
         weight = self.decay(ask.item_age_d)
         asked = weekend(ask.queries.time_s, ask.queries.utc_offset_min)
         loops.at_hour(
-            weight, ask.item_query, ask.time_s[ask.known], ask.column("utc_offset_min")[ask.known], ask.hour, asked,
+            weight, ask.item_query, ask.of_known(ask.time_s), ask.of_known(ask.column("utc_offset_min")), ask.hour, asked,
             self.options["sigma_h"], self.options["weekend_match"],
         )  # fmt: skip
         return habit_share(ask, weight, self.world.prior)
@@ -51,4 +51,4 @@ class Trajectory(Counter):
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         weight = loops.in_last_session(ask.edges, ask.column("session"), self.options["decay"])
-        return habit_share(ask, weight[ask.known], self.world.prior)
+        return habit_share(ask, ask.of_known(weight), self.world.prior)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from components.compiled import compiled
+from components.compiled import compiled, quick
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,19 +82,20 @@ def shared(weight: Floats, query: Ints, prior: float, size: int) -> Floats:
 @compiled
 def steps(
     edges: Ints, item: Ints, time_s: Ints, last_item: Ints, asked_s: Ints, most_s: float, half_life_d: float,
-    sigma: float, unknown: int,
-) -> tuple[Ints, Ints, Floats]:  # fmt: skip
+    sigma: float, unknown: int, prior: float,
+) -> tuple[Ints, Ints, Floats, Floats]:  # fmt: skip
     """Events that came, within `most_s`, just after an event with the query's last item (B,).
 
     Returns
     -------
-    (p,) query, (p,) item, (p,) weight: 2^(-age / half-life) exp(-(Δ log pause)² / 2σ²), the pause until `asked_s` (B,)
-    being compared where σ is finite
+    (p,) query, (p,) item, (p,) share of 2^(-age / half-life) exp(-(Δ log pause)² / 2σ²), the pause until `asked_s` (B,)
+    being compared where σ is finite, and (B,) the share of `prior`
     """
     query, code, weight = np.empty(edges[-1], np.int64), np.empty(edges[-1], np.int64), np.empty(edges[-1])
+    popular = np.empty(len(edges) - 1)
     found = 0
     for b in range(len(edges) - 1):
-        low, high = edges[b], edges[b + 1]
+        low, high, first, total = edges[b], edges[b + 1], found, 0.0
         now = math.log1p(max(asked_s[b] - time_s[high - 1], 0)) if high > low else 0.0
         for e in range(low + 1, high):
             after_last = item[e - 1] == last_item[b] and item[e - 1] > unknown
@@ -106,22 +107,32 @@ def steps(
                     then = math.log1p(max(time_s[e] - time_s[e - 1], 0))
                     heavy *= math.exp(-0.5 * ((then - now) / sigma) ** 2)
                 query[found], code[found], weight[found] = b, item[e], heavy
+                total += heavy
                 found += 1
-    return query[:found], code[:found], weight[:found]
+        total += prior
+        popular[b] = prior / total
+        for p in range(first, found):
+            weight[p] /= total
+    return query[:found], code[:found], weight[:found], popular
 
 
 @compiled
-def paired(query: Ints, weight: Floats, prior: Floats) -> tuple[Floats, Floats]:
-    """(p,) weights as shares of their query's total, and (B,) the share of `prior` (B,) in it."""
-    total = np.zeros(len(prior))
-    for p in range(len(weight)):
-        total[query[p]] += weight[p]
-    for b in range(len(prior)):
-        total[b] += prior[b]
-    out = np.empty(len(weight))
-    for p in range(len(weight)):
-        out[p] = weight[p] / total[query[p]]
-    return out, prior / total
+def capped(query: Ints, count: Floats, total: Floats, prior: float) -> tuple[Floats, Floats]:
+    """(p,) counts as shares of their row's total (B,) and `prior` events, and (B,) what popularity gets.
+
+    That is the prior, and what the row has lost of its rare pairs.
+    """
+    whole, popular = np.zeros(len(total)), np.empty(len(total))
+    for p in range(len(count)):
+        whole[query[p]] += count[p]
+    for b in range(len(total)):
+        behind = prior + max(total[b] - whole[b], 0.0)
+        whole[b] += behind
+        popular[b] = behind / whole[b]
+    out = np.empty(len(count))
+    for p in range(len(count)):
+        out[p] = count[p] / whole[query[p]]
+    return out, popular
 
 
 @compiled
@@ -129,13 +140,6 @@ def row_of(key: Ints, count: Floats, row: int, columns: int) -> tuple[Ints, Floa
     """(p,) columns and counts of one row, from the sorted keys row · columns + column."""
     low, high = np.searchsorted(key, row * columns), np.searchsorted(key, (row + 1) * columns)
     return key[low:high] - row * columns, count[low:high]
-
-
-@compiled
-def add_weighted(out: Floats, values: Floats, query: Ints, weight: Floats) -> None:
-    """Add values (m,), times the weight (B,) of their query, in place."""
-    for e in range(len(out)):
-        out[e] += values[e] * weight[query[e]]
 
 
 @compiled
@@ -171,23 +175,26 @@ def cell_parts(edges: Ints, cell: NDArray[np.integer], count: Floats, prior: flo
     return out
 
 
-@compiled
+@quick
 def spread(item: NDArray[np.float32], total: Floats, prior: float) -> tuple[NDArray[np.float32], float]:
     """(V,) probabilities over the smoothed totals (V,), and what of them is anywhere."""
-    out, anywhere = np.empty(len(item), np.float32), 0.0
+    out, anywhere, least = np.empty(len(item), np.float32), np.float32(0.0), np.float32(prior)
     for v in range(len(item)):
-        out[v] = item[v] / np.float32(max(total[v], 0.0) + prior)
+        once = np.float32(total[v])
+        out[v] = item[v] / ((once if once > 0 else np.float32(0.0)) + least)
         anywhere += out[v]
-    return out, anywhere * prior
+    return out, float(anywhere) * prior
 
 
-@compiled
-def through(scaled: NDArray[np.float32], edges: NDArray[np.int32], cell: NDArray[np.int32],
+@quick
+def through(scaled: NDArray[np.float32], edges: NDArray[np.int32], item: NDArray[np.int32],
             count: NDArray[np.float32], out: Floats) -> None:  # fmt: skip
-    """Add Σ scaled (V,) · count over the cells edges[v]:edges[v+1] of each item to (C,), in place."""
-    for v in range(len(scaled)):
-        for p in range(edges[v], edges[v + 1]):
-            out[cell[p]] += scaled[v] * count[p]
+    """Add Σ scaled (V,) · count over the items edges[c]:edges[c+1] of each cell to (C,), in place."""
+    for c in range(len(out)):
+        found = np.float32(0.0)
+        for p in range(np.uint32(edges[c]), np.uint32(edges[c + 1])):  # below 0 nothing would be counted from the end
+            found += scaled[np.uint32(item[p])] * count[p]
+        out[c] += found
 
 
 @compiled

@@ -48,6 +48,11 @@ class Mixture:
     def _edges(self) -> list[int]:
         return [int(one) for one in self.edges]
 
+    @made_once
+    def used(self) -> NDArray[np.bool_]:
+        """(K,) whether a part has any weight: the others need not be asked."""
+        return np.asarray((self.weights > 0).any(axis=0))
+
     def without_idle(self, least: float) -> Mixture:
         """Parts whose weight is below `least` in every bucket get none: they need not be asked."""
         kept = np.where((self.weights >= least).any(axis=0), self.weights, 0.0)

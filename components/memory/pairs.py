@@ -35,11 +35,10 @@ class Run:
         return len(self.key)
 
     @made_once
-    def transposed(self) -> sparse.csc_array:
+    def transposed(self) -> sparse.csr_array:
         """(columns, rows) float32 counts."""
-        column = self.key % self.columns
-        edges = np.concatenate([[0], np.cumsum(np.bincount(self.key // self.columns, minlength=self.rows))])
-        return sparse.csc_array((self.count.astype(np.float32), column, edges), shape=(self.columns, self.rows))
+        row, column = np.divmod(self.key, self.columns)
+        return sparse.coo_array((self.count.astype(np.float32), (column, row)), shape=(self.columns, self.rows)).tocsr()
 
     def lookup(self, row: Ints) -> tuple[Ints, Ints, Floats]:
         """Index into `row`, column and count of each pair in the rows (B,)."""
@@ -116,7 +115,7 @@ class PairTable:
         which, column, count = (np.concatenate(part) for part in zip(*found, strict=True))
         return which, column, count
 
-    def transposed(self) -> Iterator[sparse.csc_array]:
+    def transposed(self) -> Iterator[sparse.csr_array]:
         """Matrices (columns, rows) whose sum is the table, float32; made once for each run."""
         return (run.transposed for run in self._runs)
 

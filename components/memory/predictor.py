@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from components.errors import ConfigError, TrainingError
 from components.features.encoding import UNKNOWN
 from components.features.store import Store
+from components.memory import rows
 from components.memory.actions import ActionCounts
 from components.memory.ask import Events, Floats
 from components.memory.cells import CellCounts
@@ -142,9 +143,8 @@ class MemoryPredictor(_Counting):
 
     def _score(self, queries: Queries) -> Scores:
         mixture = self.weights[queries.time_given].item
-        used = np.atleast_1d((mixture.weights > 0).any(axis=0))
-        answer = self.tables.answer(queries, used)
-        return self._all_of(answer, answer.mix(mixture.of(answer.ask.length)[:, used]))
+        answer = self.tables.answer(queries, mixture.used)
+        return self._all_of(answer, answer.mix(mixture.of(answer.ask.length)[:, mixture.used]))
 
     def answered(self, answer: Answer) -> Scores:
         """The scores, where what every counter says is known already."""
@@ -154,17 +154,17 @@ class MemoryPredictor(_Counting):
     def _all_of(self, answer: Answer, item: NDArray[np.float32]) -> Scores:
         ask = answer.ask
         weights = self.weights[ask.queries.time_given]
-        action = weighed(weights.action.of(ask.length), self.heads.actions.parts(ask))
+        action = rows.weighed(weights.action.of(ask.length), self.heads.actions.parts(ask))
         time = place = None
         if "time" in self.capabilities:
             gaps = self.heads.gaps
-            share = weighed(weights.time.of(ask.length), gaps.parts(ask))
+            share = rows.weighed(weights.time.of(ask.length), gaps.parts(ask))
             mean, sigma = gaps.shape
             if len(share) > 1:
                 mean, sigma = np.broadcast_to(mean, share.shape), np.broadcast_to(sigma, share.shape)
             time = TimeDistribution(share, mean, sigma)
         if "place" in self.capabilities and self.heads.cells is not None:
-            place = weighed(weights.place.of(ask.length), self.heads.cells.parts(ask, item))
+            place = rows.weighed(weights.place.of(ask.length), self.heads.cells.parts(ask, item))
         return Scores(log_of(item), action, time, place)
 
     def target_probability(self, queries: Queries, items: NDArray[np.integer]) -> Floats:
@@ -258,13 +258,6 @@ class CounterPredictor(_Counting):
         counter = cls(next(iter(params.components)), params)
         counter._tables = tables
         return counter
-
-
-def weighed(weights: Floats, parts: Floats) -> NDArray[np.float32]:
-    """(B, n) mixtures of distributions (K, B, n) with weights (B, K)."""
-    if len(weights) == 1:
-        return (weights @ parts[:, 0]).astype(np.float32)
-    return np.einsum("bk,kbn->bn", weights, parts).astype(np.float32)
 
 
 def log_of(item: NDArray[np.float32]) -> NDArray[np.float32]:

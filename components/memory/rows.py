@@ -13,6 +13,14 @@ from components.memory.loops import Floats, Ints
 
 
 @compiled
+def outer(row: Floats, column: Floats) -> NDArray[np.float32]:
+    """(B, V) row (B,) · column (V,), in single precision."""
+    out = np.zeros((len(row), len(column)), np.float32)
+    add_outer(out, row, column)
+    return out
+
+
+@compiled
 def add_outer(out: NDArray[np.float32], row: Floats, column: Floats) -> None:
     """Add row (B,) · column (V,), in single precision, in place."""
     for b in range(len(out)):
@@ -49,3 +57,16 @@ def scatter(out: NDArray[np.float32], query: Ints, item: Ints, value: Floats, we
     """Add values (p,), times the weight (B,) of their query, at (query, item) of (B, V), in place."""
     for p in range(len(value)):
         out[query[p], item[p]] += np.float32(value[p] * weight[query[p]])
+
+
+@compiled
+def weighed(weights: Floats, parts: Floats) -> NDArray[np.float32]:
+    """(B, n) mixtures of distributions (K, B, n) with weights (B, K)."""
+    out = np.empty(parts[0].shape, np.float32)
+    for b in range(len(out)):
+        for c in range(out.shape[1]):
+            total = 0.0
+            for k in range(len(parts)):
+                total += weights[b, k] * parts[k, b, c]
+            out[b, c] = total
+    return out

@@ -70,14 +70,6 @@ def habit_share(ask: Ask, weight: Floats, prior: float) -> Share:
     return Share(loops.shared(weight, ask.item_query, prior, ask.size), habit=weight)
 
 
-def pair_share(size: int, query: Ints, item: Ints, weight: Floats, prior: Floats | float) -> Share:
-    """Share of weighted pairs (p,) over `size` queries; `prior` () or (B,) is the weight of popularity."""
-    before = np.empty(size)
-    before[:] = prior
-    share, popular = loops.paired(query, weight, before)
-    return Share(popular, pairs=(query, item, share))
-
-
 def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
     """Share of non-negative weights (B, V), smoothed."""
     return Share(popular=rows.rows_shared(weight, prior), dense=weight)
@@ -85,24 +77,22 @@ def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
-    if ask.size == 1:
-        alike = sum(w * s.popular.item(0) for w, s in zip(weights[0].tolist(), shares, strict=True))
-        popular = np.array([alike])
-    else:
-        popular = sum((w * s.popular for w, s in zip(weights.T, shares, strict=True)), np.zeros(ask.size))
-    out = np.zeros((ask.size, len(popularity)), np.float32)
-    rows.add_outer(out, popular, popularity)
-    habit = np.zeros(len(ask.item_query))
-    trusted = [(weight, share) for weight, share in zip(weights.T, shares, strict=True) if weight.any()]
+    trusted = [
+        (np.ascontiguousarray(weight), share)
+        for weight, share, any_of_it in zip(weights.T, shares, weights.any(axis=0).tolist(), strict=True)
+        if any_of_it
+    ]
+    popular = np.zeros(ask.size)
+    for weight, share in trusted:
+        popular += weight * share.popular
+    out = rows.outer(popular, popularity)
     for weight, share in trusted:
         for vector, coefficient in share.vectors:
             rows.add_outer(out, weight * coefficient, vector)
         if share.dense is not None:
-            rows.add_dense(out, share.dense, np.ascontiguousarray(weight, share.dense.dtype))
+            rows.add_dense(out, share.dense, weight.astype(share.dense.dtype))
         if share.habit is not None:
-            loops.add_weighted(habit, share.habit, ask.item_query, np.ascontiguousarray(weight))
-    rows.scatter(out, ask.item_query, ask.item_code, habit, np.ones(ask.size))
-    for weight, share in trusted:
+            rows.scatter(out, ask.item_query, ask.item_code, share.habit, weight)
         if share.pairs is not None:
-            rows.scatter(out, *share.pairs, np.ascontiguousarray(weight))
+            rows.scatter(out, *share.pairs, weight)
     return out

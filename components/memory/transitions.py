@@ -15,7 +15,7 @@ from components.memory import loops
 from components.memory.ask import Ask, Events
 from components.memory.counter import Counter, Popularity, World
 from components.memory.pairs import PairTable
-from components.memory.share import Share, pair_share
+from components.memory.share import Share
 
 
 class Markov(Counter):
@@ -41,9 +41,8 @@ class Markov(Counter):
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         query, item, count = self.table.lookup(ask.last_item)
-        listed = np.bincount(query, count, ask.size)
-        cut = np.maximum(self.table.total[ask.last_item] - listed, 0.0)  # successors beyond the cap
-        return pair_share(ask.size, query, item, count, self.world.prior + cut)
+        share, popular = loops.capped(query, count, self.table.total[ask.last_item], self.world.prior)
+        return Share(popular, pairs=(query, item, share))
 
     def merge(self, other: Self) -> None:
         self.table.merge(other.table)
@@ -67,9 +66,9 @@ class Habit(Counter):
 
     def share(self, ask: Ask, popularity: Popularity) -> Share:
         paused = ask.queries.time_given and "sigma_gap" in self.options
-        query, item, weight = loops.steps(
+        query, item, share, popular = loops.steps(
             ask.edges, ask.item, ask.time_s, ask.last_item, ask.queries.time_s,
             3600 * self.options.get("max_gap_h", np.inf), self.options.get("half_life_days", np.inf),
-            self.options["sigma_gap"] if paused else np.inf, UNKNOWN,
+            self.options["sigma_gap"] if paused else np.inf, UNKNOWN, self.world.prior,
         )  # fmt: skip
-        return pair_share(ask.size, query, item, weight, self.world.prior)
+        return Share(popular, pairs=(query, item, share))

@@ -12,6 +12,7 @@ from components.compiled import compiled
 from components.memory.ask import Ints
 
 _STRETCH = 64  # values that are passed over together where none of them is large enough
+_MANY = 64  # values wanted, from which on a guess at the least of them saves work
 
 
 @compiled
@@ -25,12 +26,13 @@ def best(values: NDArray[np.floating], allowed: NDArray[np.bool_], count: int) -
     count : at most so many
     """
     place = np.empty(max(count, 1), np.int64)  # a heap whose root is the worst that is kept
-    size = 0
+    size, least = 0, _below(values, allowed, count)
     for begin in range(0, len(values), _STRETCH):
         stop = min(begin + _STRETCH, len(values))
-        if size == count and (count == 0 or not _any_above(values[begin:stop], values[place[0]])):
+        least = values[place[0]] if 0 < size == count else least
+        if count == 0 or not _any_above(values[begin:stop], least):
             continue
-        size = _met(values, allowed, place, size, count, begin, stop)
+        size = _met(values, allowed, place, size, count, begin, stop, least)
     out = np.empty(size, np.int64)
     while size > 0:  # the worst comes out first
         out[size - 1] = place[0]
@@ -49,13 +51,38 @@ def _any_above(values: NDArray[np.floating], least: float) -> bool:
 
 
 @compiled
+def _below(values: NDArray[np.floating], allowed: NDArray[np.bool_], count: int) -> float:
+    """What `count` of the values that may be taken are greater than, where a guess at it saves work; else -inf.
+
+    The guess is made from a sample, and holds if enough are counted above it.
+    """
+    if count < _MANY or len(values) < 16 * count:
+        return -np.inf
+    sample = values[::_STRETCH].copy()
+    at = len(sample) - 1 - 2 * count // _STRETCH
+    least = np.partition(sample, at)[at]
+    above, barred = 0, 0
+    for v in range(len(values)):
+        above += (values[v] > least) & (values[v] < np.inf)
+    for v in range(len(allowed)):
+        barred += not allowed[v]
+    return float(least) if above - barred >= count else -np.inf
+
+
+@compiled
 def _met(
-    values: NDArray[np.floating], allowed: NDArray[np.bool_], place: Ints, size: int, count: int, begin: int, stop: int
-) -> int:
-    """Let the values begin:stop into the heap `place`, that holds `size` of at most `count`; how many it holds then."""
+    values: NDArray[np.floating], allowed: NDArray[np.bool_], place: Ints, size: int, count: int, begin: int, stop: int,
+    least: float,
+) -> int:  # fmt: skip
+    """Let the values begin:stop that are above `least` into the heap `place` of `count`; how many it holds then.
+
+    It holds `size` before.
+    """
     all_allowed = len(allowed) == 0
     for v in range(begin, stop):
         value = values[v]
+        if not value > least:
+            continue
         if size == count and (count == 0 or not value > values[place[0]]):
             continue  # an equal one stands at a lower place already
         if not np.isfinite(value) or not (all_allowed or allowed[v]):

@@ -87,8 +87,11 @@ def _quantile(weight: Floats, mean: Floats, sigma: Floats, p: float) -> float:
         else:
             high = x
         step = x + (p - below) / density if density > 0.0 else np.inf
+        near = 1e-11 * (1.0 + abs(x))
+        if abs(step - x) < near:  # rounding may put it outside the bracket
+            return x
         following = step if low < step < high else 0.5 * (low + high)
-        if abs(following - x) < 1e-11 * (1.0 + abs(x)):
+        if abs(following - x) < near:
             return following
         x = following
     return x

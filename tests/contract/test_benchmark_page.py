@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 
@@ -37,6 +38,11 @@ def test_a_table_names_nothing_that_is_not_there(table: Table) -> None:
             assert importlib.util.find_spec(words[words.index("-m") + 1]), words
         if "components.benchmark" in words:
             options_of(words[words.index("components.benchmark") + 1 :])
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")))
+def test_a_benchmark_finds_all_that_it_imports(name: str) -> None:
+    importlib.import_module(f"benchmarks.{name}")
 
 
 def test_nothing_of_the_page_is_of_a_machine() -> None:

@@ -19,7 +19,26 @@ from components.ranking.best import best
 def test_the_best_are_those_of_a_stable_sort(values: list[float], count: int, seed: int, filtered: bool) -> None:
     value = np.array(values, np.float32)
     allowed = np.random.default_rng(seed).random(len(value)) < 0.6 if filtered else np.zeros(0, np.bool_)
-    use = np.isfinite(value) & (allowed if filtered and len(value) else True)
+    _is_a_stable_sort(value, allowed, count)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(60, 130), st.integers(0, 4_000), st.sampled_from([0.0, 0.3, 0.7, 0.9]),
+    st.integers(0, 9),
+)  # fmt: skip
+def test_a_guess_at_the_least_of_many_leaves_nothing_out(
+    seed: int, count: int, n: int, barred: float, odd: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    value = rng.integers(0, rng.integers(1, 3 * n + 2), n).astype(np.float32)
+    value[::64] *= rng.choice([0, 1, 9])  # so that a sample of them is no fair one
+    value[rng.random(n) < odd / 10] = rng.choice([np.nan, np.inf, -np.inf, 1e9])
+    _is_a_stable_sort(value, rng.random(n) >= barred, count)
+
+
+def _is_a_stable_sort(value: np.ndarray, allowed: np.ndarray, count: int) -> None:
+    use = np.isfinite(value) & (allowed if len(allowed) else True)
     order = np.argsort(-np.where(use, value, -np.inf), kind="stable")
     np.testing.assert_array_equal(best(value, allowed, count), order[: min(count, int(use.sum()))])
 

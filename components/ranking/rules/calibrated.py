@@ -16,22 +16,25 @@ Reference: Steck (2018), Calibrated recommendations, RecSys (equations 3 to 8; Î
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from components.compiled import compiled
 from components.features.encoding import UNKNOWN
 from components.predictor import Queries
-from components.ranking.rules.history import history_rows
+from components.ranking.best import best
 from components.ranking.rules.pool import Floats, Pool
 
 #: Î±: what keeps the divergence finite where the list lacks a category.
 SMOOTHING = 0.01
 _DAY_S = 86_400
+_ANY = np.zeros(0, np.bool_)
 
 
 def calibrated(pool: Pool, taste: Floats, weight: float, k: int) -> NDArray[np.int64]:
-    """(B, n) places of the chosen candidates, by relevance, n = min(k, C).
+    """(B, n) places of the chosen candidates, by relevance, n = min(k, C); -1 where there is none.
 
     Parameters
     ----------
@@ -43,9 +46,17 @@ def calibrated(pool: Pool, taste: Floats, weight: float, k: int) -> NDArray[np.i
     size = min(k, pool.code.shape[1])
     if weight >= 1.0:
         return np.broadcast_to(np.arange(size), (len(pool.code), size))
-    value = _values(pool.code, pool.category, pool.turn, pool.relevance, taste, weight, k)
-    chosen = np.argsort(-value, axis=1, kind="stable")[:, :size]
-    return np.sort(chosen, axis=1)
+    return _chosen(_values(pool.code, pool.category, pool.turn, pool.relevance, taste, weight, k), size)
+
+
+@compiled
+def _chosen(value: Floats, size: int) -> NDArray[np.int64]:
+    """(B, size) places of the largest values (B, C), ascending; -1 where no more are finite."""
+    out = np.full((len(value), size), -1, np.int64)
+    for b in range(len(value)):
+        found = np.sort(best(value[b], _ANY, size))
+        out[b, : len(found)] = found
+    return out
 
 
 @compiled
@@ -110,14 +121,29 @@ def taste_of(queries: Queries, half_life_days: float | None) -> Floats:
         Rows sum to 1, or are 0 where nothing of a known category is visible.
     """
     store, encoding = queries.store, queries.store.encoding
-    query, row = history_rows(queries)
-    kind = np.asarray(encoding.catalogue.category)[np.asarray(store["item"])[row]]
-    weight = np.ones(len(row))
-    if half_life_days is not None:
-        age_s = np.maximum(queries.time_s[query] - np.asarray(store["time_s"])[row], 0)
-        weight = np.exp2(-age_s / (_DAY_S * half_life_days))
-    size = len(encoding.vocabularies["category"])
-    count = np.bincount(query * size + kind, weights=weight, minlength=len(queries) * size).reshape(-1, size)
-    count[:, : UNKNOWN + 1] = 0.0
-    total = count.sum(axis=1, keepdims=True)
-    return np.asarray(count / np.where(total > 0, total, 1.0))
+    return _tastes(
+        queries.start, queries.stop, np.asarray(store["item"]), np.asarray(store["time_s"]), queries.time_s,
+        encoding.catalogue.category, len(encoding.vocabularies["category"]),
+        np.inf if half_life_days is None else _DAY_S * half_life_days, UNKNOWN,
+    )  # fmt: skip
+
+
+@compiled
+def _tastes(
+    start: NDArray[np.int64], stop: NDArray[np.int64], item: NDArray[np.integer], time_s: NDArray[np.integer],
+    asked_s: NDArray[np.int64], category: NDArray[np.integer], size: int, half_life_s: float, unknown: int,
+) -> Floats:  # fmt: skip
+    """(B, size) see `taste_of`; an infinite half-life weighs all alike."""
+    out = np.zeros((len(start), size))
+    for b in range(len(start)):
+        total = 0.0
+        for e in range(start[b], stop[b]):
+            kind = category[item[e]]
+            if kind > unknown:
+                weight = 1.0 if math.isinf(half_life_s) else 2.0 ** (-max(asked_s[b] - time_s[e], 0) / half_life_s)
+                out[b, kind] += weight
+                total += weight
+        if total > 0:
+            for g in range(size):
+                out[b, g] /= total
+    return out

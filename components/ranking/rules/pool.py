@@ -120,12 +120,18 @@ def pool_of(log_p: NDArray[np.floating], allowed: NDArray[np.bool_], category: N
     Pool
         Equal ones are ordered by their code.
     """
-    rows, columns = log_p.shape
-    code = np.zeros((rows, min(size, columns)), np.int64)
-    value = np.full(code.shape, -np.inf)
-    shown = np.broadcast_to(allowed, log_p.shape)
-    for b in range(rows):
-        found = best(log_p[b], shown[b], code.shape[1])
-        code[b, : len(found)] = found
-        value[b, : len(found)] = log_p[b, found]
-    return Pool(code, value, np.asarray(category)[code].astype(np.int64))
+    return Pool(*_pool(log_p, np.atleast_2d(allowed), category, min(size, log_p.shape[1])))
+
+
+@compiled
+def _pool(
+    log_p: NDArray[np.floating], allowed: NDArray[np.bool_], category: NDArray[np.integer], size: int
+) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+    """(B, size) codes, log-probabilities and categories; `allowed` has one row for all, or one for each."""
+    code = np.zeros((len(log_p), size), np.int64)
+    value, kind = np.full(code.shape, -np.inf), np.full(code.shape, np.int64(category[0]))
+    for b in range(len(log_p)):
+        found = best(log_p[b], allowed[b if len(allowed) > 1 else 0], size)
+        for c in range(len(found)):
+            code[b, c], value[b, c], kind[b, c] = found[c], log_p[b, found[c]], category[found[c]]
+    return code, value, kind

@@ -43,8 +43,7 @@ def segments(queries: Queries, now_s: NDArray[np.int64], params: SegmentParams) 
         if stop - start < params.new_below:
             found[b] = NEW
         elif ordinal or _short(
-            time_s[start:stop].astype(np.int64), session[start:stop].astype(np.int64),
-            int(now_s[b]), gap_s, params.returning_after,
+            time_s[start:stop], session[start:stop], int(now_s[b]), gap_s, params.returning_after
         ):  # fmt: skip
             found[b] = ACTIVE
         else:
@@ -54,7 +53,7 @@ def segments(queries: Queries, now_s: NDArray[np.int64], params: SegmentParams) 
 
 @compiled
 def _short(
-    time_s: NDArray[np.int64], session: NDArray[np.int64], now_s: int, gap_s: int, returning_after: float
+    time_s: NDArray[np.integer], session: NDArray[np.integer], now_s: int, gap_s: int, returning_after: float
 ) -> bool:
     """Whether the pause that counts is no long one for a user with these events (n,), or their rhythm is not known."""
     pause = np.empty(len(time_s), np.int64)
