@@ -47,7 +47,7 @@ def test_thresholds_part_values_as_the_library_does() -> None:
     assert forest.predict(rows) == pytest.approx(booster().predict(rows), abs=1e-12)
 
 
-@pytest.mark.parametrize("leaves", [2, 7, 31, 64, 90])
+@pytest.mark.parametrize("leaves", [2, 7, 32, 33, 64, 90])
 def test_leaves_struck_out_are_those_of_the_walk_to_the_last_bit(leaves: int) -> None:
     y = np.sin(3 * X[:, 0]) + X[:, 1] * X[:, 2]
     forest = Forest.read(booster(leaves, 20, y).model_to_string(), "here")

@@ -10,7 +10,7 @@ import pytest
 from components.errors import IntegrityError
 from components.ranking.candidates import Candidates
 from components.ranking.lessons import Lessons
-from components.ranking.spread import Spread, fit_spread
+from components.ranking.spread import Spread, _level, fit_spread
 
 RNG = np.random.default_rng(0)
 V = 60
@@ -64,6 +64,17 @@ def test_where_nothing_crosses_nothing_moves() -> None:
     candidates = Candidates(np.array([0, 2]), np.array([2, 3]))
     out = Spread.plain().of(np.zeros(2), mixture.copy(), candidates)
     assert out == pytest.approx(mixture, abs=1e-6)
+
+
+@pytest.mark.parametrize("wide", [0.3, 3.0, 8.0])
+def test_what_candidates_lack_below_the_level_is_what_others_have_above_it(wide: float) -> None:
+    for draw in range(20):
+        rng = np.random.default_rng(draw)
+        own, rest = (np.exp(wide * rng.normal(size=size)).astype(np.float32) for size in (200, 3000))
+        level = _level(own, rest, float(own.min()), float(rest.max()))
+        lack, beyond = (np.maximum(one, 0.0).sum(dtype=np.float64) for one in (level - own, rest - level))
+        assert own.min() <= level <= rest.max()
+        assert lack == pytest.approx(beyond, rel=1e-5)
 
 
 def lessons(strength: float, queries: int = 3000, per: int = 6) -> tuple[Lessons, np.ndarray]:
