@@ -146,24 +146,10 @@ def of_query(
 
 @released
 def of_history(
-    out: Table,
-    offsets: Ints,
-    item: Ints,
-    edges: Ints,
-    slot: Ints,
-    event_item: Ints,
-    age_d: Floats,
-    time_s: Ints,
-    offset_min: Ints,
-    session: Ints,
-    described: Table,
-    hour: Floats,
-    here: Floats,
-    category: Ints,
-    n_categories: int,
-    points: Floats,
-    count: Floats,
-) -> None:
+    out: Table, offsets: Ints, item: Ints, edges: Ints, slot: Ints, event_item: Ints, age_d: Floats, time_s: Ints,
+    offset_min: Ints, session: Ints, described: Table, hour: Floats, here: Floats, category: Ints, n_categories: int,
+    points: Floats, count: Floats,
+) -> None:  # fmt: skip
     """Fill the columns HISTORY and QUERY of all candidates.
 
     Parameters

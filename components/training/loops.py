@@ -63,23 +63,10 @@ def chances(matrix: Floats, x: Floats, shift: Floats, temperature: float) -> Flo
 
 @quick
 def filmed(
-    state: Floats,
-    clock: Floats,
-    waves: int,
-    minute: float,
-    log_gap: float,
-    known: bool,
-    knots: Floats,
-    smooth: Floats,
-    smooth_shift: Floats,
-    unknown: Floats,
-    film: Floats,
-    film_shift: Floats,
-    norm: Floats,
-    norm_shift: Floats,
-    up: Floats,
-    down: Floats,
-) -> Floats:
+    state: Floats, clock: Floats, waves: int, minute: float, log_gap: float, known: bool, knots: Floats,
+    smooth: Floats, smooth_shift: Floats, unknown: Floats, film: Floats, film_shift: Floats, norm: Floats,
+    norm_shift: Floats, up: Floats, down: Floats,
+) -> Floats:  # fmt: skip
     """(d,) a state that knows of the request; see `models.query`.
 
     `clock` (d,) are the vectors of hour and weekday, `knots` those of the gap; the rest are weights.
@@ -166,25 +153,10 @@ def _bucket(x: float, size: int) -> int:
 
 @quick
 def pointed(
-    asked: Floats,
-    query: Floats,
-    query_shift: Floats,
-    keys: Floats,
-    lasting: Floats,
-    known: Bools,
-    time_s: Ints,
-    log_gap: float,
-    clock_known: bool,
-    age: Floats,
-    pause: Floats,
-    pauses: Floats,
-    follows: Bools,
-    hour: Floats,
-    own_hour: int,
-    own_day: int,
-    hours: Ints,
-    days: Ints,
-) -> Floats:
+    asked: Floats, query: Floats, query_shift: Floats, keys: Floats, lasting: Floats, known: Bools, time_s: Ints,
+    log_gap: float, clock_known: bool, age: Floats, pause: Floats, pauses: Floats, follows: Bools, hour: Floats,
+    own_hour: int, own_day: int, hours: Ints, days: Ints,
+) -> Floats:  # fmt: skip
     """(H, L) log-shares of a copy head's events for one question; see `models.copy`. Empty tables say nothing.
 
     Parameters
