@@ -43,7 +43,7 @@ class Look:
 
     @made_once
     def own(self) -> Floats:
-        """(n,) what the mixture gives each candidate."""
+        """(n,) what the mixture gives each candidate: the last column but one."""
         return self.table[:, -2].astype(np.float64)
 
 
