@@ -100,12 +100,11 @@ def activity(store: Store) -> Values:
 
 def regions(store: Store) -> Values:
     """(U,) the coarse cell in which most of each user's training events lie, named by its middle."""
-    names = [name for name in store.columns if name.startswith("cell_")]
-    if not names:
+    if not store.cells:
         raise ConfigError(
             "places in a log whose users are grouped by region", found="none", do="Leave out user.region."
         )
-    coarse = min(names, key=lambda name: int(name.removeprefix("cell_")))
+    coarse = store.cells[0]
     words = store.encoding.vocabularies[coarse].ids
     row = np.flatnonzero((np.asarray(store["window"]) == WINDOWS["train"]) & (np.asarray(store[coarse]) > UNKNOWN))
     pair, count = np.unique(store.user[row] * np.int64(len(words)) + np.asarray(store[coarse])[row], return_counts=True)

@@ -141,8 +141,7 @@ def make_queries(window: Window, protocol: Protocol, rows: NDArray[np.int64] | N
 
 def finest_cell(store: Store) -> str | None:
     """Name of the store's column of the finest cells, if it has any."""
-    names = [name for name in store.columns if name.startswith("cell_")]
-    return max(names, key=lambda name: int(name.removeprefix("cell_"))) if names else None
+    return store.cells[-1] if store.cells else None
 
 
 def tie_share(store: Store) -> float:

@@ -91,6 +91,11 @@ class Catalogue:
     tags: NDArray[np.object_]
 
 
+def resolution_of(cells: str) -> int:
+    """H3 resolution of a vocabulary or column of cells."""
+    return int(cells.removeprefix("cell_"))
+
+
 @dataclass(frozen=True)
 class Encoding:
     """Vocabularies of item, action, device, category and cell_<r>; scales of the numbers; the catalogue.
@@ -115,6 +120,11 @@ class Encoding:
     def n_trained(self) -> int:
         """Codes below this are padding, unknown, and the items that networks train on."""
         return self.n_items - self.cold
+
+    @made_once
+    def cells(self) -> tuple[str, ...]:
+        """Names of the vocabularies of cells, the coarsest first."""
+        return tuple(sorted((kind for kind in self.vocabularies if kind.startswith("cell_")), key=resolution_of))
 
     def save(self, folder: Path) -> None:
         """Write `vocabulary.parquet`, `catalogue.parquet` and `encoding.json`."""

@@ -86,6 +86,11 @@ class Store:
     def n_users(self) -> int:
         return len(self.users)
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Names of the columns of cells, the coarsest first."""
+        return tuple(name for name in self.encoding.cells if name in self.columns)
+
     @made_once
     def user(self) -> NDArray[np.int32]:
         """(N,) row of the user of each event."""

@@ -37,8 +37,8 @@ class Hour(Counter):
         weight = self.decay(ask.item_age_d)
         asked = weekend(ask.queries.time_s, ask.queries.utc_offset_min)
         loops.at_hour(
-            weight, ask.item_query, ask.of_known(ask.time_s), ask.of_known(ask.column("utc_offset_min")), ask.hour, asked,
-            self.options["sigma_h"], self.options["weekend_match"],
+            weight, ask.item_query, ask.of_known(ask.time_s), ask.of_known(ask.column("utc_offset_min")),
+            ask.hour, asked, self.options["sigma_h"], self.options["weekend_match"],
         )  # fmt: skip
         return habit_share(ask, weight, self.world.prior)
 

@@ -68,9 +68,8 @@ class _Counting:
         gap_s = Events(store, train.events).gap_s
         mean, sigma = fit_components(np.log1p(gap_s[gap_s >= 0].astype(np.float64)))
         cells = None
-        names = [name for name in sizes if name.startswith("cell_") and name in store.columns]
-        if names:
-            finest = max(names, key=lambda name: int(name.removeprefix("cell_")))
+        if store.cells:
+            finest = store.cells[-1]
             if (np.asarray(store[finest])[train.events] > UNKNOWN).any():
                 cells = CellCounts(finest, sizes["item"], sizes[finest], self.params.max_pairs, prior)
         return Heads(ActionCounts(sizes["action"], prior), GapCounts(mean, sigma, prior), cells)

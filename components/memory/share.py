@@ -77,11 +77,8 @@ def dense_share(weight: NDArray[np.floating], prior: float) -> Share:
 
 def mix(ask: Ask, shares: Sequence[Share], weights: Floats, popularity: Floats) -> NDArray[np.float32]:
     """(B, V) mixture of K shares with weights (B, K); rows sum to 1 up to float32."""
-    trusted = [
-        (np.ascontiguousarray(weight), share)
-        for weight, share, any_of_it in zip(weights.T, shares, weights.any(axis=0).tolist(), strict=True)
-        if any_of_it
-    ]
+    used = np.flatnonzero(weights.any(axis=0)).tolist()
+    trusted = [(np.ascontiguousarray(weights[:, k]), shares[k]) for k in used]
     popular = np.zeros(ask.size)
     for weight, share in trusted:
         popular += weight * share.popular

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from components.errors import ConfigError, IntegrityError
-from components.features.encoding import UNKNOWN, Encoding
+from components.features.encoding import UNKNOWN, Encoding, resolution_of
 from components.language.folders import digest_of_model, locate
 from components.language.pretrained import describe, room_of
 from components.language.wording import pieces
@@ -245,8 +245,7 @@ def config_of(params: NetworkParams, encoding: Encoding, vectors: Mapping[str, i
     _check_vectors(params, vectors or {})
     timed = encoding.settings.get("time_kind") != "ordinal"
     sizes = {kind: len(vocabulary) for kind, vocabulary in encoding.vocabularies.items()}
-    finest = sorted(int(kind.removeprefix("cell_")) for kind in sizes if kind.startswith("cell_"))
-    cells = tuple((resolution, sizes[f"cell_{resolution}"]) for resolution in finest)
+    cells = tuple((resolution_of(kind), sizes[kind]) for kind in encoding.cells)
     placed = any(size > 2 for _, size in cells)
     absent = set() if timed else {"clock", "time"}
     absent |= set() if placed else {"cells", "place"}

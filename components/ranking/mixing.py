@@ -71,6 +71,5 @@ def probability_of(
 def column_of(head: Capability, store: Store) -> str:
     """The store's column that holds what a head predicts."""
     if head == "place":
-        cells = [name for name in store.columns if name.startswith("cell_")]
-        return max(cells, key=lambda name: int(name.removeprefix("cell_")))
+        return store.cells[-1]
     return {"item": "item", "action": "action", "time": "time_s"}[head]

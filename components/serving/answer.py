@@ -120,8 +120,7 @@ def _silence_s(queries: Queries, question: Question) -> float:
 def _places(encoding: Encoding, scores: Scores) -> list[tuple[str, float]] | None:
     if scores.place is None:
         return None
-    finest = max(int(kind.removeprefix("cell_")) for kind in encoding.vocabularies if kind.startswith("cell_"))
-    names = encoding.vocabularies[f"cell_{finest}"].ids
+    names = encoding.vocabularies[encoding.cells[-1]].ids
     row = scores.place[0].copy()
     row[: UNKNOWN + 1] = 0.0
     return [(str(names[code]), float(row[code])) for code in best(row, _ALL, _PLACES) if row[code] > 0]
