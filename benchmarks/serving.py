@@ -188,6 +188,7 @@ def soak(server: Server, users: list[str], items: list[str], seconds: float) -> 
         "p999_ms": round(float(np.percentile(times, 99.9)), 2),
         "rss_mb": [round(one, 1) for one in rss],
         "own_mb": [round(one, 1) for one in own],
+        "own_end_mb": round(own[-1], 1),
         "own_mb_per_hour_second_half": round(float(slope), 1),
         "seconds": seconds,
     }
