@@ -5,7 +5,9 @@ order and used in turns with one or more threads, they were found to work and to
 numba 0.68.1, torch 2.13.0). LightGBM needs the system's libgomp only where torch was not imported before it.
 
 What is kept of a loop holds the loops that it calls. numba looks only whether the loop's own file has changed; here
-those files count as well that its file imports loops from, so that nobody runs a loop of yesterday. Never here: a loop.
+those files count as well that its file imports loops from, so that nobody runs a loop of yesterday; constants from
+files without loops do not count, nor what is loaded from a zip, nor anything that is imported after a variable NUMBA_…
+was changed while the program ran. Never here: a loop.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class Located:
         places = (kind.from_function(function, file) for kind in CacheImpl._locator_classes)
         found = next((place for place in places if place is not None), None)
         path = Path(file).resolve()
-        if found is not None and path.is_relative_to(_HERE.parent):
+        if found is not None and path.is_file() and path.is_relative_to(_HERE.parent):
             found.get_source_stamp = lambda: stamp(path)
         return found
 

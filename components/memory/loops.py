@@ -1,6 +1,7 @@
 """The loops behind counters that read a history, compiled: one pass over the events in place of twenty small arrays.
 
-The same float64 sums, in the same order. They start no threads. Never here: which counter uses which.
+Sums are of float64 and in the order of the events, but where a loop is `quick`. They start no threads. Never here:
+which counter uses which.
 """
 
 from __future__ import annotations

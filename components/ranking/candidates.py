@@ -79,8 +79,8 @@ def choose(evidence: Evidence, mixture: Table, params: CandidateParams) -> Candi
 def filled(wanted: Bools, mixture: Table, total: int, unknown: int) -> Ints:
     """(B · total,) items of B queries, ascending: those that are wanted (B, V), then what the mixture likes best.
 
-    Where more are wanted than there are places, the mixture chooses among them. What is no number (a network that
-    failed) is liked least, of these the lowest code most: every place is filled all the same.
+    Where more are wanted than there are places, the mixture chooses among them. What is no finite number (a
+    network that failed) is liked least, of these the lowest code most: every place is filled all the same.
     """
     out, at = np.empty(len(wanted) * total, np.int64), 0
     for b in range(len(wanted)):

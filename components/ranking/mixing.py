@@ -19,9 +19,10 @@ Floats = NDArray[np.float64]
 
 def mixed(parts: Sequence[NDArray[np.float32]], weights: Floats) -> NDArray[np.float32]:
     """(B, n) mixture of distributions (B, n) with weights (B, P)."""
-    out, *rest = (part * one[:, None] for part, one in zip(parts, weights.T.astype(np.float32), strict=True))
-    for part in rest:
-        out += part
+    weight = weights.T.astype(np.float32)
+    out = parts[0] * weight[0, :, None]
+    for part, one in zip(parts[1:], weight[1:], strict=True):
+        out += part * one[:, None]
     return out
 
 

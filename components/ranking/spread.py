@@ -24,8 +24,8 @@ from components.ranking.lessons import Lessons
 
 Table = NDArray[np.float32]
 TINY = 1e-12
-_STEPS, _NEAR = 30, 1e-9  # at most so many steps to a level, relative to which so little is missing
-_STEP = 0.01  # width, relative, of the band in which candidates and others that would be mixed up are parted
+_MOST, _NEAR = 30, 1e-9  # at most so many steps to a level, relative to which so little is missing
+_BAND = 0.01  # width, relative, of the band in which candidates and others that would be mixed up are parted
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,10 @@ def _part(block: Table, offsets: Ints, item: Ints) -> None:
         level = _level(row[own], rest, float(least), float(most))
         above = np.flatnonzero(rest >= level)
         for place, v in enumerate(above[np.argsort(row[above])]):
-            row[v] = level * (1 + _STEP * place / len(above))
-        below = own[row[own] < level * (1 + 2 * _STEP)]
+            row[v] = level * (1 + _BAND * place / len(above))
+        below = own[row[own] < level * (1 + 2 * _BAND)]
         for place, v in enumerate(below[np.argsort(row[below])]):
-            row[v] = level * (1 + _STEP + _STEP * place / len(below))
+            row[v] = level * (1 + _BAND + _BAND * place / len(below))
 
 
 @quick
@@ -187,7 +187,7 @@ def _level(own: NDArray[np.float32], rest: NDArray[np.float32], low: float, high
     By Newton's steps, within a bracket; who cannot lack or exceed any more is looked at no more.
     """
     level = 0.5 * (low + high)
-    for _ in range(_STEPS):
+    for _ in range(_MOST):
         lack, slope = 0.0, 0.0
         for place in range(len(own)):
             lack += max(level - own[place], 0.0)

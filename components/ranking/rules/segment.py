@@ -43,7 +43,8 @@ def segments(queries: Queries, now_s: NDArray[np.int64], params: SegmentParams) 
         if stop - start < params.new_below:
             found[b] = NEW
         elif ordinal or _short(
-            time_s[start:stop], session[start:stop], int(now_s[b]), gap_s, params.returning_after
+            time_s[start:stop].astype(np.int64), session[start:stop].astype(np.int64),  # one type: it is compiled once
+            int(now_s[b]), gap_s, params.returning_after,
         ):  # fmt: skip
             found[b] = ACTIVE
         else:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from components.errors import ConfigError
+from components.memory import loops
 from components.memory.ask import Ask
 from components.memory.counter import Popularity
 from tests.unit.memory.logs import DAY_S, HOUR_S, asking, counter, distribution, store_of
@@ -210,6 +211,12 @@ def test_an_empty_history_falls_back_to_popularity(kind: str) -> None:
     store = store_of([(0, 2, 0), (0, 3, 1)])
     found = distribution(counter(kind, store, **KINDS[kind]), asking(store, user=1), [0, 0, 5, 1, 0, 0])
     assert found == pytest.approx([0, 0, 0.6, 0.2, 0.1, 0.1])
+
+
+def test_a_row_whose_total_is_less_than_what_it_lists_has_lost_nothing() -> None:
+    share, popular = loops.capped(np.zeros(2, np.int64), np.array([1.0, 2.0]), np.array([2.5]), 0.5)
+    assert popular.tolist() == pytest.approx([0.5 / 3.5])
+    assert share.tolist() == pytest.approx([1 / 3.5, 2 / 3.5])
 
 
 def test_equal_times_count_in_the_order_of_the_store() -> None:

@@ -17,8 +17,8 @@ V = 12
 
 
 def evidence(shares: dict[str, Share]) -> Evidence:
-    """User 0 met items 2, 3, 4 in this order."""
-    store = store_of([(0, 2, 0.0), (0, 3, 1.0), (0, 2, 2.0), (0, 4, 3.0)], n_items=V - 2)
+    """User 0 met items 2, 3, 2, 4, 4 in this order."""
+    store = store_of([(0, 2, 0.0), (0, 3, 1.0), (0, 2, 2.0), (0, 4, 3.0), (0, 4, 4.0)], n_items=V - 2)
     return Evidence(Ask(asking(store), 500), Popularity(np.zeros(V), np.full(V, 0.1)), shares, {})
 
 
@@ -38,7 +38,8 @@ def pairs(items: list[int], weights: list[float]) -> Share:
 
 
 def test_the_newest_items_of_the_history() -> None:
-    assert found({}, history=2, each=0, total=2) == [2, 4]
+    likes = [0.0] * 7 + [0.5, 0.0, 0.0]
+    assert found({}, likes, history=2, each=0, total=2) == [2, 4], "two items, not two events"
     assert set(found({}, history=3, each=0, total=4)) >= {2, 3, 4}
 
 

@@ -110,6 +110,13 @@ def test_what_describes_a_query() -> None:
     assert found["weekday"] == 1
 
 
+def test_the_pause_is_that_until_the_request_or_the_last_one_that_is_known() -> None:
+    store, gap = store_of([(0, 2, 0.0), (0, 3, 2.0), (0, 2, 30.0)]), kernel.QUERY.index("gap")
+    for given, hours in ((True, 5), (False, 28)):
+        found = of_query(Ask(asking(store, hour=35.0, given=given), 500))
+        assert found[0, gap] == pytest.approx(np.log1p(hours * 3_600))
+
+
 def test_every_voice_is_heard_at_every_candidate() -> None:
     store = toy_store(n_users=12, events_per_user=30)
     parts = {"memory": memory_of(store)}

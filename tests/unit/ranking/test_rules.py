@@ -90,6 +90,8 @@ def test_a_taste_is_the_share_of_categories_and_forgets() -> None:
     assert taste.sum() == pytest.approx(1)  # an item that nobody knows has no category
     taste = taste_of(asking(store, hour=48), 1.0)[0]
     assert taste[[a, b]].tolist() == pytest.approx([0.75 / 1.75, 1 / 1.75])
+    early = taste_of(asking(store, hour=24), 1.0)[0]
+    assert early[[a, b]].tolist() == pytest.approx([1.5 / 2.5, 1 / 2.5]), "what is dated later is as of now"
     assert not taste_of(asking(store_of([(1, 2, 0)])), None).any()
 
 
