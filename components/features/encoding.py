@@ -90,6 +90,10 @@ class Catalogue:
     text: NDArray[np.object_]
     tags: NDArray[np.object_]
 
+    def up_to(self, price: float) -> NDArray[np.bool_]:
+        """(V,) whether an item has a known price, and none above this one, at least 0 and however large."""
+        return self.price <= np.float32(min(price, float(np.finfo(np.float32).max)))  # NaN compares as False
+
 
 def resolution_of(cells: str) -> int:
     """H3 resolution of a vocabulary or column of cells."""

@@ -68,7 +68,7 @@ def _allowed(encoding: Encoding, question: Question, history: NDArray[np.int32])
         code_of = encoding.vocabularies["category"].code_of
         allowed &= np.isin(items.category, [code_of[name] for name in question.categories if name in code_of])
     if question.max_price is not None:
-        allowed &= items.price <= question.max_price  # NaN compares as False: an unknown price is no low price
+        allowed &= items.up_to(question.max_price)
     if question.radius_km is not None and question.latitude is not None and question.longitude is not None:
         latitude, longitude = (np.full(encoding.n_items, degree) for degree in (question.latitude, question.longitude))
         away = haversine_km(latitude, longitude, items.latitude.astype(float), items.longitude.astype(float))

@@ -136,7 +136,7 @@ def _filtered(
     catalogue = queries.store.encoding.catalogue
     may = allowed
     if rule.max_price is not None:
-        may = may & (catalogue.price <= rule.max_price)  # NaN compares as False: an unknown price is no low price
+        may = may & catalogue.up_to(rule.max_price)
     if rule.radius_km is not None:
         may = may & _near(queries, rule.radius_km)
     if rule.drop_seen or rule.skip_recent_h > 0:

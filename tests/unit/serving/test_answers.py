@@ -103,6 +103,8 @@ def test_filters_pick_from_the_ranking(client: TestClient, champion: Champion) -
     prices = dict(zip(names, catalogue.price, strict=True))
     assert cheap["items"]
     assert all(prices[item["item_id"]] <= 20 for item in cheap["items"])
+    dear = ask(client, user_id="user00003", k=20, filters={"max_price": 1e300})  # beyond what a price is kept in
+    assert dear["items"] == ask(client, user_id="user00003", k=20, filters={"max_price": 1e30})["items"]
     near = ask(client, user_id="user00003", k=20, latitude=48.85, longitude=2.37, filters={"radius_km": 3.0})
     assert 0 < len(near["items"]) < 20
     none = ask(client, user_id="user00003", filters={"categories": ["no such"]})
