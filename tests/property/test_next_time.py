@@ -19,7 +19,8 @@ def mixtures(draw: st.DrawFn) -> TimeDistribution:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     weight = rng.dirichlet(np.full(size, draw(st.sampled_from([0.02, 1.0]))))
     if size > 1 and draw(st.booleans()):
-        weight[rng.integers(size)] = 0.0
+        without = np.where(np.arange(size) == rng.integers(size), 0.0, weight)
+        weight = without if without.sum() > 0 else weight  # else it was the only one that had any
     weight /= weight.sum()
     mean, sigma = rng.uniform(-2, 18, size), np.exp(rng.uniform(-4, 2, size))
     return TimeDistribution(*(one[None].astype(np.float32) for one in (weight, mean, sigma)))
